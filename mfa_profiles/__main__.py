@@ -1,0 +1,66 @@
+"""The entry point, and the one place where an error becomes a line on stderr and an exit code."""
+
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from mfa_profiles import terminal
+from mfa_profiles.cli import app
+from mfa_profiles.errors import MfaProfilesError
+
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
+        sys.stdout.flush()
+    except MfaProfilesError as error:
+        terminal.error(error.message, error.hints)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        terminal.error("interrupted")
+        return EXIT_INTERRUPTED
+    except typer.TyperException as error:
+        return _usage(error)
+    except BrokenPipeError:
+        return 1  # whoever read our output has seen enough, and nobody is left to tell
+    except Exception as error:  # noqa: BLE001 - no one who types an MFA code should see a traceback
+        terminal.error(f"this should not have happened: {type(error).__name__} at {_place(error)}", [_REPORT])
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+_REPORT = "please report it; nothing that was in your files is in this message"
+
+
+def _usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        terminal.note(error.format_message())
+        return error.exit_code
+    message = error.format_message().rstrip(".")
+    # A code typed as an argument, as other tools take it, is still a code.
+    message = re.sub(r"\d{6,}", "******", message)
+    terminal.error(message[:1].lower() + message[1:], [f"{context.command_path} --help"] if context else [])
+    return error.exit_code
+
+
+def _place(error: Exception) -> str:
+    # The text of an unforeseen error may quote a secret: where it was raised is all that is safe to tell.
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
+
+
+if __name__ == "__main__":
+    main()

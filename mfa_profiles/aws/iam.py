@@ -1,0 +1,29 @@
+"""AWS IAM: the MFA devices of the caller."""
+
+from dataclasses import dataclass
+
+from mfa_profiles.aws import refusals
+from mfa_profiles.aws.caller import Caller
+
+
+@dataclass(frozen=True)
+class MFADevice:
+    """An MFA device by its serial number: an ARN, or for some hardware tokens the number on their back."""
+
+    serial_number: str
+
+    @property
+    def gives_codes(self) -> bool:
+        """False for passkeys and other FIDO devices: the STS API takes nothing but six digits."""
+        return ":u2f/" not in self.serial_number
+
+
+def list_mfa_devices(caller: Caller) -> list[MFADevice]:
+    """The devices of the user whose keys the caller has.
+
+    Without a user name IAM takes the one of the keys, and needs no other permission than iam:ListMFADevices.
+    Raises AWSError.
+    """
+    with refusals.explained(refusals.Attempt("ListMFADevices", caller)):
+        pages = caller.iam().get_paginator("list_mfa_devices").paginate()
+        return [MFADevice(device["SerialNumber"]) for page in pages for device in page["MFADevices"]]

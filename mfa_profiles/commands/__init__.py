@@ -1,0 +1,30 @@
+"""The use cases, one a file: what they need comes in as arguments, what they found goes out. They print nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mfa_profiles.profiles import SharedPaths
+from mfa_profiles.token_code import Ask
+
+
+@dataclass(frozen=True)
+class Context:
+    """The world as a command sees it."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    now: Callable[[], datetime]
+    ask: Ask | None
+    """Puts a question to a person on the terminal; None if there is none."""
+    warn: Callable[[str], None]
+    """Tells a person something at once, without ending the command."""
+
+    @property
+    def paths(self) -> SharedPaths:
+        """Where the shared files are."""
+        return SharedPaths.from_environment(self.environment)
+
+    @property
+    def default_profile(self) -> str:
+        """The profile that is meant when none is named."""
+        return self.environment.get("AWS_PROFILE") or "default"

@@ -1,0 +1,54 @@
+"""The error tree: each error is one sentence and its hints, and knows its exit code.
+
+A message never holds a secret, a token or a code: whoever raises is answerable for that, which is why errors of
+parsers and SDKs, whose texts quote what they read, are never chained (``from None``).
+"""
+
+
+class MfaProfilesError(Exception):
+    """Anything that a person is told in one line, with what to do about it in the lines below."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hints = hints
+
+
+class UsageError(MfaProfilesError):
+    """The command line does not make sense."""
+
+    exit_code = 2
+
+
+class TokenCodeNeededError(MfaProfilesError):
+    """A token code is needed, and there is no terminal, command or option to get it from."""
+
+    exit_code = 5
+
+
+class ProfileError(MfaProfilesError):
+    """A profile is missing, or cannot be used for what was asked."""
+
+
+class FileRefusedError(MfaProfilesError):
+    """A shared file that is left as it is, since it cannot be read or changed safely."""
+
+    def __init__(self, path: str, line: int | None, reason: str, *hints: str) -> None:
+        place = path if line is None else f"{path}, line {line}"
+        super().__init__(f"{place}: {reason}", *hints)
+        self.path = path
+        self.line = line
+
+
+class StorageError(MfaProfilesError):
+    """The operating system did not let a shared file be read or written."""
+
+
+class AWSError(MfaProfilesError):
+    """AWS refused, or could not be reached."""
+
+
+class TokenCodeRefusedError(AWSError):
+    """AWS did not take the token code: another one may do."""

@@ -1,0 +1,132 @@
+"""One of the two shared files as botocore and the AWS CLI read it, and the files that are refused.
+
+Every other SDK forgives more than botocore does, so a file that botocore takes is one that all of them can read, and
+a file that it refuses is one in which no derived profile could ever work.
+"""
+
+import configparser
+import re
+from dataclasses import dataclass, field
+
+from mfa_profiles.errors import FileRefusedError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Sections = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class IniFile:
+    """A parsed file. ``text`` is without the byte order mark and has its line endings as they are on disk.
+
+    ``sections`` maps section names to lower-case keys and values, the way ``RawConfigParser`` understands them. A
+    missing file is an empty one.
+    """
+
+    path: str
+    text: str = field(default="", repr=False)
+    sections: Sections = field(default_factory=dict, repr=False)
+    has_byte_order_mark: bool = False
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of this file with another text in it."""
+        return (BYTE_ORDER_MARK if self.has_byte_order_mark else b"") + text.encode()
+
+    @property
+    def newline(self) -> str:
+        """The line ending that most lines have: ``"\\n"`` or ``"\\r\\n"``."""
+        crlf = self.text.count("\r\n")
+        return "\r\n" if 2 * crlf > self.text.count("\n") else "\n"
+
+
+def parse(data: bytes | None, path: str) -> IniFile:
+    """Parse the bytes of a file (None: there is no file).
+
+    Raises FileRefusedError, with the line and without a word of what stands on it, for anything that botocore refuses
+    and for what SDKs understand in different ways.
+    """
+    if data is None:
+        return IniFile(path)
+    has_byte_order_mark = data.startswith(BYTE_ORDER_MARK)
+    text = _decode(data.removeprefix(BYTE_ORDER_MARK), path)
+    lone_cr = re.search(r"\r(?!\n)", text)
+    if lone_cr:
+        raise FileRefusedError(
+            path,
+            _line_of(text, lone_cr.start()),
+            "a carriage return without a line feed",
+            "some AWS tools end the line there, others do not; save the file with ordinary line endings",
+        )
+    sections = _parse_sections(text.replace("\r\n", "\n"), path)
+    return IniFile(path, text, sections, has_byte_order_mark)
+
+
+def _decode(data: bytes, path: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+    raise FileRefusedError(path, line, "not valid UTF-8", "no AWS tool reads the file like this; save it as UTF-8")
+
+
+def _parse_sections(text: str, path: str) -> Sections:
+    parser = configparser.RawConfigParser()
+    refusal = None
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        refusal = _explain(error, path)
+    if refusal is not None:  # raised here, where no parser's error with the offending line in it can be its context
+        raise refusal
+    if parser.defaults():
+        default = re.search(r"^\s*\[DEFAULT\]", text, re.MULTILINE)
+        raise FileRefusedError(
+            path,
+            _line_of(text, default.end()) if default else None,
+            "[DEFAULT] with keys",
+            "boto3 and the AWS CLI add its keys to every profile, other SDKs do not; did you mean [default]?",
+        )
+    sections = {name: dict(parser.items(name)) for name in parser.sections()}
+    _refuse_broken_blocks(sections, text, path)
+    return sections
+
+
+def _explain(error: configparser.Error, path: str) -> FileRefusedError:
+    match error:
+        case configparser.DuplicateSectionError(lineno=line):
+            return FileRefusedError(path, line, "a section of this name stands above already", "join the two")
+        case configparser.DuplicateOptionError(lineno=line):
+            return FileRefusedError(path, line, "this key stands in its section already", "delete one of the two")
+        case configparser.MissingSectionHeaderError(lineno=line):
+            return FileRefusedError(path, line, "text before the first [section]", "put it below a header")
+        case configparser.ParsingError(errors=[(line, _), *_]):
+            return FileRefusedError(path, line, "neither a [section], key = value, nor a comment", "mend the line")
+    return FileRefusedError(path, None, "not a file that boto3 and the AWS CLI can read")
+
+
+def _refuse_broken_blocks(sections: Sections, text: str, path: str) -> None:
+    """Refuse an indented block, as under ``s3 =``, with a line that is no ``key = value``.
+
+    botocore (``_parse_nested`` in its configloader.py) takes the whole file for an error then.
+    """
+    for section in sections.values():
+        for value in section.values():
+            if not value.startswith("\n"):
+                continue
+            for line in value.splitlines():
+                if line.strip() and "=" not in line:
+                    raise FileRefusedError(
+                        path,
+                        _line_with(text, line.strip()),
+                        "a line of an indented block that is not key = value",
+                        "boto3 and the AWS CLI refuse the whole file for it; mend the line",
+                    )
+
+
+def _line_with(text: str, content: str) -> int | None:
+    lines = text.split("\n")
+    return next((number for number, line in enumerate(lines, 1) if line.strip() == content), None)
+
+
+def _line_of(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1

@@ -1,0 +1,306 @@
+"""Profiles: what the SDKs see in the two shared files, and which base and derived names belong together."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from mfa_profiles import sessions
+from mfa_profiles.errors import ProfileError
+from mfa_profiles.ini import IniFile
+from mfa_profiles.sessions import Origin, StoredSession
+
+DERIVED_SUFFIX = "-mfa"
+LONG_TERM_SUFFIX = "-long-term"  # aws-mfa keeps the base of X in X-long-term
+
+# What the SDKs for Rust, Java and JavaScript take for a profile name.
+_LEGAL_NAME = re.compile(r"[A-Za-z0-9_\-/.%@:+]+")
+
+# Settings that say who you are. They belong to the base profile alone: in a derived profile botocore would follow
+# `role_arn`, `sso_*` or `web_identity_*` before it looks at the keys in the credentials file.
+_IDENTITY_KEYS = frozenset(
+    {
+        "assume_role",
+        "assumed_role",
+        "assumed_role_arn",
+        "aws_access_key_id",
+        "aws_account_id",
+        "aws_mfa_device",
+        "aws_secret_access_key",
+        "aws_security_token",
+        "aws_session_token",
+        "credential_process",
+        "credential_source",
+        "duration_seconds",
+        "external_id",
+        "login_session",
+        "manager",
+        "mfa_process",
+        "mfa_serial",
+        "role_arn",
+        "role_session_name",
+        "session_tags",
+        "source_identity",
+        "source_profile",
+        "transitive_session_tags",
+        "x_principal_arn",
+    }
+    | sessions.EXPIRY_KEYS
+)
+_IDENTITY_PREFIXES = ("sso_", "web_identity_")
+_OUTRANKS_KEYS = ("role_arn", "web_identity_token_file", "sso_session", "sso_start_url")
+
+
+@dataclass(frozen=True)
+class SharedPaths:
+    """Where the two shared files are, by the rules that all SDKs share."""
+
+    credentials: str
+    config: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "SharedPaths":
+        """The paths that ``AWS_SHARED_CREDENTIALS_FILE`` and ``AWS_CONFIG_FILE`` name, else those in ``~/.aws``."""
+        return cls(
+            _expand(environment.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"),
+            _expand(environment.get("AWS_CONFIG_FILE") or "~/.aws/config"),
+        )
+
+
+def _expand(path: str) -> str:
+    return os.path.expanduser(os.path.expandvars(path))
+
+
+@dataclass(frozen=True)
+class ProfilePair:
+    """A base profile, which has the keys, and the profile that is derived from it."""
+
+    base: str
+    derived: str
+
+
+@dataclass(frozen=True)
+class LongTermKeys:
+    """The access key of an IAM user, as the base profile holds it."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Both shared files, read once."""
+
+    credentials: IniFile
+    config: IniFile
+
+    @cached_property
+    def _config_profiles(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for section, values in self.config.sections.items():
+            name = config_profile_name(section)
+            if name is not None:
+                found[name] = values
+        return found
+
+    @cached_property
+    def origins(self) -> dict[str, Origin]:
+        """By section of the credentials file, what the expiration comment under its header remembers."""
+        return dict(_origins(self.credentials))
+
+    def names(self) -> list[str]:
+        """All profiles that the SDKs see, in the order of the credentials file, then of the config file."""
+        return list(dict.fromkeys([*self.credentials.sections, *self._config_profiles]))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.credentials.sections or name in self._config_profiles
+
+    def settings(self, name: str) -> dict[str, str]:
+        """The settings of a profile as botocore merges them: those in the credentials file win."""
+        return {**self._config_profiles.get(name, {}), **self.credentials.sections.get(name, {})}
+
+    def config_header(self, name: str) -> str:
+        """The name of the section of the config file that a profile has, or would get."""
+        if name == "default" and "profile default" not in self.config.sections:
+            return "default"
+        return f"profile {name}"
+
+    def session(self, name: str) -> StoredSession | None:
+        """The session that the credentials file holds for a profile, or None."""
+        return sessions.stored_session(self.credentials.sections.get(name, {}), self.origins.get(name))
+
+    def pair(self, name: str, to: str | None = None) -> ProfilePair:
+        """The base and the derived profile that a name means, whichever of the two it is.
+
+        ``to`` names the derived profile. Without it, the derived section that says it came from the base is found
+        again. Raises ProfileError if neither profile exists, or if ``to`` is a name that some SDK could not read.
+        """
+        pair = self._find_pair(name)
+        if to is not None:
+            pair = ProfilePair(pair.base, to)
+        if pair.base not in self and pair.derived not in self:
+            raise self._no_such_profile(name)
+        if pair.derived not in self.credentials.sections:
+            _refuse_illegal_name(pair.derived)
+        return pair
+
+    def _find_pair(self, name: str) -> ProfilePair:
+        derived = [section for section, origin in self.origins.items() if origin.source_profile == name]
+        if derived and name not in self.origins:
+            usual = derived_name(name)
+            return ProfilePair(name, usual if usual in derived else derived[-1])
+        return self.pair_of_derived(name) or ProfilePair(name, derived_name(name))
+
+    def pair_of_derived(self, name: str) -> ProfilePair | None:
+        """The pair in which a profile is the derived one, or None if it is not."""
+        if name in self.origins:
+            return ProfilePair(self.origins[name].source_profile, name)
+        if name + LONG_TERM_SUFFIX in self:
+            return ProfilePair(name + LONG_TERM_SUFFIX, name)
+        base = name.removesuffix(DERIVED_SUFFIX)
+        if base != name and base in self and not self._has_long_term_keys(name):
+            return ProfilePair(base, name)
+        if self.session(name) is not None:
+            return ProfilePair(name, name)  # a session of another tool, which has no base that we know of
+        return None
+
+    def _has_long_term_keys(self, name: str) -> bool:
+        return sessions.has_long_term_keys(self.credentials.sections.get(name, {}))
+
+    def _no_such_profile(self, name: str) -> ProfileError:
+        import difflib
+
+        hints = [f"both {self.credentials.path} and {self.config.path} were read"]
+        similar = difflib.get_close_matches(name, self.names())
+        if similar:
+            hints.insert(0, f"did you mean {' or '.join(similar)}?")
+        return ProfileError(f"there is no profile {name}", *hints)
+
+    def mfa_serial(self, name: str) -> str | None:
+        """The MFA device that a profile is configured with: ``mfa_serial``, or aws-mfa's ``aws_mfa_device``."""
+        settings = self.settings(name)
+        return settings.get("mfa_serial") or settings.get("aws_mfa_device") or None
+
+    def long_term_keys(self, name: str) -> LongTermKeys:
+        """The keys of a base profile, from the files alone. Raises ProfileError if it has none, or temporary ones."""
+        settings = self.settings(name)
+        if name not in self:
+            raise self._no_such_profile(name)
+        if sessions.has_session_token(settings):
+            raise ProfileError(
+                f"profile {name} holds session credentials, and AWS gives no MFA session for those",
+                "name a profile that has long-term keys (aws_access_key_id begins with AKIA)",
+            )
+        access_key_id = settings.get("aws_access_key_id")
+        secret_access_key = settings.get("aws_secret_access_key")
+        if not access_key_id or not secret_access_key:
+            missing = "aws_secret_access_key" if access_key_id else "aws_access_key_id"
+            raise ProfileError(
+                f"profile {name} has no {missing}",
+                f"put the long-term keys of your IAM user into [{name}] in {self.credentials.path}",
+            )
+        return LongTermKeys(access_key_id, secret_access_key)
+
+    def hidden_settings(self, name: str) -> dict[str, str]:
+        """What stands under ``[name]`` in the config file, where only ``[profile name]`` is seen by the SDKs."""
+        if config_profile_name(name) is not None:
+            return {}
+        return _call_settings(self.config.sections.get(name, {}))
+
+    def call_settings(self, name: str) -> dict[str, str]:
+        """The settings of a profile that say how to call AWS, such as ``region``, and none that say who you are.
+
+        Those under a header that lacks the word ``profile`` count too, after all others: their author meant them.
+        """
+        return {**self.hidden_settings(name), **_call_settings(self.settings(name))}
+
+    def region(self, pair: ProfilePair) -> str | None:
+        """The region of the base profile, else of the derived one (with aws-mfa's layout only that one has it)."""
+        return self.call_settings(pair.base).get("region") or self.settings(pair.derived).get("region") or None
+
+    def outranked_by(self, name: str) -> str | None:
+        """The setting that makes the SDKs pass over the keys that a profile has in the credentials file, or None."""
+        settings = self.settings(name)
+        return next((key for key in _OUTRANKS_KEYS if settings.get(key)), None)
+
+    def refuse_to_overwrite(self, pair: ProfilePair) -> None:
+        """Raise ProfileError if the derived section holds what this tool did not write and must not lose."""
+        replaced = self.not_ours(pair)
+        if replaced is not None:
+            raise ProfileError(
+                f"[{pair.derived}] in {self.credentials.path} holds {replaced}",
+                "--to NAME writes the session to another profile, --force replaces what is there",
+            )
+
+    def not_ours(self, pair: ProfilePair) -> str | None:
+        """What the derived section holds that this tool did not write, in words without a secret, or None.
+
+        A session in ``X`` is ours to refresh if its base is ``X-long-term``: that is the layout of aws-mfa.
+        """
+        if self._has_long_term_keys(pair.derived):
+            key = self.credentials.sections[pair.derived].get("aws_access_key_id", "")
+            return f"long-term keys ({masked(key)})"
+        session = self.session(pair.derived)
+        if session is None or session.origin or pair.base == pair.derived + LONG_TERM_SUFFIX:
+            return None
+        return f"a session that {session.managed_by or 'another tool'} wrote"
+
+
+def masked(access_key_id: str) -> str:
+    """An access key ID as the AWS CLI shows it: the last four characters, enough to tell it from another."""
+    return "*" * 4 + access_key_id[-4:]
+
+
+def derived_name(base: str) -> str:
+    """The usual name of the derived profile of a base profile."""
+    if base.endswith(LONG_TERM_SUFFIX) and base != LONG_TERM_SUFFIX:
+        return base.removesuffix(LONG_TERM_SUFFIX)
+    return base + DERIVED_SUFFIX
+
+
+def _refuse_illegal_name(name: str) -> None:
+    if not _LEGAL_NAME.fullmatch(name) or name == "DEFAULT":
+        raise ProfileError(
+            f"{name!r} is not a profile name that every AWS SDK can read",
+            "letters, digits and _ - / . % @ : + are; --to NAME chooses the name of the derived profile",
+        )
+
+
+def config_profile_name(section: str) -> str | None:
+    """The profile that a section of the config file is, by botocore's rules (configloader.py), or None."""
+    if section == "default":
+        return "default"
+    if not section.startswith("profile"):
+        return None
+    try:
+        words = shlex.split(section)
+    except ValueError:
+        return None
+    return words[1] if len(words) == 2 else None
+
+
+def _call_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key: _without_blank_lines(value)
+        for key, value in settings.items()
+        if value and key not in _IDENTITY_KEYS and not key.startswith(_IDENTITY_PREFIXES)
+    }
+
+
+def _without_blank_lines(value: str) -> str:
+    first, *rest = value.split("\n")
+    return "\n".join([first, *(line for line in rest if line)])
+
+
+def _origins(file: IniFile) -> Iterator[tuple[str, Origin]]:
+    # Only a comment at column 0 directly under a header counts: there it survives every edit of the AWS CLI.
+    previous = ""
+    for line in file.text.split("\n"):
+        origin = sessions.parse_expiration_comment(line) if line.startswith("# Expires ") else None
+        if origin is not None:
+            header = re.match(r"\s*\[(.+)\]", previous)
+            if header and header[1] in file.sections:
+                yield header[1], origin
+        previous = line

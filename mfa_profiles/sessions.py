@@ -1,0 +1,212 @@
+"""Session credentials, when they end, and how a section of the credentials file says so. Never reads the clock."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class SessionCredentials:
+    """Temporary keys as AWS STS hands them out; ``expiration`` is aware and in UTC."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expiration: datetime
+
+
+class State(StrEnum):
+    """What is left of a session."""
+
+    VALID = "valid"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+def state_of(expiration: datetime | None, *, now: datetime, min_remaining: timedelta) -> State:
+    """The state of a session that exists: ``expiring`` while at most ``min_remaining`` of it is left."""
+    if expiration is None:
+        return State.UNKNOWN
+    if expiration <= now:
+        return State.EXPIRED
+    return State.EXPIRING if expiration - now <= min_remaining else State.VALID
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC and whole seconds, such as ``2026-11-24T21:05:00Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# RFC 3339 as most tools write it, `str(datetime)`, and Go's `Time.String()`, which puts a zone name after the offset.
+_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.\d+)?"
+    r"\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?(?: [A-Z]{2,5})?",
+)
+
+
+def parse_time(text: str, *, naive_zone: tzinfo | None = UTC) -> datetime | None:
+    """An instant as some tool wrote it into a credentials file, or None for anything else.
+
+    Read are RFC 3339 and its kin, and Unix time in seconds. A time without a zone is taken to be in ``naive_zone``;
+    None stands for the local one.
+    """
+    text = text.strip().strip("'\"")
+    try:
+        if re.fullmatch(r"\d{9,11}", text, re.ASCII):
+            return datetime.fromtimestamp(int(text), UTC)
+        match = _TIME.fullmatch(text)
+        if match is None:
+            return None
+        zone = (match["zone"] or "").replace("UTC", "Z")
+        moment = datetime.fromisoformat(f"{match['date']}T{match['time']}{zone}")
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=naive_zone)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+EXPIRY_KEY = "x_security_token_expires"
+
+
+@dataclass(frozen=True)
+class _ExpiryKey:
+    """A key under which some tool keeps the end of a session, and how it writes the time."""
+
+    name: str
+    tool: str | None
+    zone: tzinfo | None  # of a time written without one; None is the local zone
+    template: str
+
+    def format(self, moment: datetime) -> str:
+        return moment.astimezone(self.zone).strftime(self.template)
+
+
+_RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
+_EXPIRY_KEYS = (
+    _ExpiryKey(EXPIRY_KEY, "saml2aws", UTC, _RFC_3339),
+    _ExpiryKey("expiration", "aws-mfa", UTC, "%Y-%m-%d %H:%M:%S"),
+    _ExpiryKey("awsmfa_expiration", "awsmfa", UTC, "%Y-%m-%dT%H:%M:%S+00:00"),
+    _ExpiryKey("aws_session_expiration_timestamp", "jhandguy/aws-mfa", UTC, _RFC_3339),
+    _ExpiryKey("aws_credential_expiration", None, UTC, _RFC_3339),
+)
+# awsume shares aws-mfa's key and form but writes local time, and signs its sections (awsumepy/lib/aws_files.py).
+_AWSUME = _ExpiryKey("expiration", "awsume", None, "%Y-%m-%d %H:%M:%S")
+
+EXPIRY_KEYS = frozenset(key.name for key in _EXPIRY_KEYS)
+
+
+def _expiry_keys(section: Mapping[str, str]) -> list[_ExpiryKey]:
+    found = [key for key in _EXPIRY_KEYS if key.name in section]
+    if section.get("manager") == "awsume":
+        found = [_AWSUME if key.name == _AWSUME.name else key for key in found]
+    return found
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a derived profile came from, as its expiration comment remembers it."""
+
+    source_profile: str
+    mfa_serial: str | None = None
+    role_arn: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredSession:
+    """What a section of the credentials file says of the session in it, whoever wrote it."""
+
+    expiration: datetime | None
+    managed_by: str | None
+    origin: Origin | None
+
+
+def stored_session(section: Mapping[str, str], origin: Origin | None) -> StoredSession | None:
+    """The session that a section holds, or None if it holds none.
+
+    Where several tools left their keys, the earliest end counts: a refresh too early costs a code, too late a job.
+    """
+    if not has_session_token(section):
+        return None
+    keys = _expiry_keys(section)
+    ends = [parse_time(section[key.name], naive_zone=key.zone) for key in keys]
+    known = [end for end in ends if end is not None]
+    tool = keys[0].tool if keys else None
+    return StoredSession(min(known, default=None), "mfa-profiles" if origin else tool, origin)
+
+
+def has_session_token(section: Mapping[str, str]) -> bool:
+    """True if the keys in a section are temporary ones (``aws_security_token`` is the name that boto 2 knew)."""
+    return bool(section.get("aws_session_token") or section.get("aws_security_token"))
+
+
+def has_long_term_keys(section: Mapping[str, str]) -> bool:
+    """True if a section holds an access key that AWS gave for good."""
+    return bool(section.get("aws_access_key_id") or section.get("aws_secret_access_key")) and not has_session_token(
+        section
+    )
+
+
+def session_settings(credentials: SessionCredentials, replaced: Mapping[str, str]) -> dict[str, str]:
+    """The keys and values of the section that holds a session.
+
+    ``replaced`` is the section as it is now: an expiry key that another tool left in it is kept true, in that tool's
+    own form, since a script or the tool itself may still read it.
+    """
+    settings = {
+        "aws_access_key_id": credentials.access_key_id,
+        "aws_secret_access_key": credentials.secret_access_key,
+        "aws_session_token": credentials.session_token,
+        EXPIRY_KEY: format_time(credentials.expiration),
+    }
+    others = {key.name: key.format(credentials.expiration) for key in _expiry_keys(replaced)}
+    return others | settings
+
+
+# The comment that stands directly under the header of a derived section:
+#  # Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile smce-veda, mfa_serial arn:aws:iam::123456789012:mfa/j)
+# Names that hold anything but these plain characters are written as JSON strings: both files allow any name.
+_PLAIN = re.compile(r"[\w+=/:.@%-]+", re.ASCII)
+_COMMENT = re.compile(r"# Expires (?P<expiration>\S+) \(mfa-profiles: (?P<fields>.*)\)\s*")
+_FIELD = re.compile(r'(?P<key>[a-z_]+) (?P<value>"(?:[^"\\]|\\.)*"|[^\s",]+)(?:, |$)')
+_FIELDS = ("source_profile", "mfa_serial", "role_arn")
+
+
+def expiration_comment(expiration: datetime, origin: Origin) -> str:
+    """The comment line, without its line ending, that tells people when a session ends and us where it came from."""
+    values = ((key, getattr(origin, key)) for key in _FIELDS)
+    fields = ", ".join(f"{key} {_quoted(value)}" for key, value in values if value)
+    return f"# Expires {format_time(expiration)} (mfa-profiles: {fields})"
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else json.dumps(value)
+
+
+def parse_expiration_comment(line: str) -> Origin | None:
+    """The origin that a comment line of ours remembers, or None for any other line."""
+    comment = _COMMENT.fullmatch(line)
+    if comment is None:
+        return None
+    fields: dict[str, str] = {}
+    position = 0
+    while (field_match := _FIELD.match(comment["fields"], position)) is not None:
+        fields[field_match["key"]] = _unquoted(field_match["value"])
+        position = field_match.end()
+    if position != len(comment["fields"]) or not fields.get("source_profile"):
+        return None
+    return Origin(**{key: value for key, value in fields.items() if key in _FIELDS})
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return ""

@@ -1,0 +1,69 @@
+"""The two shared files, ``credentials`` and ``config``: reading them, and the edits that this tool makes."""
+
+from collections.abc import Callable, Collection
+
+from mfa_profiles import ini, sessions
+from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
+from mfa_profiles.sessions import Origin, SessionCredentials
+from mfa_profiles.shared_files import editing, storage
+from mfa_profiles.shared_files.storage import Stored
+
+__all__ = ["Stored", "change", "load", "with_session", "without_session"]
+
+
+def load(paths: SharedPaths) -> Profiles:
+    """Read both files. Raises FileRefusedError or StorageError; a missing file is an empty one."""
+    return _profiles(paths, storage.read(paths.credentials), storage.read(paths.config))
+
+
+def change(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> Stored:
+    """Apply an edit to both files as they are now, under their locks. See storage.rewrite for what is promised."""
+
+    def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
+        before = _profiles(paths, *contents)
+        after = edit(before)
+        return [
+            old if file is as_read else file.encode(file.text)
+            for old, as_read, file in zip(
+                contents, (before.credentials, before.config), (after.credentials, after.config), strict=True
+            )
+        ]
+
+    return storage.rewrite([paths.credentials, paths.config], edit_bytes)
+
+
+def _profiles(paths: SharedPaths, credentials: bytes | None, config: bytes | None) -> Profiles:
+    return Profiles(ini.parse(credentials, paths.credentials), ini.parse(config, paths.config))
+
+
+def with_session(profiles: Profiles, pair: ProfilePair, credentials: SessionCredentials, origin: Origin) -> Profiles:
+    """Both files with a session in the derived profile, and with the settings that it needs from the base profile.
+
+    Settings that the derived profile has already stay as they are: a person may have changed them.
+    """
+    replaced = profiles.credentials.sections.get(pair.derived, {})
+    credentials_file = editing.put_section(
+        profiles.credentials,
+        pair.derived,
+        sessions.session_settings(credentials, replaced),
+        comment=sessions.expiration_comment(credentials.expiration, origin),
+        drop={"aws_security_token"},  # botocore would read this one, and boto 2 is no more
+    )
+    header = profiles.config_header(pair.derived)
+    present = profiles.settings(pair.derived)
+    missing = {key: value for key, value in profiles.call_settings(pair.base).items() if key not in present}
+    if not missing:
+        return Profiles(credentials_file, profiles.config)
+    comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
+    return Profiles(credentials_file, editing.put_section(profiles.config, header, missing, comment=comment))
+
+
+def without_session(profiles: Profiles, names: Collection[str]) -> Profiles:
+    """Both files without some derived profiles. A section of the config file that a person made stays."""
+    credentials, config = profiles.credentials, profiles.config
+    for name in names:
+        credentials = editing.remove_section(credentials, name)
+        header = profiles.config_header(name)
+        if editing.is_copied_by_us(config, header):
+            config = editing.remove_section(config, header)
+    return Profiles(credentials, config)

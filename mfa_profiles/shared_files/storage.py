@@ -1,0 +1,274 @@
+"""The only writer of the shared files: lock, read, edit, check again, replace.
+
+A reader sees the old file or the new one, never a part of one; a writer that uses this module never loses what
+another has written. Tools that take no lock (all others) are noticed if they write before the file is replaced.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mfa_profiles.errors import StorageError
+
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for another process that is writing; one write takes milliseconds."""
+
+_ATTEMPTS = 10
+_NEW_FILE_MODE = 0o600
+_NEW_DIRECTORY_MODE = 0o700
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of the files; ``warnings`` are sentences for a person."""
+
+    changed: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A file as it was read: its bytes, and who may do what with it."""
+
+    data: bytes
+    status: os.stat_result
+
+
+def read(path: str) -> bytes | None:
+    """The bytes of a file, or None if there is none. Raises StorageError if there is one that cannot be read."""
+    content = _read(path)
+    return None if content is None else content.data
+
+
+def _read(path: str) -> _Content | None:
+    with _explained(path, "read"):
+        try:
+            # Opening a FIFO would wait for ever, and opening a device can do anything.
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
+            with open(path, "rb") as file:
+                return _Content(file.read(), os.fstat(file.fileno()))
+        except FileNotFoundError:
+            return None
+
+
+def _same(one: _Content | None, other: _Content | None) -> bool:
+    """True if a file was not touched between two reads. Its times are too coarse to tell: the bytes have to."""
+    if one is None or other is None:
+        return one is other
+    return one.data == other.data and _permissions(one.status) == _permissions(other.status)
+
+
+def _permissions(status: os.stat_result) -> tuple[int, int, int]:
+    return stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+
+
+Edit = Callable[[list[bytes | None]], list[bytes | None]]
+
+
+def rewrite(paths: Sequence[str], edit: Edit) -> Stored:
+    """Replace files by what ``edit`` makes of them, each in one step that every reader sees whole.
+
+    ``edit`` gets the bytes of each file (None if there is no file) and returns the new ones; what comes back as it
+    was is left alone. Called again if someone else writes meanwhile; what it raises leaves all files as they
+    were. Links are followed; mode, owner and extended attributes are kept; a new file is 0600 in a 0700 directory.
+
+    Raises StorageError if the system does not allow it; no file is touched before all new ones are safely on disk.
+    """
+    targets = [os.path.realpath(path) for path in paths]
+    if len(set(targets)) < len(targets):
+        raise StorageError(f"{' and '.join(paths)} are one and the same file", "the two files have to be apart")
+    with contextlib.ExitStack() as locks:
+        denied = _lock_all(targets, locks)
+        for _ in range(_ATTEMPTS):
+            before = [_read(target) for target in targets]
+            after = edit([None if content is None else content.data for content in before])
+            changes = [
+                _Change(target, new, old)
+                for target, old, new in zip(targets, before, after, strict=True)
+                if new is not None and (old is None or new != old.data)
+            ]
+            for change in changes:
+                if change.target in denied:
+                    with _explained(change.target, "written"):
+                        raise denied[change.target]
+            with contextlib.ExitStack() as copies:
+                prepared = [copies.enter_context(_temporary_copy(change)) for change in changes]
+                if all(_same(old, _read(target)) for target, old in zip(targets, before, strict=True)):
+                    warnings = [warning for copy in prepared for warning in (*copy.warnings, *_replace(copy))]
+                    return Stored(bool(changes), tuple(warnings))
+    raise StorageError(
+        f"{' and '.join(paths)} are being changed by another program again and again",
+        "try again when it has finished",
+    )
+
+
+def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, OSError]:
+    """Lock files, always in the same order so that no two processes wait for each other.
+
+    A file beside which no lock can be made cannot be replaced either, but need not be if it turns out to be right
+    already: a config file in a read-only store. So those are returned, with the reason.
+    """
+    denied = {}
+    for target in sorted(targets):
+        try:
+            locks.enter_context(_locked(target))
+        except OSError as error:
+            denied[target] = error
+    return denied
+
+
+@contextlib.contextmanager
+def _locked(target: str) -> Iterator[None]:
+    """Hold the lock of a file: a side file, as the file itself is replaced.
+
+    It stands beside the file that links lead to, so that all ways to a file share one lock, and is left there:
+    removing it would let two processes hold "the" lock.
+    """
+    from filelock import FileLock, Timeout
+
+    directory, name = os.path.split(target)
+    os.makedirs(directory, _NEW_DIRECTORY_MODE, exist_ok=True)
+    lock_path = os.path.join(directory, f".{name}.mfa-profiles.lock")
+    lock = FileLock(lock_path, timeout=LOCK_TIMEOUT, mode=_NEW_FILE_MODE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StorageError(
+            f"{target} has been locked by another mfa-profiles for {LOCK_TIMEOUT:.0f} s",
+            f"see who holds it: fuser {lock_path}",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A file that gets new bytes."""
+
+    target: str
+    new: bytes
+    old: _Content | None
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """The new bytes of a file, safely on disk beside it, with the permissions of the file they will replace."""
+
+    path: str
+    change: _Change
+    warnings: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def _temporary_copy(change: _Change) -> Iterator[_Copy]:
+    """Write the new bytes beside a file.
+
+    The name is always the same, so that one left behind by a crash is cleared away by the next run, under the lock.
+    """
+    directory, name = os.path.split(change.target)
+    path = os.path.join(directory, f".{name}.mfa-profiles.tmp")
+    try:
+        with _explained(change.target, "written"):
+            _unlink(path)
+            # Nobody else may read it at any time, and a link planted at its name is not followed.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _NEW_FILE_MODE)
+            with open(descriptor, "wb") as file:
+                file.write(change.new)
+                file.flush()
+                warnings = _copy_permissions(change.target, change.old, descriptor)
+                os.fsync(descriptor)
+        yield _Copy(path, change, warnings)
+    finally:
+        _unlink(path)
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _copy_permissions(source: str, content: _Content | None, descriptor: int) -> tuple[str, ...]:
+    """Give an open file the owner, mode and extended attributes of another. What the system denies is a warning."""
+    if content is None:
+        return ()
+    warnings = []
+    old, new = content.status, os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except OSError:
+            warnings.append(f"the owner of {source} could not be kept: it is now your own file")
+    try:
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    except OSError:
+        # File systems without permissions (FAT, some mounts in containers) are no reason to fail.
+        warnings.append(f"the permissions of {source} could not be kept: only you can read it now")
+    if hasattr(os, "listxattr"):  # access control lists and SELinux labels, on Linux
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(source):
+                with contextlib.suppress(OSError):
+                    os.setxattr(descriptor, name, os.getxattr(source, name))
+    return tuple(warnings)
+
+
+def _replace(copy: _Copy) -> tuple[str, ...]:
+    target = copy.change.target
+    with _explained(target, "replaced"):
+        try:
+            os.replace(copy.path, target)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            _overwrite(copy.change)
+            return (f"{target} is a mount point and was written in place: a reader may have seen a part of it",)
+        # Without this, a crash of the machine could bring the old file back after we said that all is stored.
+        directory = os.open(os.path.dirname(target), os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    return ()
+
+
+def _overwrite(change: _Change) -> None:
+    """Write a file in place: one that is bind-mounted, as in containers, cannot be replaced.
+
+    It is never empty, as it is cut only after it was written; if that fails, the old bytes are put back.
+    """
+    descriptor = os.open(change.target, os.O_WRONLY)
+    try:
+        try:
+            _write_over(descriptor, change.new)
+        except OSError:
+            _write_over(descriptor, change.old.data if change.old else b"")
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_over(descriptor: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], written)
+    os.ftruncate(descriptor, len(data))
+    os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(path: str, done: str) -> Iterator[None]:
+    """Turn an error of the system into a sentence. The files are as they were: the replacing comes last."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else "the system gave no reason"
+        place = f" ({error.filename})" if error.filename not in (None, path) else ""
+        failure = StorageError(f"{path} could not be {done}: {reason}{place}", "nothing was changed")
+    else:
+        return
+    raise failure

@@ -1,0 +1,118 @@
+"""Everything that this tool says goes through here.
+
+- stdout: data, and nothing else, so that a pipe or ``eval`` gets just that;
+- stderr: notes, warnings, errors and their hints;
+- the terminal itself (``/dev/tty``): questions and their answers, wherever stdin, stdout and stderr lead;
+- colour only on a terminal, and never with ``NO_COLOR`` (https://no-color.org);
+- names come out of files and from AWS: control characters in them never reach a terminal.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TextIO
+
+TERMINAL = "/dev/tty"
+
+_COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
+# C0 and C1 controls, and the marks that turn the direction of text.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text with control characters written as escapes, such as ``\\x1b``."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def data(text: str) -> None:
+    """Write a line of data to stdout."""
+    print(text, file=sys.stdout)  # noqa: T201
+
+
+def note(text: str) -> None:
+    """Tell the person something, on stderr; the text may have several lines."""
+    print("\n".join(printable(line) for line in text.split("\n")), file=sys.stderr)  # noqa: T201
+
+
+def warn(text: str) -> None:
+    """Tell the person something that they should act on, on stderr."""
+    _labelled("warning", "yellow", text)
+
+
+def error(message: str, hints: Sequence[str] = ()) -> None:
+    """Write an error, and lines that say what to do about it, to stderr."""
+    _labelled("error", "red", message)
+    for hint in hints:
+        note(f"hint: {hint}")
+
+
+def _labelled(label: str, colour: str, text: str) -> None:
+    print("mfa-profiles:", styled(f"{label}:", colour, sys.stderr), printable(text), file=sys.stderr)  # noqa: T201
+
+
+def styled(text: str, colour: str, stream: TextIO) -> str:
+    """The text in a colour, if the stream is a terminal that may have it."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def stdout_is_terminal() -> bool:
+    """True if a person reads what is written to stdout."""
+    return sys.stdout.isatty()
+
+
+def is_there() -> bool:
+    """True if this process has a terminal to ask a person on, wherever its streams lead."""
+    try:
+        os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def ask(question: str) -> str:
+    """Ask a person on the terminal and return the line they type, without its end.
+
+    The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt.
+    """
+    with open(TERMINAL, "w") as writer, open(TERMINAL, errors="replace") as reader:
+        writer.write(printable(question) + " ")
+        writer.flush()
+        try:
+            answer = reader.readline()
+        except KeyboardInterrupt:
+            writer.write("\n")
+            raise
+        if not answer:
+            writer.write("\n")
+            raise KeyboardInterrupt
+        return answer.rstrip("\n")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str]) -> str:
+    """Rows below a header in aligned columns, each row's second cell (its state) in a colour of its own."""
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    padded[0] = [styled(cell, "bold", sys.stdout) for cell in padded[0]]
+    for row, colour in zip(padded[1:], colours, strict=True):
+        row[1] = styled(row[1], colour, sys.stdout)
+    return "\n".join("  ".join(row).rstrip() for row in padded)
+
+
+def in_words(duration: timedelta) -> str:
+    """A length of time as people say it: ``12 h``, ``11 h 58 m``, ``45 m``, ``30 s``."""
+    seconds = round(abs(duration).total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(part for part in (f"{hours} h" * (hours > 0), f"{minutes} m" * (minutes > 0)) if part)
+
+
+def clock_time(moment: datetime, now: datetime) -> str:
+    """A moment in the local zone: the time of day, with the date before it if that is not today's."""
+    local = moment.astimezone()
+    return local.strftime("%H:%M" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
