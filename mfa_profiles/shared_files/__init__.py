@@ -55,7 +55,9 @@ def with_session(profiles: Profiles, pair: ProfilePair, credentials: SessionCred
     if not missing:
         return Profiles(credentials_file, profiles.config)
     comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
-    return Profiles(credentials_file, editing.put_section(profiles.config, header, missing, comment=comment))
+    return Profiles(
+        credentials_file, editing.put_section(profiles.config, header, missing, comment=comment, may_have_blocks=True)
+    )
 
 
 def without_session(profiles: Profiles, names: Collection[str]) -> Profiles:

@@ -5,8 +5,9 @@ an indented one, and write LF whatever the file uses. No edit leaves this module
 as meant, with every other section unchanged.
 """
 
+import itertools
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
 
 if TYPE_CHECKING:
-    from configupdater import ConfigUpdater, Section
+    from configupdater import ConfigUpdater
     from configupdater.block import Block
 
 COPIED_COMMENT = "# Settings copied by mfa-profiles from profile "
@@ -28,23 +29,24 @@ def put_section(
     *,
     comment: str | None = None,
     drop: Collection[str] = (),
+    may_have_blocks: bool = False,
 ) -> IniFile:
     """The file with ``values`` in section ``name``, which is added at the end of the file if it is not there.
 
     ``comment`` (a line of ours, without its ending) goes directly under the header, in the place of one that is there
-    already. Keys in ``drop`` are removed. A value may hold an indented block, as RawConfigParser gives it
-    (``"\\nkey = value"``), if its key is new to the section.
+    already. Keys in ``drop`` are removed. With ``may_have_blocks``, a value whose key is new to the section may be an
+    indented block, as RawConfigParser gives it (``"\\nkey = value"``); else line breaks are refused.
 
     Raises FileRefusedError where the edit cannot be made without doubt.
     """
-    _refuse_line_breaks(file, [name, comment or "", *values.values()])
+    _refuse_line_breaks(file, "".join([name, comment or "", *values]), "\r\n\0")
+    _refuse_line_breaks(file, "".join(values.values()), "\r\0" if may_have_blocks else "\r\n\0")
     document = _Document.of(file)
     index = document.find(name)
     if index is None:
         text = document.text_with(_new_section(name, values, comment, file.newline))
     else:
-        section = document.sections[index]
-        text = document.text_with(_edited_section(section, values, comment, drop), index)
+        text = document.text_with(_edited_section(document.section(index), values, comment, drop), index)
     expected = {key: value for key, value in file.sections.get(name, {}).items() if key not in drop} | dict(values)
     return _verified(file, text, name, expected)
 
@@ -56,9 +58,7 @@ def remove_section(file: IniFile, name: str) -> IniFile:
     """
     document = _Document.of(file)
     index = document.find(name)
-    if index is None:
-        return file
-    return _verified(file, document.text_without(index), name, None)
+    return file if index is None else _verified(file, document.text_without(index), name, None)
 
 
 def is_copied_by_us(file: IniFile, name: str) -> bool:
@@ -68,76 +68,99 @@ def is_copied_by_us(file: IniFile, name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class _Part:
+    """A key with the lines of its value, or (without a key) comments or blank lines."""
+
+    key: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A header line and the parts below it, which, joined, are the section."""
+
+    header: str
+    parts: list[_Part]
+
+
+@dataclass(frozen=True)
 class _Document:
-    """A file as a list of blocks whose texts, joined, are the file.
+    """A file as a list of blocks (sections, and what stands before the first), whose texts, joined, are the file.
 
     ``open_end`` is set where the file lacks its final newline. It then still lacks it after the edit: that is how a
     later removal knows to give back the file as it was.
     """
 
     file: IniFile
-    blocks: "list[Section | None]"
+    blocks: "Sequence[Block]"
     texts: list[str]
     open_end: bool
 
     @classmethod
     def of(cls, file: IniFile) -> "_Document":
-        from configupdater import Section
-
         open_end = bool(file.text) and not file.text.endswith("\n")
         text = file.text + file.newline if open_end else file.text
         blocks = list(_parse(text, file).iter_blocks())
-        texts = [str(block) for block in blocks]
-        if "".join(texts) != text:
+        names = [name for name in map(_section_name, blocks) if name not in (None, "DEFAULT")]
+        if names != list(file.sections):
             raise _doubt(file, None)
-        return cls(file, [block if isinstance(block, Section) else None for block in blocks], texts, open_end)
+        return cls(file, blocks, _slices(text, blocks), open_end)
 
-    @property
-    def sections(self) -> "dict[int, Section]":
-        return {index: block for index, block in enumerate(self.blocks) if block is not None}
+    def section(self, index: int) -> _Section:
+        from configupdater import Option, Section
+
+        section, text = self.blocks[index], self.texts[index]
+        assert isinstance(section, Section)
+        blocks = list(section.iter_blocks())
+        header_end = len(text) - sum(len(str(block)) for block in blocks)
+        keys = [block.key if isinstance(block, Option) else None for block in blocks]
+        parts = [_Part(key, part) for key, part in zip(keys, _slices(text[header_end:], blocks), strict=True)]
+        return _Section(text[:header_end], parts)
 
     def find(self, name: str) -> int | None:
         """The index of a section. Refuses one that only some SDKs know by this name."""
         lookalike = None
-        for index, section in self.sections.items():
+        for index, block in enumerate(self.blocks):
+            if _section_name(block) is None:
+                continue
             header = self.texts[index].split("\n", 1)[0].strip()
-            if section.name == name:
-                if not re.fullmatch(r"\[[^\]]*\](\s.*)?", header):
-                    raise FileRefusedError(
-                        self.file.path,
-                        self._line(index),
-                        f"the header [{name}] has text glued to it, which some SDKs do not take for a header",
-                        "put a space between the ] and the comment, or delete it",
-                    )
-                return index
+            if _section_name(block) == name:
+                if re.fullmatch(r"\[[^\]]*\](\s.*)?", header):
+                    return index
+                raise FileRefusedError(
+                    self.file.path,
+                    self._line(index),
+                    f"the header [{name}] has text glued to it, which some SDKs do not take for a header",
+                    "put a space between the ] and the comment, or delete it",
+                )
             if _strict_name(header) == name:
                 lookalike = index
-        if lookalike is not None:
-            raise FileRefusedError(
-                self.file.path,
-                self._line(lookalike),
-                f"some SDKs take this header for [{name}], boto3 and the AWS CLI do not",
-                f"write it as [{name}], or delete the section",
-            )
-        return None
+        if lookalike is None:
+            return None
+        raise FileRefusedError(
+            self.file.path,
+            self._line(lookalike),
+            f"some SDKs take this header for [{name}], boto3 and the AWS CLI do not",
+            f"write it as [{name}], or delete the section",
+        )
 
     def _line(self, index: int) -> int:
         return sum(text.count("\n") for text in self.texts[:index]) + 1
 
     def text_with(self, section: str, index: int | None = None) -> str:
+        """The file with another text for a section, or, without an index, with a new one after a blank line."""
         texts = list(self.texts)
-        if index is not None:
-            texts[index] = section
+        if index is None:
+            texts.append((self.file.newline if texts else "") + section)
         else:
-            blank = self.file.newline if texts else ""
-            texts.append(blank + section)
+            texts[index] = section
         return self._close("".join(texts))
 
     def text_without(self, index: int) -> str:
+        """The file without a section, and without the blank line that was put above it."""
         before, after = "".join(self.texts[:index]), "".join(self.texts[index + 1 :])
-        # The blank line that an added section was given goes with it.
         before = re.sub(r"(\A|\n)\r?\n\Z", r"\1", before)
-        return self._close(before + _below_last_key(self.sections[index]) + after)
+        return self._close(before + _below_last_key(self.section(index)) + after)
 
     def _close(self, text: str) -> str:
         return re.sub(r"\r?\n\Z", "", text) if self.open_end else text
@@ -146,25 +169,39 @@ class _Document:
 def _parse(text: str, file: IniFile) -> "ConfigUpdater":
     from configupdater import ConfigUpdater
 
+    # ConfigUpdater takes an indented `# k = v` for a key or a part of the value above, configparser does not. With
+    # its indent turned into more `#` it is a comment to both, and as long as before: texts are cut from the original.
+    masked = re.sub(r"(?m)^[^\S\n]+(?=[#;])", lambda indent: "#" * len(indent[0]), text)
     try:
-        return ConfigUpdater().read_string(text)
+        return ConfigUpdater().read_string(masked)
     except Exception:  # noqa: BLE001 - whatever it is, it quotes the file in its message, and the file is left alone
         doubt = _doubt(file, None)
     raise doubt
+
+
+def _section_name(block: "Block") -> str | None:
+    from configupdater import Section
+
+    return block.name if isinstance(block, Section) else None
+
+
+def _slices(text: str, blocks: "Iterable[Block]") -> list[str]:
+    """A text cut into pieces as long as the blocks that were found in it."""
+    ends = itertools.accumulate(len(str(block)) for block in blocks)
+    return [text[start:end] for start, end in itertools.pairwise([0, *ends])]
 
 
 def _strict_name(header: str) -> str:
     """The section a header means to the stricter SDKs: up to the first bracket, spacing and quotes made even."""
     name = header.removeprefix("[").split("]", 1)[0].strip()
     profile = re.fullmatch(r"profile\s+(.*)", name)
-    return f"profile {profile[1].strip().strip(chr(34) + chr(39)).strip()}" if profile else name
+    return "profile " + profile[1].strip(' \t"') if profile else name
 
 
 def _new_section(name: str, values: Mapping[str, str], comment: str | None, newline: str) -> str:
     lines = [f"[{name}]", *([comment] if comment else [])]
-    return "".join(line + newline for line in lines) + "".join(
-        _option(key, value, "", newline) for key, value in values.items()
-    )
+    options = (_option(key, value, "", newline) for key, value in values.items())
+    return "".join(line + newline for line in lines) + "".join(options)
 
 
 def _option(key: str, value: str, indent: str, newline: str) -> str:
@@ -173,40 +210,25 @@ def _option(key: str, value: str, indent: str, newline: str) -> str:
     return "".join(line + newline for line in lines)
 
 
-def _edited_section(section: "Section", values: Mapping[str, str], comment: str | None, drop: Collection[str]) -> str:
-    from configupdater import Option
-
-    header, body = _header_and_body(section)
-    newline = "\r\n" if header.endswith("\r\n") else "\n"
-    parts = [header]
-    if comment:
-        parts.append(comment + newline)
-    anchor, indent = len(parts), _indent(header)
-    anchored_by_ours = False
-    missing = dict(values)
-    for block, text in body:
-        if not isinstance(block, Option):
-            parts.append(_without_our_comments(text) if comment else text)
-        elif block.key in drop:
-            parts.append("".join(line.lstrip() for line in _comment_lines(text)))
+def _edited_section(section: _Section, values: Mapping[str, str], comment: str | None, drop: Collection[str]) -> str:
+    newline = "\r\n" if section.header.endswith("\r\n") else "\n"
+    texts = [section.header, *([comment + newline] if comment else [])]
+    ours_below = sum(part.key in values for part in section.parts)
+    missing = {key: value for key, value in values.items() if all(part.key != key for part in section.parts)}
+    anchor, indent = len(texts), _indent(section.header)
+    for part in section.parts:
+        if part.key is None:
+            texts.append(_without_our_comments(part.text) if comment else part.text)
+        elif part.key in drop:
+            texts.append("".join(line.lstrip() for line in _comment_lines(part.text)))
         else:
-            if block.key in values:
-                text = _with_value(text, missing.pop(block.key))
-                anchored_by_ours = True
-            parts.append(text)
+            texts.append(_with_value(part.text, values[part.key]) if part.key in values else part.text)
             # New keys follow the last one of ours, or else the last of all, and take its indent: deeper they would
             # continue its value, shallower the next key would continue theirs.
-            if block.key in values or not anchored_by_ours:
-                anchor, indent = len(parts), _indent(text)
-    parts[anchor:anchor] = [_option(key, value, indent, newline) for key, value in missing.items()]
-    return "".join(parts)
-
-
-def _header_and_body(section: "Section") -> "tuple[str, Sequence[tuple[Block, str]]]":
-    body = [(block, str(block)) for block in section.iter_blocks()]
-    length = sum(len(text) for _, text in body)
-    whole = str(section)
-    return whole[: len(whole) - length], body
+            if part.key in values or not ours_below:
+                anchor, indent = len(texts), _indent(part.text)
+    texts[anchor:anchor] = [_option(key, value, indent, newline) for key, value in missing.items()]
+    return "".join(texts)
 
 
 def _indent(text: str) -> str:
@@ -214,7 +236,11 @@ def _indent(text: str) -> str:
 
 
 def _without_our_comments(text: str) -> str:
-    return "".join(line for line in _lines(text) if sessions.parse_expiration_comment(line) is None)
+    return "".join(line for line in _lines(text) if not _is_our_comment(line))
+
+
+def _is_our_comment(line: str) -> bool:
+    return line.startswith(COPIED_COMMENT) or sessions.parse_expiration_comment(line) is not None
 
 
 def _comment_lines(text: str) -> list[str]:
@@ -236,19 +262,12 @@ def _with_value(text: str, value: str) -> str:
     return f"{match['key']}{gap}{value}{ending}" + "".join(_comment_lines(text))
 
 
-def _below_last_key(section: "Section") -> str:
-    from configupdater import Option
-
-    _, body = _header_and_body(section)
-    last_key = max((index for index, (block, _) in enumerate(body) if isinstance(block, Option)), default=-1)
-    left = "".join(_without_our_comments(text) for _, text in body[last_key + 1 :])
+def _below_last_key(section: _Section) -> str:
+    last_key = max((index for index, part in enumerate(section.parts) if part.key), default=-1)
+    lines = _lines("".join(_without_our_comments(part.text) for part in section.parts[last_key + 1 :]))
     # At column 0: an indented comment would join the value of the profile that now stands above it (SDKs for Rust,
     # Java).
-    return "".join(line if line.isspace() else line.lstrip() for line in _lines(left) if not _is_ours(line))
-
-
-def _is_ours(line: str) -> bool:
-    return line.startswith(COPIED_COMMENT)
+    return "".join(line if line.isspace() else line.lstrip() for line in lines)
 
 
 def _lines(text: str) -> list[str]:
@@ -256,9 +275,8 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _refuse_line_breaks(file: IniFile, texts: list[str]) -> None:
-    name, comment, *values = texts
-    if re.search(r"[\r\n\0]", name + comment) or any(re.search(r"[\r\0]", value) for value in values):
+def _refuse_line_breaks(file: IniFile, text: str, refused: str) -> None:
+    if any(character in text for character in refused):
         raise FileRefusedError(file.path, None, "a line break or NUL in what was to be written; nothing was changed")
 
 
@@ -266,14 +284,9 @@ def _verified(file: IniFile, text: str, name: str, expected: Mapping[str, str] |
     edited = ini.parse(file.encode(text), file.path)
     others = {section: values for section, values in file.sections.items() if section != name}
     wanted = others if expected is None else others | {name: dict(expected)}
-    if edited.sections != wanted or list(edited.sections) != _order(file, name, expected is not None):
+    if edited.sections != wanted:
         raise _doubt(file, name)
     return edited
-
-
-def _order(file: IniFile, name: str, present: bool) -> list[str]:  # noqa: FBT001 - two lines away
-    order = [section for section in file.sections if section != name or present]
-    return order if not present or name in order else [*order, name]
 
 
 def _doubt(file: IniFile, name: str | None) -> FileRefusedError:

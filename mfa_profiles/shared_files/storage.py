@@ -101,7 +101,7 @@ def rewrite(paths: Sequence[str], edit: Edit) -> Stored:
                     warnings = [warning for copy in prepared for warning in (*copy.warnings, *_replace(copy))]
                     return Stored(bool(changes), tuple(warnings))
     raise StorageError(
-        f"{' and '.join(paths)} are being changed by another program again and again",
+        f"another program keeps changing {' or '.join(paths)}",
         "try again when it has finished",
     )
 

@@ -1,0 +1,23 @@
+"""A local AWS: IAM and STS on 127.0.0.1, checking what AWS checks.
+
+It serves tests, in their own process, and people without an AWS account::
+
+    with LocalAWS() as aws:
+        user = aws.create_user("john.doe")
+        device = user.add_virtual_device()
+        sts = boto3.client("sts", endpoint_url=aws.endpoint_url, region_name="us-west-2", ...)
+        sts.get_session_token(SerialNumber=device.serial_number, TokenCode=device.code())
+
+Each LocalAWS has its own accounts, clock, faults and request log.  moto keeps the users, the
+access keys and the devices; signatures, sessions, codes and permissions are checked here.
+For a person: ``python -m tests.local_aws``.
+"""
+
+from tests.local_aws.accounts import User
+from tests.local_aws.clock import Clock
+from tests.local_aws.devices import MFADevice
+from tests.local_aws.faults import Fault, Faults
+from tests.local_aws.log import Request, peak_concurrency
+from tests.local_aws.server import LocalAWS
+
+__all__ = ["Clock", "Fault", "Faults", "LocalAWS", "MFADevice", "Request", "User", "peak_concurrency"]

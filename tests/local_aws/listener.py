@@ -1,0 +1,150 @@
+"""The HTTP layer: a thread for each connection on 127.0.0.1, and none left once it is closed."""
+
+import contextlib
+import http.server
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Callable
+from email.utils import format_datetime
+from typing import Any
+
+from tests.local_aws.answers import Answer
+from tests.local_aws.clock import Clock
+from tests.local_aws.signature import HTTPRequest
+
+# How often the accepting thread looks whether it should stop; bounds how long close() takes.
+POLL_SECONDS = 0.005
+
+
+class Listener:
+    """Serves ``answer`` from construction to ``close``; an answer of None is a reset connection."""
+
+    def __init__(self, port: int, clock: Clock, answer: Callable[[HTTPRequest], Answer | None]) -> None:
+        self._server = _Server(port, clock, answer)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="local-aws", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port, chosen by the system if 0 was asked for."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Stop accepting, end the open connections and wait for their threads."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server.end_connections()
+
+
+class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    request_queue_size = 128
+
+    def __init__(self, port: int, clock: Clock, answer: Callable[[HTTPRequest], Answer | None]) -> None:
+        self.clock = clock
+        self.answer = answer
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's, which asks the resolver for the name of the host.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        # Daemon threads, so that a test run that dies does not hang; end_connections() joins them.
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), name="local-aws", daemon=True
+        )
+        with self._lock:
+            self._connections[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                del self._connections[threading.current_thread()]
+
+    def shutdown_request(self, request: Any) -> None:
+        # A connection set to be reset must not be shut down first: its FIN would come before the RST.
+        if _will_reset(request):
+            request.close()
+        else:
+            super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """Shut down what clients keep open, and join every connection's thread."""
+        with self._lock:
+            open_now = dict(self._connections)
+        for thread, connection in open_now.items():
+            with contextlib.suppress(OSError):  # the client was faster
+                connection.shutdown(socket.SHUT_RD)
+            thread.join()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "LocalAWS"
+    sys_version = ""
+    # One write for an answer, sent at once: a header and a body sent apart wait for each other.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_POST(self) -> None:
+        """Answer a request whose parameters are in its body."""
+        length = int(self.headers.get("Content-Length") or 0)
+        request = HTTPRequest(
+            self.command,
+            self.path,
+            tuple((name.lower(), value) for name, value in self.headers.items()),
+            self.rfile.read(length),
+        )
+        answer = self.server.answer(request)
+        if answer is None:
+            self._reset()
+            return
+        self.send_response_only(answer.status)
+        self.send_header("x-amzn-RequestId", answer.request_id)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Date", format_datetime(self.server.clock.now(), usegmt=True))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def do_GET(self) -> None:
+        """Answer a request whose parameters are in its query string."""
+        self.do_POST()
+
+    def handle(self) -> None:
+        """Serve a connection; one that the client cut is no error."""
+        try:
+            super().handle()
+        except ConnectionError:
+            self.close_connection = True
+
+    def finish(self) -> None:
+        """Flush the answer, if the client still wants it."""
+        try:
+            super().finish()
+        except ConnectionError:
+            self.rfile.close()
+
+    def log_message(self, _format: str, *_: object) -> None:
+        """Print nothing: LocalAWS keeps the log."""
+
+    def _reset(self) -> None:
+        # Lingering for 0 seconds makes close() send RST in place of FIN.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+
+def _will_reset(connection: socket.socket) -> bool:
+    return struct.unpack("ii", connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)) == (1, 0)

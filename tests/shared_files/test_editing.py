@@ -1,0 +1,185 @@
+"""Editing: whole texts before and after, one for each trap in the files that people have."""
+
+import pytest
+
+from mfa_profiles import ini
+from mfa_profiles.errors import FileRefusedError
+from mfa_profiles.shared_files.editing import put_section, remove_section
+
+COMMENT = "# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a)"
+OLD_COMMENT = "# Expires 2020-01-01T00:00:00Z (mfa-profiles: source_profile a)"
+
+
+def put(text: str, values: dict[str, str], *, comment: str | None = COMMENT, drop: tuple[str, ...] = ()) -> str:
+    """The text with the values in [x]."""
+    file = ini.parse(text.encode(), "credentials")
+    return put_section(file, "x", values, comment=comment, drop=drop).text
+
+
+# name: (before, after putting k = new into [x])
+PUT = {
+    "an empty file gets the section alone": ("", f"[x]\n{COMMENT}\nk = new\n"),
+    "a new section goes to the end, after a blank line": ("[a]\nb = c\n", f"[a]\nb = c\n\n[x]\n{COMMENT}\nk = new\n"),
+    "a missing final newline is mended, and left out again": ("[a]\nb = c", f"[a]\nb = c\n\n[x]\n{COMMENT}\nk = new"),
+    "a new section has the file's line ending": (
+        "[a]\r\nb = c\r\n",
+        f"[a]\r\nb = c\r\n\r\n[x]\r\n{COMMENT}\r\nk = new\r\n",
+    ),
+    "a comment at the end stays with the section it ends": (
+        "[a]\nb = c\n\n# last words\n",
+        f"[a]\nb = c\n\n# last words\n\n[x]\n{COMMENT}\nk = new\n",
+    ),
+    "a value changes where it stands": (
+        "[x]\nother = 1\nk = old\nlast = 2\n\n# of b\n[b]\n",
+        f"[x]\n{COMMENT}\nother = 1\nk = new\nlast = 2\n\n# of b\n[b]\n",
+    ),
+    "key case, delimiter and spacing stay": ("[x]\nK:old\n", f"[x]\n{COMMENT}\nK:new\n"),
+    "a tab before the value stays": ("[x]\nk\t=\told  \n", f"[x]\n{COMMENT}\nk\t=\tnew\n"),
+    "an empty value gets a space if the key has one": ("[x]\nk =\n", f"[x]\n{COMMENT}\nk = new\n"),
+    "an empty value gets no space if the key has none": ("[x]\nk=\n", f"[x]\n{COMMENT}\nk=new\n"),
+    "each line keeps its own line ending": ("[x]\r\nk = old\nl = m\r\n", f"[x]\r\n{COMMENT}\r\nk = new\nl = m\r\n"),
+    "lines that continued the old value go, comments among them stay": (
+        "[x]\nk = old\n  more\n# note\n  and more\nl = m\n",
+        f"[x]\n{COMMENT}\nk = new\n# note\nl = m\n",
+    ),
+    "an inline comment is a part of the value for botocore": ("[x]\nk = old # c\n", f"[x]\n{COMMENT}\nk = new\n"),
+    "inline comments of others stay": ("[x] ; c\nl = m # n\nk = o\n", f"[x] ; c\n{COMMENT}\nl = m # n\nk = new\n"),
+    "an indented section keeps its indent, and the comment starts the line": (
+        "  [x]\n  k = old\n  l = m\n",
+        f"  [x]\n{COMMENT}\n  k = new\n  l = m\n",
+    ),
+    "a missing key takes the indent of the last one, or it would continue its value": (
+        "[x]\n  l = m\n\n[b]\n",
+        f"[x]\n{COMMENT}\n  l = m\n  k = new\n\n[b]\n",
+    ),
+    "a missing key goes before the blank lines and comments at the end": (
+        "[x]\nl = m\n\n# of b\n[b]\n",
+        f"[x]\n{COMMENT}\nl = m\nk = new\n\n# of b\n[b]\n",
+    ),
+    "a missing key goes after a nested block": (
+        "[x]\ns3 =\n    a = b\n    # c\n    d = e\n[b]\n",
+        f"[x]\n{COMMENT}\ns3 =\n    a = b\n    # c\n    d = e\nk = new\n[b]\n",
+    ),
+    "a header alone": ("[x]\n[b]\n", f"[x]\n{COMMENT}\nk = new\n[b]\n"),
+    "a header at the end of the file": ("[x]", f"[x]\n{COMMENT}\nk = new"),
+    "the old expiration comment is replaced": (f"[x]\n{OLD_COMMENT}\nk = old\n", f"[x]\n{COMMENT}\nk = new\n"),
+    "an expiration comment that was moved is replaced too": (
+        f"[x]\n# mine\nk = old\n{OLD_COMMENT}\n",
+        f"[x]\n{COMMENT}\n# mine\nk = new\n",
+    ),
+    "indented comments that look like keys, even twice, are comments": (
+        "[a]\n  b = c\n  # k = v\n  # k = v\n[x]\n k = old\n # k = v\n",
+        f"[a]\n  b = c\n  # k = v\n  # k = v\n[x]\n{COMMENT}\n k = new\n # k = v\n",
+    ),
+    "what splits lines elsewhere does not here": (
+        "[a]\nb = c\u2028[x]\x0b\x0c\x85\n[x]\nk = old\n",
+        f"[a]\nb = c\u2028[x]\x0b\x0c\x85\n[x]\n{COMMENT}\nk = new\n",
+    ),
+    "a percent sign is no interpolation": (
+        "[a]\nb = %(c)s\n[x]\nk = %\n",
+        f"[a]\nb = %(c)s\n[x]\n{COMMENT}\nk = new\n",
+    ),
+    "an empty [DEFAULT] is left alone": ("[DEFAULT]\n[x]\nk = old\n", f"[DEFAULT]\n[x]\n{COMMENT}\nk = new\n"),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), PUT.values(), ids=PUT)
+def test_put_section(before: str, after: str) -> None:
+    """The text after is, to the letter, the one in the table."""
+    assert after == put(before, {"k": "new"})
+
+
+def test_put_keeps_the_byte_order_mark() -> None:
+    """It is put aside for the edit, and stands at the beginning again."""
+    file = ini.parse(b"\xef\xbb\xbf[x]\nk = old\n", "credentials")
+
+    edited = put_section(file, "x", {"k": "new"})
+
+    assert b"\xef\xbb\xbf[x]\nk = new\n" == edited.encode(edited.text)
+
+
+def test_put_drops_a_key_and_keeps_its_comments() -> None:
+    """A comment inside the dropped value moves to column 0: indented, it would join the value above for some SDKs."""
+    before = "[x]\nk = old\nstale = s\n  more\n# note\n  and more\nl = m\n"
+
+    assert "[x]\nk = new\n# note\nl = m\n" == put(before, {"k": "new"}, comment=None, drop=("stale",))
+
+
+def test_put_writes_a_nested_block() -> None:
+    """A value that begins with a line break is a block, as botocore gives it."""
+    edited = put_section(ini.parse(b"", "config"), "x", {"s3": "\na = b\nc = d"}, may_have_blocks=True)
+
+    assert "[x]\ns3 =\n    a = b\n    c = d\n" == edited.text
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[a]\n[ x ]\nk = v\n", 2),
+        ("[a]\n\n[x]# glued\nk = v\n", 3),
+        ("[x] # [y]\nk = v\n", 1),
+        ("[x ]\nk = v\n", 1),
+    ],
+)
+def test_headers_that_sdks_read_differently_are_refused(text: str, line: int) -> None:
+    """Where boto3 sees another section than some SDK does, the file is left alone; path and line say where."""
+    with pytest.raises(FileRefusedError) as refusal:
+        put(text, {"k": "new"})
+
+    assert ("credentials", line) == (refusal.value.path, refusal.value.line)
+
+
+@pytest.mark.parametrize("header", ["profile  x", 'profile "x"', "profile\tx", " profile x", "profile 'x'x"])
+def test_config_headers_that_mean_the_same_are_refused(header: str) -> None:
+    """[profile  x] and the like would make a second section of the same profile."""
+    file = ini.parse(f"[{header}]\nregion = a\n".encode(), "config")
+
+    if header == "profile 'x'x":  # no SDK takes this one for x
+        assert "profile x" in put_section(file, "profile x", {"k": "v"}).sections
+    else:
+        with pytest.raises(FileRefusedError, match="some SDKs take this header"):
+            put_section(file, "profile x", {"k": "v"})
+
+
+@pytest.mark.parametrize("value", ["a\rb", "a\0b", "a\n[evil]\nb = c"])
+def test_values_that_would_break_out_are_refused(value: str) -> None:
+    """No value of AWS's, however broken, begins a line or a section of its own."""
+    with pytest.raises(FileRefusedError, match="a line break or NUL"):
+        put("[x]\nk = old\n", {"k": value})
+    with pytest.raises(FileRefusedError, match="a line break or NUL"):
+        put("[x]\n", {"k": value})
+
+
+def test_an_edit_that_would_swallow_the_next_section_is_refused() -> None:
+    """Without [x], the indented [b] would continue the value of a: verified, and refused."""
+    file = ini.parse(b"[a]\nk = v\n  \n[x]\n  k = v\n  [b]\n", "credentials")
+
+    with pytest.raises(FileRefusedError, match=r"\[x\] cannot be changed"):
+        remove_section(file, "x")
+
+
+# name: (before, after removing [x])
+REMOVE = {
+    "the blank line above goes too": ("[a]\nb = c\n\n[x]\nk = v\n", "[a]\nb = c\n"),
+    "only one blank line goes": ("[a]\n\n\n[x]\nk = v\n", "[a]\n\n"),
+    "comments above the next header stay": (
+        "[a]\n\n[x]\n# of x\nk = v\n\n# of b\n[b]\n",
+        "[a]\n\n# of b\n[b]\n",
+    ),
+    "indented comments at the end go to column 0": (
+        "[a]\nb = c\n[x]\nk = v\n  # note\n[b]\n",
+        "[a]\nb = c\n# note\n[b]\n",
+    ),
+    "a section without keys loses its comment of ours alone": (f"[x]\n{COMMENT}\n# mine\n", "# mine\n"),
+    "the first of the file": ("[x]\nk = v\n\n[a]\n", "\n[a]\n"),
+    "the only one": ("[x]\nk = v\n", ""),
+    "with its own line endings": ("[a]\r\n\r\n[x]\r\nk = v\r\n", "[a]\r\n"),
+    "the last, in a file without a final newline": ("[a]\nb = c\n\n[x]\nk = v", "[a]\nb = c"),
+    "one that is not there": ("[a]\nb = c", "[a]\nb = c"),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), REMOVE.values(), ids=REMOVE)
+def test_remove_section(before: str, after: str) -> None:
+    """The text after is, to the letter, the one in the table."""
+    assert after == remove_section(ini.parse(before.encode(), "credentials"), "x").text

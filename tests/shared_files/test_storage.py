@@ -1,0 +1,388 @@
+"""Storing: one step that every reader sees whole, and what a file was besides its bytes stays."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mfa_profiles.errors import StorageError
+from mfa_profiles.shared_files import storage
+from mfa_profiles.shared_files.storage import Stored, read, rewrite
+
+IS_ROOT = os.geteuid() == 0
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def nobodys_directory() -> Iterator[Path]:
+    """A directory of a user who is not root, and this process as that user."""
+    if not IS_ROOT:
+        pytest.skip("only root can become someone else")
+    with tempfile.TemporaryDirectory() as name:
+        os.chown(name, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+
+
+def write(path: Path, new: bytes) -> Stored:
+    """Give one file new bytes."""
+    return rewrite([str(path)], lambda _: [new])
+
+
+def mode(path: Path) -> int:
+    """The permission bits of a file or directory."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def names(directory: Path) -> list[str]:
+    """What is in a directory."""
+    return sorted(os.listdir(directory))
+
+
+def test_a_missing_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    """A new file is 0600 in a 0700 directory, whatever the umask."""
+    path = tmp_path / ".aws" / "credentials"
+    old_umask = os.umask(0)
+    try:
+        write(path, b"new")
+    finally:
+        os.umask(old_umask)
+
+    assert b"new" == path.read_bytes()
+    assert (0o600, 0o700) == (mode(path), mode(path.parent))
+    assert 0o600 == mode(path.parent / ".credentials.mfa-profiles.lock")
+
+
+@pytest.mark.parametrize("bits", [0o600, 0o640, 0o644, 0o400])
+def test_the_mode_stays(tmp_path: Path, bits: int) -> None:
+    """Permissions are the owner's business, even those that doctor complains about."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    path.chmod(bits)
+
+    write(path, b"new")
+
+    assert (b"new", bits) == (path.read_bytes(), mode(path))
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+def test_the_owner_stays(tmp_path: Path) -> None:
+    """Someone who works as root on a user's file leaves it the user's."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 5678)
+
+    write(path, b"new")
+
+    assert (b"new", 1234, 5678) == (path.read_bytes(), path.stat().st_uid, path.stat().st_gid)
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="no extended attributes here")
+def test_extended_attributes_stay(tmp_path: Path) -> None:
+    """Access control lists and SELinux labels are kept in them."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.note", b"mine")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+
+    write(path, b"new")
+
+    assert b"mine" == os.getxattr(path, "user.note")
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    """A link, even to a link in another directory, stays one; what it leads to changes."""
+    (tmp_path / "dotfiles").mkdir()
+    real = tmp_path / "dotfiles" / "aws-credentials"
+    real.write_bytes(b"old")
+    (tmp_path / "second").symlink_to("dotfiles/aws-credentials")
+    link = tmp_path / "credentials"
+    link.symlink_to("second")
+
+    write(link, b"new")
+
+    assert link.is_symlink()
+    assert b"new" == real.read_bytes()
+    assert ["credentials", "dotfiles", "second"] == names(tmp_path)
+
+
+def test_a_link_to_nothing_gets_its_file(tmp_path: Path) -> None:
+    """The file is made where the link leads."""
+    link = tmp_path / "credentials"
+    link.symlink_to("elsewhere")
+
+    write(link, b"new")
+
+    assert link.is_symlink()
+    assert b"new" == (tmp_path / "elsewhere").read_bytes()
+
+
+def test_nothing_is_written_for_nothing(tmp_path: Path) -> None:
+    """A file that is right already is not touched: readers cache by its time."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"same")
+    before = path.stat()
+
+    stored = write(path, b"same")
+
+    assert Stored(changed=False) == stored
+    assert (before.st_ino, before.st_mtime_ns) == (path.stat().st_ino, path.stat().st_mtime_ns)
+
+
+def test_what_the_edit_raises_leaves_the_file_alone(tmp_path: Path) -> None:
+    """No temporary file is left either."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+
+    def edit(_: list[bytes | None]) -> list[bytes | None]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rewrite([str(path)], edit)
+
+    assert b"old" == path.read_bytes()
+    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_writer_that_takes_no_lock_is_noticed(tmp_path: Path, existed: bool) -> None:
+    """What another tool writes between our reading and our replacing is edited too, not lost."""
+    path = tmp_path / "credentials"
+    if existed:
+        path.write_bytes(b"old")
+    seen = []
+
+    def edit(contents: list[bytes | None]) -> list[bytes | None]:
+        seen.append(contents[0])
+        if len(seen) == 1:
+            path.write_bytes(b"theirs")
+        return [(contents[0] or b"") + b" ours"]
+
+    rewrite([str(path)], edit)
+
+    assert [b"old" if existed else None, b"theirs"] == seen
+    assert b"theirs ours" == path.read_bytes()
+
+
+def test_a_changed_mode_is_noticed(tmp_path: Path) -> None:
+    """A chmod between our reading and our replacing is kept."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    path.chmod(0o644)
+    modes = iter([0o600])
+
+    def edit(_: list[bytes | None]) -> list[bytes | None]:
+        path.chmod(next(modes, 0o600))
+        return [b"new"]
+
+    rewrite([str(path)], edit)
+
+    assert (b"new", 0o600) == (path.read_bytes(), mode(path))
+
+
+def test_a_writer_that_never_stops_is_reported(tmp_path: Path) -> None:
+    """After ten attempts it is for a person to decide; the other's bytes stay."""
+    path = tmp_path / "credentials"
+    count = iter(range(100))
+
+    def edit(_: list[bytes | None]) -> list[bytes | None]:
+        path.write_bytes(b"theirs %d" % next(count))
+        return [b"ours"]
+
+    with pytest.raises(StorageError, match="keeps changing"):
+        rewrite([str(path)], edit)
+
+    assert b"theirs 9" == path.read_bytes()
+
+
+def test_a_temporary_file_left_by_a_crash_is_cleared_away(tmp_path: Path) -> None:
+    """The next run removes it; a link planted in its place is not followed."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / ".credentials.mfa-profiles.tmp").symlink_to(victim)
+
+    write(tmp_path / "credentials", b"new")
+
+    assert b"precious" == victim.read_bytes()
+    assert [".credentials.mfa-profiles.lock", "credentials", "victim"] == names(tmp_path)
+
+
+def test_no_file_changes_before_all_new_ones_are_on_disk(tmp_path: Path) -> None:
+    """If one of the files cannot be written, none is."""
+    (tmp_path / "a").mkdir()
+    first, second = tmp_path / "a" / "credentials", tmp_path / "b"
+    first.write_bytes(b"old")
+    second.write_bytes(b"not a directory")
+
+    with pytest.raises(StorageError, match="config could not be"):
+        rewrite([str(first), str(second / "config")], lambda _: [b"new", b"new"])
+
+    assert b"old" == first.read_bytes()
+
+
+def test_a_file_that_need_not_change_may_be_unwritable(nobodys_directory: Path) -> None:
+    """A config file in a read-only place is no obstacle once it is right; if it is not, nothing is written."""
+    credentials = nobodys_directory / "credentials"
+    config = nobodys_directory / "store" / "config"
+    config.parent.mkdir()
+    config.write_bytes(b"right")
+    config.parent.chmod(0o500)
+
+    rewrite([str(credentials), str(config)], lambda contents: [b"new", contents[1]])
+    with pytest.raises(StorageError, match=r"config could not be written: permission denied"):
+        rewrite([str(credentials), str(config)], lambda _: [b"newer", b"wrong"])
+
+    assert (b"new", b"right") == (credentials.read_bytes(), config.read_bytes())
+
+
+def test_one_file_under_two_names_is_refused(tmp_path: Path) -> None:
+    """Two edits of one file would undo each other."""
+    (tmp_path / "config").symlink_to("credentials")
+
+    with pytest.raises(StorageError, match="one and the same file"):
+        rewrite([str(tmp_path / "credentials"), str(tmp_path / "config")], lambda contents: contents)
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo"])
+def test_what_is_not_a_file_is_refused(tmp_path: Path, kind: str) -> None:
+    """And no reader waits on it for ever."""
+    path = tmp_path / "credentials"
+    path.mkdir() if kind == "directory" else os.mkfifo(path)
+
+    with pytest.raises(StorageError, match="is not a file"):
+        read(str(path))
+
+
+def test_an_unreadable_file_is_an_error(nobodys_directory: Path) -> None:
+    """The SDKs take it for an empty one; writing on that belief would lose it."""
+    path = nobodys_directory / "credentials"
+    path.write_bytes(b"old")
+    path.chmod(0)
+
+    with pytest.raises(StorageError, match="could not be read: permission denied"):
+        read(str(path))
+
+
+def test_an_owner_that_cannot_be_kept_is_a_warning(nobodys_directory: Path) -> None:
+    """Where the system does not let us give the file back, the session is stored all the same."""
+    path = nobodys_directory / "credentials"
+    path.write_bytes(b"old")
+    os.seteuid(0)
+    os.chown(path, 0, 0)
+    os.seteuid(NOBODY)
+
+    stored = write(path, b"new")
+
+    assert (b"new", NOBODY) == (path.read_bytes(), path.stat().st_uid)
+    assert [f"the owner of {path} could not be kept: it is now your own file"] == list(stored.warnings)
+
+
+def test_a_lock_that_is_held_is_waited_for_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting has an end, and the error says which file to look at."""
+    monkeypatch.setattr(storage, "LOCK_TIMEOUT", 0.2)
+    path = tmp_path / "credentials"
+    script = f"""
+import time
+from mfa_profiles.shared_files.storage import rewrite
+def edit(contents):
+    print("locked", flush=True)
+    time.sleep(30)
+rewrite([{str(path)!r}], edit)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert b"locked\n" == holder.stdout.readline()
+        with pytest.raises(StorageError, match="locked by another mfa-profiles") as error:
+            write(path, b"new")
+        holder.kill()
+
+    assert f"fuser {tmp_path}/.credentials.mfa-profiles.lock" in error.value.hints[0]
+    assert Stored(changed=True) == write(path, b"new")
+
+
+def test_a_mount_point_is_written_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bind-mounted file cannot be replaced (EBUSY): it is overwritten, and the person is told."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"a longer old text")
+    inode = path.stat().st_ino
+
+    def busy(_source: str, target: str) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), target)
+
+    monkeypatch.setattr(os, "replace", busy)
+
+    stored = write(path, b"new")
+
+    assert (b"new", inode) == (path.read_bytes(), path.stat().st_ino)
+    assert "is a mount point" in stored.warnings[0]
+    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+
+
+WRITER = """
+import sys
+from mfa_profiles import ini
+from mfa_profiles.shared_files import editing, storage
+path, writer = sys.argv[1:]
+for number in range(50):
+    def edit(contents):
+        file = editing.put_section(ini.parse(contents[0], path), f"{writer}-{number}", {"k": "v" * 200})
+        return [file.encode(file.text)]
+    storage.rewrite([path], edit)
+"""
+
+
+def test_three_writers_lose_nothing_and_a_reader_sees_no_cut_file(tmp_path: Path) -> None:
+    """150 sections by three processes at once are all there, and every read on the way is a whole file."""
+    path = tmp_path / "credentials"
+    whole = b"[mine]\n# a comment of mine\nk = v\n"
+    path.write_bytes(whole)
+    cut: list[bytes] = []
+    reads = 0
+    done = threading.Event()
+
+    def read_in_a_loop() -> None:
+        nonlocal reads
+        while not done.is_set():
+            data = path.read_bytes()
+            reads += 1
+            if (
+                not data.startswith(whole)
+                or not data.endswith(b"\n")
+                or (data != whole and data[-202:-1] != b" " + b"v" * 200)
+            ):
+                cut.append(data)
+
+    reader = threading.Thread(target=read_in_a_loop)
+    reader.start()
+    try:
+        writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, name]) for name in "abc"]
+        assert [0, 0, 0] == [writer.wait(timeout=60) for writer in writers]
+    finally:
+        done.set()
+        reader.join()
+
+    expected = {"mine"} | {f"{name}-{number}" for name in "abc" for number in range(50)}
+    assert expected == set(storage_sections(path))
+    assert [] == cut
+    assert reads > 100
+
+
+def storage_sections(path: Path) -> list[str]:
+    """The sections that botocore sees in a file."""
+    from botocore.configloader import raw_config_parse
+
+    return list(raw_config_parse(str(path)))
