@@ -1,8 +1,14 @@
 """Fixtures for all tests."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.home import Home
+from tests.local_aws import LocalAWS, MFADevice, User
 
 # `HYPOTHESIS_PROFILE=long pytest tests/shared_files/test_editing_properties.py` tries many more documents.
 settings.register_profile(
@@ -13,3 +19,28 @@ settings.register_profile(
 )
 settings.register_profile("long", settings.get_profile("default"), max_examples=50_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def aws() -> Iterator[LocalAWS]:
+    """A local AWS of this test's own."""
+    with LocalAWS() as aws:
+        yield aws
+
+
+@pytest.fixture
+def user(aws: LocalAWS) -> User:
+    """An IAM user with long-term keys."""
+    return aws.create_user("john.doe")
+
+
+@pytest.fixture
+def device(user: User) -> MFADevice:
+    """The user's authenticator app."""
+    return user.add_virtual_device()
+
+
+@pytest.fixture
+def home(tmp_path: Path, aws: LocalAWS) -> Home:
+    """A home directory without any AWS files."""
+    return Home(tmp_path, aws)

@@ -1,5 +1,4 @@
 """The local AWS refuses what AWS refuses, in AWS's words, and takes what AWS takes."""
-# ruff: noqa: SIM300 - asserts are "expected == actual"
 
 import contextlib
 import hashlib

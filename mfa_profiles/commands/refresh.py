@@ -79,6 +79,8 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, conte
         raise UsageError(
             f"--to {pair.base} would overwrite the base profile's own keys", "name another profile, or leave it out"
         )
+    if pair.base == pair.derived:
+        profiles.long_term_keys(pair.base)  # has none, and says so
     if not options.force:
         profiles.refuse_to_overwrite(pair)
     elif replaced := profiles.not_ours(pair):

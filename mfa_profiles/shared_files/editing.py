@@ -69,7 +69,10 @@ def is_copied_by_us(file: IniFile, name: str) -> bool:
 
 @dataclass(frozen=True)
 class _Part:
-    """A key with the lines of its value, or (without a key) comments or blank lines."""
+    """A key with the lines of its value, or (without a key) comments or blank lines.
+
+    Indented comments below a key belong to it: the SDKs for Rust and Java read them as a part of its value.
+    """
 
     key: str | None
     text: str
@@ -114,8 +117,7 @@ class _Document:
         blocks = list(section.iter_blocks())
         header_end = len(text) - sum(len(str(block)) for block in blocks)
         keys = [block.key if isinstance(block, Option) else None for block in blocks]
-        parts = [_Part(key, part) for key, part in zip(keys, _slices(text[header_end:], blocks), strict=True)]
-        return _Section(text[:header_end], parts)
+        return _Section(text[:header_end], _parts(zip(keys, _slices(text[header_end:], blocks), strict=True)))
 
     def find(self, name: str) -> int | None:
         """The index of a section. Refuses one that only some SDKs know by this name."""
@@ -179,6 +181,24 @@ def _parse(text: str, file: IniFile) -> "ConfigUpdater":
     raise doubt
 
 
+def _parts(blocks: Iterable[tuple[str | None, str]]) -> list[_Part]:
+    """Blocks of ConfigUpdater with indented comments joined to the keys above them."""
+    keys: list[tuple[str | None, str]] = [(None, "")]
+    below: list[str] = [""]
+    for key, text in blocks:
+        if key is None:
+            below[-1] += text
+        else:
+            keys.append((key, text))
+            below.append("")
+    parts = []
+    for (key, text), loose in zip(keys, below, strict=True):
+        of_key = re.match(r"(?s)(?:.*\n)?[^\S\n]+[#;][^\n]*\n", loose) if key else None
+        end = of_key.end() if of_key else 0
+        parts += [_Part(key, text + loose[:end]), _Part(None, loose[end:])]
+    return parts
+
+
 def _section_name(block: "Block") -> str | None:
     from configupdater import Section
 
@@ -217,12 +237,13 @@ def _edited_section(section: _Section, values: Mapping[str, str], comment: str |
     missing = {key: value for key, value in values.items() if all(part.key != key for part in section.parts)}
     anchor, indent = len(texts), _indent(section.header)
     for part in section.parts:
+        text = _without_our_comments(part.text) if comment else part.text
         if part.key is None:
-            texts.append(_without_our_comments(part.text) if comment else part.text)
+            texts.append(text)
         elif part.key in drop:
-            texts.append("".join(line.lstrip() for line in _comment_lines(part.text)))
+            texts.append(_at_column_0(_comments_in(text)))
         else:
-            texts.append(_with_value(part.text, values[part.key]) if part.key in values else part.text)
+            texts.append(_with_value(text, values[part.key]) if part.key in values else text)
             # New keys follow the last one of ours, or else the last of all, and take its indent: deeper they would
             # continue its value, shallower the next key would continue theirs.
             if part.key in values or not ours_below:
@@ -243,8 +264,13 @@ def _is_our_comment(line: str) -> bool:
     return line.startswith(COPIED_COMMENT) or sessions.parse_expiration_comment(line) is not None
 
 
-def _comment_lines(text: str) -> list[str]:
-    return [line for line in _lines(text)[1:] if line.lstrip().startswith(("#", ";"))]
+def _comments_in(text: str) -> str:
+    """The comments and blank lines among the lines of a key."""
+    return "".join(line for line in _lines(text)[1:] if _is_comment_or_blank(line))
+
+
+def _is_comment_or_blank(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith(("#", ";"))
 
 
 def _with_value(text: str, value: str) -> str:
@@ -259,15 +285,18 @@ def _with_value(text: str, value: str) -> str:
     if not gap and not match["old"] and match["key"][-2:-1].isspace():
         gap = " "
     ending = "\r\n" if match["ending"].endswith("\r\n") else "\n"
-    return f"{match['key']}{gap}{value}{ending}" + "".join(_comment_lines(text))
+    return f"{match['key']}{gap}{value}{ending}" + _comments_in(text)
 
 
 def _below_last_key(section: _Section) -> str:
-    last_key = max((index for index, part in enumerate(section.parts) if part.key), default=-1)
-    lines = _lines("".join(_without_our_comments(part.text) for part in section.parts[last_key + 1 :]))
-    # At column 0: an indented comment would join the value of the profile that now stands above it (SDKs for Rust,
-    # Java).
-    return "".join(line if line.isspace() else line.lstrip() for line in lines)
+    lines = _lines("".join(part.text for part in section.parts))
+    last = max((index for index, line in enumerate(lines) if not _is_comment_or_blank(line)), default=-1)
+    return _at_column_0(_without_our_comments("".join(lines[last + 1 :])))
+
+
+def _at_column_0(comments: str) -> str:
+    """Comments that lose what stands above them, without the indent that would join them to something else."""
+    return "".join(line if line.isspace() else line.lstrip() for line in _lines(comments))
 
 
 def _lines(text: str) -> list[str]:

@@ -56,6 +56,10 @@ PUT = {
         "[x]\nl = m\n\n# of b\n[b]\n",
         f"[x]\n{COMMENT}\nl = m\nk = new\n\n# of b\n[b]\n",
     ),
+    "a missing key goes below the indented comments of the one above, which some SDKs join to its value": (
+        "[x]\nl = m\n\n  # note\n\n# of b\n[b]\n",
+        f"[x]\n{COMMENT}\nl = m\n\n  # note\nk = new\n\n# of b\n[b]\n",
+    ),
     "a missing key goes after a nested block": (
         "[x]\ns3 =\n    a = b\n    # c\n    d = e\n[b]\n",
         f"[x]\n{COMMENT}\ns3 =\n    a = b\n    # c\n    d = e\nk = new\n[b]\n",
@@ -127,6 +131,13 @@ def test_headers_that_sdks_read_differently_are_refused(text: str, line: int) ->
         put(text, {"k": "new"})
 
     assert ("credentials", line) == (refusal.value.path, refusal.value.line)
+
+
+def test_put_drops_a_key_and_what_indented_comments_would_do_without_it() -> None:
+    """Right below a header, an indented comment makes some SDKs refuse the whole file."""
+    before = "[x]\nstale = s\n\n  # note\nk = old\n"
+
+    assert "[x]\n\n# note\nk = new\n" == put(before, {"k": "new"}, comment=None, drop=("stale",))
 
 
 @pytest.mark.parametrize("header", ["profile  x", 'profile "x"', "profile\tx", " profile x", "profile 'x'x"])

@@ -1,0 +1,631 @@
+"""refresh: from a token code to a derived profile, against a local AWS."""
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.home import BASE, DERIVED, Home, base_section
+from tests.local_aws import LocalAWS, MFADevice, User
+
+FOREIGN = f"[{DERIVED}]\naws_access_key_id = ASIAFOREIGN\naws_secret_access_key = s/x\naws_session_token = t/x\n"
+
+
+def actions(aws: LocalAWS) -> list[str]:
+    """What the local AWS was asked for."""
+    return [request.action for request in aws.requests]
+
+
+def test_refresh_writes_the_derived_profile_into_both_files(home: Home, user: User, device: MFADevice) -> None:
+    """The files as a person had them, with the new sections at their ends and nothing else changed."""
+    credentials = f"# keys\n{base_section(user)}# end\n"
+    s3 = "s3 =\n    max_concurrent_requests = 20"
+    config = f"[profile {BASE}]\nregion = us-west-2\n{s3}\nmfa_serial = {device.serial_number}"
+    home.write(credentials, config)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert (0, "") == (result.code, result.stdout)
+    session = home.section()
+    expires = session["x_security_token_expires"]
+    assert (
+        credentials
+        + (
+            f"\n[{DERIVED}]\n"
+            f"# Expires {expires} (mfa-profiles: source_profile {BASE}, mfa_serial {device.serial_number})\n"
+            f"aws_access_key_id = {session['aws_access_key_id']}\n"
+            f"aws_secret_access_key = {session['aws_secret_access_key']}\n"
+            f"aws_session_token = {session['aws_session_token']}\n"
+            f"x_security_token_expires = {expires}\n"
+        )
+        == home.credentials.read_text()
+    )
+    assert (
+        config
+        + (
+            f"\n\n[profile {DERIVED}]\n"
+            f"# Settings copied by mfa-profiles from profile {BASE}\n"
+            "region = us-west-2\ns3 =\n    max_concurrent_requests = 20"
+        )
+        == home.config.read_text()
+    )
+    assert (
+        timedelta(hours=12) >= datetime.fromisoformat(expires) - datetime.now(UTC) > timedelta(hours=11, minutes=59)
+    )
+
+
+def test_refresh_says_until_when_the_session_is_valid(home: Home, user: User, device: MFADevice) -> None:
+    """In the local zone, as a clock on the wall shows it."""
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "1h")
+
+    end = datetime.fromisoformat(home.section()["x_security_token_expires"])
+    local = end.astimezone(ZoneInfo("America/Los_Angeles"))
+    assert [f"{DERIVED} is valid until {local:%H:%M} (1 h)"] == [
+        line.replace(f"{local:%Y-%m-%d} ", "") for line in result.errors
+    ]
+
+
+def test_refresh_finds_the_device_and_remembers_it(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """The first time AWS is asked for the devices, the second time the comment knows."""
+    home.add_base(user)
+
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert ["ListMFADevices", "GetSessionToken", "GetSessionToken"] == actions(aws)
+
+
+def test_passkeys_are_left_out(home: Home, user: User, device: MFADevice) -> None:
+    """The seed guide's trouble with a passkey beside the app: the app is found, and the person is told."""
+    user.add_passkey()
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert "mfa-profiles: warning: left out 1 passkey: AWS STS takes codes only" == result.errors[0]
+    assert device.serial_number in home.credentials.read_text()
+
+
+def test_only_a_passkey_is_explained(home: Home, user: User) -> None:
+    """With how to register an authenticator app beside it."""
+    user.add_passkey()
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, "--token-code", "123456")
+
+    assert 1 == result.code
+    assert "has no MFA device for codes: only passkeys" in result.errors[0]
+    assert "hint: register an authenticator app" in result.stderr
+
+
+def test_a_configured_passkey_is_explained(home: Home, aws: LocalAWS, user: User) -> None:
+    """Without asking AWS."""
+    home.add_base(user, config="mfa_serial = arn:aws:iam::123456789012:u2f/user/john.doe/key\n")
+
+    result = home.run("refresh", BASE, "--token-code", "123456")
+
+    assert (1, []) == (result.code, aws.requests)
+    assert "is a passkey, and AWS STS takes codes only" in result.errors[0]
+
+
+def test_no_device_is_explained(home: Home, user: User) -> None:
+    """With how to register one."""
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, "--token-code", "123456")
+
+    assert 1 == result.code
+    assert f"mfa-profiles: error: the user of profile {BASE} has no MFA device for codes: none" == result.errors[0]
+
+
+def test_several_devices_without_a_terminal_are_listed(home: Home, user: User, device: MFADevice) -> None:
+    """And the option that chooses is named."""
+    user.add_hardware_device("GAHT12345678")
+    home.add_base(user)
+
+    listed = home.run("refresh", BASE, "--token-code", home.code(device))
+    chosen = home.run("refresh", BASE, "--token-code", home.code(device), "--serial-number", device.serial_number)
+
+    assert (1, 0) == (listed.code, chosen.code)
+    assert "GAHT12345678" in listed.errors[0]
+    assert device.serial_number in listed.errors[0]
+    assert "hint: --serial-number says which one to take" in listed.stderr
+
+
+@pytest.mark.parametrize("key", ["mfa_serial", "aws_mfa_device"])
+def test_a_configured_device_is_taken(home: Home, aws: LocalAWS, user: User, device: MFADevice, key: str) -> None:
+    """By the AWS CLI's key or by aws-mfa's, without asking AWS which there are."""
+    home.add_base(user, config=f"{key} = {device.serial_number}\n")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert (0, ["GetSessionToken"]) == (result.code, actions(aws))
+
+
+def test_list_mfa_devices_denied_names_the_line_to_add(home: Home, user: User, device: MFADevice) -> None:
+    """The very line, and the file it goes into."""
+    user.deny("iam:ListMFADevices")
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 1 == result.code
+    assert "no permission iam:ListMFADevices" in result.errors[0]
+    assert f"hint: add to [profile {BASE}] in {home.config}: mfa_serial = ARN" == result.errors[1]
+
+
+@pytest.mark.parametrize("source", ["stdin", "environment", "spaced"])
+def test_the_code_comes_from(home: Home, user: User, device: MFADevice, source: str) -> None:
+    """Stdin with -, the environment, or in groups as authenticators show it."""
+    home.add_base(user)
+    code = home.code(device)
+
+    match source:
+        case "stdin":
+            result = home.run("refresh", BASE, "--token-code", "-", stdin=f"{code}\n")
+        case "environment":
+            result = home.run("refresh", BASE, env={"MFA_PROFILES_TOKEN_CODE": code})
+        case _:
+            result = home.run("refresh", BASE, "--token-code", f"{code[:3]} {code[3:]}")
+
+    assert 0 == result.code
+
+
+@pytest.mark.parametrize("code", ["12345", "1234567", "abcdef", "١٢٣٤٥٦", ""])
+def test_what_is_no_code_is_not_sent_to_aws(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice, code: str
+) -> None:
+    """Six digits are checked here; a text that is none is not repeated in the error."""
+    home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
+
+    result = home.run("refresh", BASE, "--token-code", "-", stdin=f"{code}\n")
+
+    assert (2, []) == (result.code, aws.requests)
+    assert "mfa-profiles: error: a token code is six digits" == result.errors[0]
+
+
+def test_without_a_code_or_a_terminal_it_ends_at_once(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """Exit 5, before AWS is asked for anything: no hanging cron job."""
+    home.add_base(user)
+    before = home.files()
+
+    result = home.run("refresh", BASE)
+
+    assert (5, [], before) == (result.code, aws.requests, home.files())
+    assert "hint: give it with --token-code CODE, on stdin with --token-code -" in result.stderr
+
+
+def test_a_wrong_code_leaves_the_files_alone(home: Home, user: User, device: MFADevice) -> None:
+    """The sentence says what to try, and no attempt is made with a code that is known to be wrong."""
+    home.add_base(user)
+    before = home.files()
+    wrong = device.wrong_code()
+    home.secrets.append(wrong)
+
+    result = home.run("refresh", BASE, "--token-code", wrong)
+
+    assert (1, before) == (result.code, home.files())
+    assert "mfa-profiles: error: AWS did not accept the token code" == result.errors[0]
+
+
+def test_a_valid_session_is_left_alone(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """While more than --min-remaining is left, no code is needed; --force refreshes all the same."""
+    home.add_base(user)
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    before = home.files()
+    aws.requests.clear()
+
+    again = home.run("refresh", BASE)
+    sooner = home.run("refresh", DERIVED, "--min-remaining", "13h")
+    forced = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
+
+    assert (0, 5, 0) == (again.code, sooner.code, forced.code)
+    assert "is still valid until" in again.stderr
+    assert ["GetSessionToken"] == actions(aws)
+    assert before != home.files()
+
+
+def test_refreshing_again_changes_the_session_alone(home: Home, user: User, device: MFADevice) -> None:
+    """A person's comments and settings in the derived profile, and their order, survive."""
+    home.add_base(user, config="region = us-west-2\noutput = json\n")
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    first = home.section()
+    mine = home.credentials.read_text().replace(
+        "aws_session_token", "# for the grid\ncli_pager = less\naws_session_token"
+    )
+    home.credentials.write_text(mine)
+    home.config.write_text(
+        home.config.read_text().replace(f"{BASE}\nregion = us-west-2\noutput", f"{BASE}\nregion = eu-west-1\noutput")
+    )
+    config = home.config.read_text()
+
+    result = home.run("refresh", BASE, "--force", "--token-code", home.code(device), "--duration-seconds", "900")
+
+    second = home.section()
+    expected = mine
+    for key in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "x_security_token_expires"):
+        assert first[key] != second[key]
+        expected = expected.replace(first[key], second[key])
+    assert 0 == result.code
+    assert expected == home.credentials.read_text()
+    assert config == home.config.read_text()
+
+
+@pytest.mark.parametrize(
+    ("section", "what"),
+    [
+        (FOREIGN, "a session that another tool wrote"),
+        (FOREIGN + "manager = awsume\nexpiration = 2030-01-01 00:00:00\n", "a session that awsume wrote"),
+        (
+            f"[{DERIVED}]\naws_access_key_id = AKIAOTHERKEY\naws_secret_access_key = s/x\n",
+            "long-term keys (****RKEY)",
+        ),
+    ],
+)
+def test_what_is_not_ours_is_not_overwritten(
+    home: Home, user: User, device: MFADevice, section: str, what: str
+) -> None:
+    """Not without --force, which says what is about to be replaced."""
+    home.add_base(user)
+    home.write(home.credentials.read_text() + section)
+    before = home.files()
+
+    refused = home.run("refresh", BASE, "--token-code", home.code(device))
+    unchanged = home.files()
+    forced = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
+
+    assert (1, before) == (refused.code, unchanged)
+    assert f"mfa-profiles: error: [{DERIVED}] in {home.credentials} holds {what}" == refused.errors[0]
+    assert (
+        f"mfa-profiles: warning: [{DERIVED}] in {home.credentials} holds {what}: about to replace them"
+        in forced.stderr
+    )
+    assert 0 == forced.code
+    assert home.section()["aws_access_key_id"].startswith("ASIA")
+
+
+def test_long_term_keys_put_over_our_session_are_safe_too(home: Home, user: User, device: MFADevice) -> None:
+    """`aws configure --profile smce-veda-mfa` leaves our comment and its own keys: those are somebody's."""
+    home.add_base(user)
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    lines = home.credentials.read_text().splitlines(keepends=True)
+    home.write("".join(line for line in lines if "session_token" not in line))
+
+    result = home.run("refresh", BASE, "--force", "--json", "--token-code", "12")
+    guarded = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert (2, 1) == (result.code, guarded.code)
+    assert "holds long-term keys" in guarded.errors[0]
+
+
+def test_the_layout_of_aws_mfa_works_as_it_is(home: Home, user: User, device: MFADevice) -> None:
+    """[X-long-term] writes [X]; a stale aws_security_token goes, and aws-mfa's own expiry key is kept true."""
+    home.write(
+        base_section(user, "grid-long-term")
+        + f"aws_mfa_device = {device.serial_number}\n\n"
+        + "[grid]\naws_access_key_id = ASIAOLD\naws_secret_access_key = s/x\naws_session_token = t/x\n"
+        + "aws_security_token = t/x\nexpiration = 2020-01-01 00:00:00\nassumed_role = False\n",
+        "[profile grid]\nregion = eu-central-1\n",
+    )
+    config = home.config.read_text()
+
+    result = home.run("refresh", "grid", "--token-code", home.code(device))
+
+    grid = home.section("grid")
+    expires = datetime.fromisoformat(grid["x_security_token_expires"])
+    assert 0 == result.code
+    assert "aws_security_token" not in grid
+    assert f"{expires:%Y-%m-%d %H:%M:%S}" == grid["expiration"]
+    assert config == home.config.read_text()
+
+
+def test_to_names_the_derived_profile_and_is_remembered(home: Home, user: User, device: MFADevice) -> None:
+    """Later commands know the pair by either name."""
+    home.add_base(user)
+
+    first = home.run("refresh", BASE, "--to", "work", "--token-code", home.code(device))
+    by_base = home.run("refresh", BASE)
+    by_name = home.run("status", "work", "--json")
+
+    assert (0, 0, 0) == (first.code, by_base.code, by_name.code)
+    assert "work is still valid" in by_base.stderr
+    assert BASE == json.loads(by_name.stdout)[0]["source_profile"]
+    assert DERIVED not in home.credentials.read_text()
+
+
+def test_to_the_base_itself_is_refused(home: Home, user: User, device: MFADevice) -> None:
+    """Even with --force: the keys that every later session needs would be gone."""
+    home.add_base(user)
+    before = home.files()
+
+    result = home.run("refresh", BASE, "--to", BASE, "--force", "--token-code", home.code(device))
+
+    assert (2, before) == (result.code, home.files())
+
+
+@pytest.mark.parametrize("name", ["a b", "x]\n[evil", "ключ", "DEFAULT", "a#b"])
+def test_names_that_some_sdk_cannot_read_are_refused(home: Home, user: User, device: MFADevice, name: str) -> None:
+    """No new profile that works in one tool only, and no header that breaks out of its brackets."""
+    home.add_base(user)
+    before = home.files()
+
+    result = home.run("refresh", BASE, "--to", name, "--token-code", home.code(device))
+
+    assert (1, before) == (result.code, home.files())
+    assert "is not a profile name that every AWS SDK can read" in result.errors[0]
+
+
+def test_keys_in_the_environment_are_not_used(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """They would make a session of somebody else under this name; and whoever set them is told what they do."""
+    home.add_base(user)
+    other = aws.create_user("somebody.else")
+    env = {"AWS_ACCESS_KEY_ID": other.access_key_id, "AWS_SECRET_ACCESS_KEY": other.secret_access_key}
+    home.secrets.append(other.secret_access_key)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
+
+    assert 0 == result.code
+    assert {user.access_key_id} == {request.access_key_id for request in aws.requests}
+    assert "AWS_ACCESS_KEY_ID in the environment outranks AWS_PROFILE" in result.stderr
+
+
+def test_aws_profile_names_the_profile(home: Home, user: User, device: MFADevice) -> None:
+    """By its base or its derived name, which may not exist yet."""
+    home.add_base(user)
+
+    result = home.run("refresh", "--token-code", home.code(device), env={"AWS_PROFILE": DERIVED})
+
+    assert 0 == result.code
+    assert f"{DERIVED} is valid" in result.stderr
+
+
+def test_the_default_profile_is_the_default(home: Home, user: User, device: MFADevice) -> None:
+    """[default] has no `profile ` before it in the config file, [default-mfa] has."""
+    home.add_base(user, "default")
+    home.config.write_text("[default]\nregion = us-east-2\n")
+
+    result = home.run("refresh", "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert {"region": "us-east-2"} == home.section("profile default-mfa", home.config)
+
+
+def test_a_header_without_profile_counts_and_is_pointed_out(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """The seed guide writes [smce-veda] into the config file, where no SDK sees it."""
+    home.add_base(user)
+    home.config.write_text(f"[{BASE}]\nregion = us-west-2\n")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert f"the header has to be [profile {BASE}]" in result.stderr
+    assert {"region": "us-west-2"} == home.section(f"profile {DERIVED}", home.config)
+    assert {"us-west-2"} == {request.region for request in aws.requests}
+
+
+def test_settings_that_say_who_you_are_are_not_copied(home: Home, user: User, device: MFADevice) -> None:
+    """role_arn and its like in a derived profile would outrank the session."""
+    identity = (
+        f"mfa_serial = {device.serial_number}\nsource_profile = a\nexternal_id = b\nsso_account_id = c\n"
+        "web_identity_token_file = d\nduration_seconds = 900\ncredential_process = e\nmfa_process = f\n"
+        "role_session_name = g\nlogin_session = h\n"
+    )
+    call = "region = us-west-2\noutput = json\nretry_mode = adaptive\nuse_fips_endpoint = false\n"
+    home.add_base(user, config=identity + call)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 0 == result.code
+    derived = home.section(f"profile {DERIVED}", home.config)
+    assert {"region", "output", "retry_mode", "use_fips_endpoint"} == set(derived)
+
+
+def test_a_role_in_the_derived_profile_is_pointed_out(home: Home, user: User, device: MFADevice) -> None:
+    """It is not ours to remove, but the session would not be used."""
+    home.add_base(user)
+    role = f"[profile {DERIVED}]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = {BASE}\n"
+    home.config.write_text(home.config.read_text() + role)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert f"profile {DERIVED} has role_arn, which the SDKs follow" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("partition", "env", "region"),
+    [
+        ("aws", {}, "us-east-1"),
+        ("aws-us-gov", {}, "us-gov-west-1"),
+        ("aws-cn", {}, "cn-north-1"),
+        ("aws", {"AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
+        ("aws", {"AWS_DEFAULT_REGION": "eu-west-3", "AWS_REGION": "eu-west-2"}, "eu-west-2"),
+    ],
+)
+def test_the_region_without_one_in_the_profile(
+    home: Home, aws: LocalAWS, partition: str, env: dict[str, str], region: str
+) -> None:
+    """The environment's, else the one that the device's partition begins with; never NoRegionError."""
+    user = aws.create_user("jane.doe", account_id="210987654321", partition=partition)
+    device = user.add_virtual_device()
+    home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
+
+    assert 0 == result.code
+    assert [region] == [request.region for request in aws.requests]
+
+
+def test_json(home: Home, user: User, device: MFADevice) -> None:
+    """An array of one object, with whether the session is a new one."""
+    home.add_base(user)
+
+    new = home.run("refresh", BASE, "--json", "--token-code", home.code(device))
+    old = home.run("refresh", BASE, "--json")
+
+    [first], [second] = json.loads(new.stdout), json.loads(old.stdout)
+    expected = {
+        "profile": DERIVED,
+        "source_profile": BASE,
+        "state": "valid",
+        "expiration": home.section()["x_security_token_expires"],
+        "remaining_seconds": first["remaining_seconds"],
+        "mfa_serial": device.serial_number,
+        "role_arn": None,
+        "region": "us-west-2",
+        "managed_by": "mfa-profiles",
+        "refreshed": True,
+    }
+    assert expected == first
+    assert 43100 < first["remaining_seconds"] <= 43200
+    assert False is second["refreshed"]
+
+
+def test_json_of_a_failure(home: Home, user: User, device: MFADevice) -> None:
+    """What is there, and why it is not more; the same sentence stands on stderr."""
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, "--json", "--token-code", device.wrong_code())
+
+    [status] = json.loads(result.stdout)
+    assert 1 == result.code
+    assert ("missing", False) == (status["state"], status["refreshed"])
+    assert f"mfa-profiles: error: {status['error']}" == result.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "sentence"),
+    [
+        ("", f"there is no profile {BASE}"),
+        (f"[{BASE}]\nregion = x\n", f"profile {BASE} has no aws_access_key_id"),
+        (f"[{BASE}]\naws_access_key_id = AKIA\n", f"profile {BASE} has no aws_secret_access_key"),
+        (FOREIGN.replace(DERIVED, BASE), f"profile {BASE} holds session credentials"),
+    ],
+)
+def test_a_base_without_long_term_keys_is_explained(home: Home, credentials: str, sentence: str) -> None:
+    """Before any code is asked for."""
+    home.write(credentials)
+
+    result = home.run("refresh", BASE)
+
+    assert 1 == result.code
+    assert f"mfa-profiles: error: {sentence}" in result.errors[0]
+
+
+def test_a_misspelt_name_gets_a_suggestion(home: Home, user: User) -> None:
+    """The names are in the files, so the right one can be shown."""
+    home.add_base(user)
+
+    result = home.run("refresh", "smce-vida")
+
+    assert ["mfa-profiles: error: there is no profile smce-vida", f"hint: did you mean {BASE}?"] == result.errors[:2]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (b"[a]\nb = c\n[a]\n", 3, "a section of this name stands above already"),
+        (b"[a]\nsecret = c\nsecret = d\n", 3, "this key stands in its section already"),
+        (b"secret\n", 1, "text before the first [section]"),
+        (b"[a]\n\nsecret\n", 3, "neither a [section], key = value, nor a comment"),
+        (b"[a]\nb = secret\xff\n", 2, "not valid UTF-8"),
+        (b"[a]\nb = secret\rc = d\n", 2, "a carriage return without a line feed"),
+        (b"[a]\n[DEFAULT]\nb = secret\n", 2, "[DEFAULT] with keys"),
+        (b"[a]\ns3 =\n  secret\n", 3, "a line of an indented block that is not key = value"),
+        (b"\xef\xbb\xbf", 1, "a byte order mark, for which boto3 and the AWS CLI refuse the whole file"),
+    ],
+)
+@pytest.mark.parametrize("which", ["credentials", "config"])
+def test_files_that_boto3_refuses_are_refused(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice, text: bytes, line: int, reason: str, which: str
+) -> None:
+    """Untouched, before a code is asked for, with path and line and without a word of what stands there."""
+    home.add_base(user)
+    path = getattr(home, which)
+    old = path.read_bytes()
+    path.write_bytes(text + old if text.startswith(b"\xef") else text + (old if which == "credentials" else b""))
+    before = home.files()
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert (1, before, []) == (result.code, home.files(), aws.requests)
+    assert f"mfa-profiles: error: {path}, line {line}: {reason}" == result.errors[0]
+    assert "secret" not in result.stderr.replace(str(path), "")
+
+
+def test_a_section_that_cannot_be_edited_is_found_before_the_code_is_spent(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """AWS is not asked for a session that could not be stored."""
+    home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
+    home.write(home.credentials.read_text() + f"[ {DERIVED} ]\n")
+    before = home.files()
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert (1, before, []) == (result.code, home.files(), aws.requests)
+
+
+def test_the_files_may_be_elsewhere(home: Home, tmp_path: Path, user: User, device: MFADevice) -> None:
+    """AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE are followed, with ~ and variables in them."""
+    (tmp_path / "keys").write_text(base_section(user))
+    env = {"AWS_SHARED_CREDENTIALS_FILE": "~/keys", "AWS_CONFIG_FILE": "$HOME/new/config"}
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
+
+    assert 0 == result.code
+    assert "ASIA" in (tmp_path / "keys").read_text()
+    assert not (tmp_path / ".aws").exists()
+
+
+def test_the_session_carries_the_mode_and_the_link_of_the_file(
+    home: Home, tmp_path: Path, user: User, device: MFADevice
+) -> None:
+    """A credentials file that is a link into dotfiles stays one, as private or as shared as it was."""
+    home.add_base(user)
+    real = tmp_path / "dotfiles"
+    home.credentials.rename(real)
+    real.chmod(0o640)
+    home.credentials.symlink_to(real)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert home.credentials.is_symlink()
+    assert 0o640 == stat.S_IMODE(real.stat().st_mode)
+    assert home.section()
+
+
+@pytest.mark.parametrize("duration", ["900", "15m", "36h", "1h30m", "129600s"])
+def test_durations(home: Home, aws: LocalAWS, user: User, device: MFADevice, duration: str) -> None:
+    """Seconds, or hours and minutes, from 15 minutes to 36 hours."""
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", duration)
+
+    seconds = {"900": 900, "15m": 900, "36h": 129600, "1h30m": 5400, "129600s": 129600}[duration]
+    left = datetime.fromisoformat(home.section()["x_security_token_expires"]) - aws.clock.now()
+    assert 0 == result.code
+    assert timedelta(seconds=seconds) >= left > timedelta(seconds=seconds - 30)
+
+
+@pytest.mark.parametrize("duration", ["899", "14m", "37h", "-1", "12 hours", "", "h", "1e3", "9" * 400])
+def test_durations_that_aws_would_refuse(home: Home, aws: LocalAWS, user: User, duration: str) -> None:
+    """A usage error, before anything is asked."""
+    home.add_base(user)
+
+    result = home.run("refresh", BASE, f"--duration-seconds={duration}")
+
+    assert (2, []) == (result.code, aws.requests)
+    assert "--duration-seconds" in result.errors[0]

@@ -1,0 +1,129 @@
+"""A home directory with AWS files, and the tool run in it as a process of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from configparser import RawConfigParser
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.local_aws import LocalAWS, MFADevice, User
+
+TOOL = shutil.which("mfa-profiles", path=str(Path(sys.executable).parent)) or "mfa-profiles"
+BASE = "smce-veda"
+DERIVED = "smce-veda-mfa"
+
+_SECRET = re.compile(r"(?im)^\s*aws_(?:secret_access_key|session_token|security_token)\s*[=:]\s*(\S+)")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and how it ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines on stderr."""
+        return self.stderr.splitlines()
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home directory; ``secrets`` are the texts that no output may hold."""
+
+    path: Path
+    aws: LocalAWS
+    secrets: list[str] = field(default_factory=list, repr=False)
+
+    @property
+    def credentials(self) -> Path:
+        """The shared credentials file."""
+        return self.path / ".aws" / "credentials"
+
+    @property
+    def config(self) -> Path:
+        """The shared config file."""
+        return self.path / ".aws" / "config"
+
+    def write(self, credentials: str, config: str | None = None) -> None:
+        """Put files into ~/.aws, private as they should be."""
+        self.credentials.parent.mkdir(mode=0o700, exist_ok=True)
+        for path, text in ((self.credentials, credentials), (self.config, config)):
+            if text is not None:
+                path.write_bytes(text.encode())
+                path.chmod(0o600)
+
+    def add_base(self, user: User, name: str = BASE, config: str | None = "region = us-west-2\n") -> None:
+        """Write a base profile with a user's long-term keys, and settings for it into the config file."""
+        self.secrets.append(user.secret_access_key)
+        self.write(base_section(user, name), None if config is None else f"[profile {name}]\n{config}")
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of commands: nothing of AWS's but the endpoint, and a zone in which local is not UTC."""
+        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+        bin_directory = str(Path(sys.executable).parent)
+        return kept | {
+            "PATH": f"{bin_directory}:{kept.get('PATH', '/usr/bin:/bin')}",
+            "HOME": str(self.path),
+            "AWS_ENDPOINT_URL": self.aws.endpoint_url,
+            "COLUMNS": "80",
+            "TZ": "America/Los_Angeles",
+            **(extra or {}),
+        }
+
+    def run(
+        self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, program: str = TOOL
+    ) -> Result:
+        """Run the tool (or another program) without a terminal, in a session of its own, as cron does."""
+        done = subprocess.run(
+            [program, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=self.environment(env),
+            cwd=self.path,
+            start_new_session=True,
+            timeout=60,
+            check=False,
+        )
+        self.check_for_secrets(done.stdout + done.stderr)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def check_for_secrets(self, text: str) -> None:
+        """Fail, without saying which, if a text holds a secret: of the base, of any session so far, or a code."""
+        if self.credentials.exists():
+            self.secrets.extend(_SECRET.findall(self.credentials.read_bytes().decode(errors="replace")))
+        found = sum(secret in text for secret in self.secrets)
+        if found or "Traceback" in text:
+            raise AssertionError(f"{found} secrets in the output, or a traceback")
+
+    def code(self, device: MFADevice) -> str:
+        """An unused code of a device, which is a secret from now on."""
+        code = device.code()
+        self.secrets.append(code)
+        return code
+
+    def section(self, name: str = DERIVED, path: Path | None = None) -> dict[str, str]:
+        """A section as botocore's parser reads it."""
+        parser = RawConfigParser()
+        parser.read_string((path or self.credentials).read_bytes().decode())
+        return dict(parser.items(name))
+
+    def files(self) -> dict[str, bytes]:
+        """All files in ~/.aws but the locks."""
+        return {
+            path.name: path.read_bytes()
+            for path in sorted((self.path / ".aws").iterdir())
+            if not path.name.endswith(".lock")
+        }
+
+
+def base_section(user: User, name: str = BASE) -> str:
+    """The section of a base profile."""
+    return f"[{name}]\naws_access_key_id = {user.access_key_id}\naws_secret_access_key = {user.secret_access_key}\n"
