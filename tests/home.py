@@ -98,7 +98,7 @@ class Home:
     def check_for_secrets(self, text: str) -> None:
         """Fail, without saying which, if a text holds a secret: of the base, of any session so far, or a code."""
         if self.credentials.exists():
-            self.secrets.extend(_SECRET.findall(self.credentials.read_bytes().decode(errors="replace")))
+            self.text(self.credentials)
         found = sum(secret in text for secret in self.secrets)
         if found or "Traceback" in text:
             raise AssertionError(f"{found} secrets in the output, or a traceback")
@@ -110,18 +110,26 @@ class Home:
         return code
 
     def section(self, name: str = DERIVED, path: Path | None = None) -> dict[str, str]:
-        """A section as botocore's parser reads it."""
+        """A section as botocore's parser reads it, masked."""
         parser = RawConfigParser()
-        parser.read_string((path or self.credentials).read_bytes().decode())
+        parser.read_string(self.text(path or self.credentials))
         return dict(parser.items(name))
 
-    def files(self) -> dict[str, bytes]:
-        """All files in ~/.aws but the locks."""
-        return {
-            path.name: path.read_bytes()
-            for path in sorted((self.path / ".aws").iterdir())
-            if not path.name.endswith(".lock")
-        }
+    def masked(self, text: str) -> str:
+        """The text with each secret replaced by a number of its own: as good to compare, and fit to be printed."""
+        self.secrets.extend(_SECRET.findall(text))
+        for number, secret in enumerate(dict.fromkeys(self.secrets)):
+            text = text.replace(secret, f"<secret {number}>")
+        return text
+
+    def text(self, path: Path) -> str:
+        """The text of a file with its line endings, masked."""
+        return self.masked(path.read_bytes().decode(errors="surrogateescape"))
+
+    def files(self) -> dict[str, str]:
+        """All files in ~/.aws but the locks, masked."""
+        paths = sorted((self.path / ".aws").iterdir())
+        return {path.name: self.text(path) for path in paths if not path.name.endswith(".lock")}
 
 
 def base_section(user: User, name: str = BASE) -> str:

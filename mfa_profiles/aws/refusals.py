@@ -161,6 +161,11 @@ def _failed(error: "BotoCoreError", attempt: Attempt) -> AWSError:
                 "the certificate of the AWS endpoint is not trusted",
                 "behind a proxy that opens TLS, AWS_CA_BUNDLE or ca_bundle in the profile names its certificates",
             )
+        case exceptions.InvalidRegionError():
+            return AWSError(
+                f"{region!r} is not a region",
+                "a comment behind a value is a part of the value: boto3 and the AWS CLI want it on a line of its own",
+            )
         case exceptions.EndpointConnectionError():
             return AWSError(
                 f"the AWS endpoint in {region} cannot be reached",

@@ -31,30 +31,21 @@ def test_refresh_writes_the_derived_profile_into_both_files(home: Home, user: Us
     assert (0, "") == (result.code, result.stdout)
     session = home.section()
     expires = session["x_security_token_expires"]
-    assert (
-        credentials
-        + (
-            f"\n[{DERIVED}]\n"
-            f"# Expires {expires} (mfa-profiles: source_profile {BASE}, mfa_serial {device.serial_number})\n"
-            f"aws_access_key_id = {session['aws_access_key_id']}\n"
-            f"aws_secret_access_key = {session['aws_secret_access_key']}\n"
-            f"aws_session_token = {session['aws_session_token']}\n"
-            f"x_security_token_expires = {expires}\n"
-        )
-        == home.credentials.read_text()
+    new_credentials = (
+        f"\n[{DERIVED}]\n"
+        f"# Expires {expires} (mfa-profiles: source_profile {BASE}, mfa_serial {device.serial_number})\n"
+        f"aws_access_key_id = {session['aws_access_key_id']}\n"
+        f"aws_secret_access_key = {session['aws_secret_access_key']}\n"
+        f"aws_session_token = {session['aws_session_token']}\n"
+        f"x_security_token_expires = {expires}\n"
     )
-    assert (
-        config
-        + (
-            f"\n\n[profile {DERIVED}]\n"
-            f"# Settings copied by mfa-profiles from profile {BASE}\n"
-            "region = us-west-2\ns3 =\n    max_concurrent_requests = 20"
-        )
-        == home.config.read_text()
+    new_config = (
+        f"\n\n[profile {DERIVED}]\n# Settings copied by mfa-profiles from profile {BASE}\nregion = us-west-2\n{s3}"
     )
-    assert (
-        timedelta(hours=12) >= datetime.fromisoformat(expires) - datetime.now(UTC) > timedelta(hours=11, minutes=59)
-    )
+    assert home.masked(credentials + new_credentials) == home.text(home.credentials)
+    assert config + new_config == home.text(home.config)
+    left = datetime.fromisoformat(expires) - datetime.now(UTC)
+    assert timedelta(hours=12) >= left > timedelta(hours=11, minutes=59)
 
 
 def test_refresh_says_until_when_the_session_is_valid(home: Home, user: User, device: MFADevice) -> None:
@@ -90,7 +81,7 @@ def test_passkeys_are_left_out(home: Home, user: User, device: MFADevice) -> Non
 
     assert 0 == result.code
     assert "mfa-profiles: warning: left out 1 passkey: AWS STS takes codes only" == result.errors[0]
-    assert device.serial_number in home.credentials.read_text()
+    assert device.serial_number in home.text(home.credentials)
 
 
 def test_only_a_passkey_is_explained(home: Home, user: User) -> None:
@@ -191,9 +182,7 @@ def test_what_is_no_code_is_not_sent_to_aws(
     assert "mfa-profiles: error: a token code is six digits" == result.errors[0]
 
 
-def test_without_a_code_or_a_terminal_it_ends_at_once(
-    home: Home, aws: LocalAWS, user: User, device: MFADevice
-) -> None:
+def test_without_a_code_or_a_terminal_it_ends_at_once(home: Home, aws: LocalAWS, user: User) -> None:
     """Exit 5, before AWS is asked for anything: no hanging cron job."""
     home.add_base(user)
     before = home.files()
@@ -239,25 +228,22 @@ def test_refreshing_again_changes_the_session_alone(home: Home, user: User, devi
     home.add_base(user, config="region = us-west-2\noutput = json\n")
     home.run("refresh", BASE, "--token-code", home.code(device))
     first = home.section()
-    mine = home.credentials.read_text().replace(
-        "aws_session_token", "# for the grid\ncli_pager = less\naws_session_token"
-    )
+    mine = home.credentials.read_text().replace("aws_session", "# for the grid\ncli_pager = less\naws_session")
     home.credentials.write_text(mine)
-    home.config.write_text(
-        home.config.read_text().replace(f"{BASE}\nregion = us-west-2\noutput", f"{BASE}\nregion = eu-west-1\noutput")
-    )
     config = home.config.read_text()
+    derived_at = config.index(DERIVED)
+    config = config[:derived_at] + config[derived_at:].replace("us-west-2", "eu-west-1")
+    home.config.write_text(config)
 
     result = home.run("refresh", BASE, "--force", "--token-code", home.code(device), "--duration-seconds", "900")
 
-    second = home.section()
-    expected = mine
-    for key in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "x_security_token_expires"):
-        assert first[key] != second[key]
-        expected = expected.replace(first[key], second[key])
+    expected = home.masked(mine)
+    for key, new in home.section().items():
+        expected = expected.replace(first.get(key, new), new)
     assert 0 == result.code
-    assert expected == home.credentials.read_text()
-    assert config == home.config.read_text()
+    assert expected == home.text(home.credentials)
+    assert home.masked(mine) != home.text(home.credentials)
+    assert config == home.text(home.config)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +311,7 @@ def test_the_layout_of_aws_mfa_works_as_it_is(home: Home, user: User, device: MF
     assert 0 == result.code
     assert "aws_security_token" not in grid
     assert f"{expires:%Y-%m-%d %H:%M:%S}" == grid["expiration"]
-    assert config == home.config.read_text()
+    assert config == home.text(home.config)
 
 
 def test_to_names_the_derived_profile_and_is_remembered(home: Home, user: User, device: MFADevice) -> None:
@@ -339,7 +325,7 @@ def test_to_names_the_derived_profile_and_is_remembered(home: Home, user: User, 
     assert (0, 0, 0) == (first.code, by_base.code, by_name.code)
     assert "work is still valid" in by_base.stderr
     assert BASE == json.loads(by_name.stdout)[0]["source_profile"]
-    assert DERIVED not in home.credentials.read_text()
+    assert DERIVED not in home.text(home.credentials)
 
 
 def test_to_the_base_itself_is_refused(home: Home, user: User, device: MFADevice) -> None:
@@ -585,7 +571,7 @@ def test_the_files_may_be_elsewhere(home: Home, tmp_path: Path, user: User, devi
     result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
 
     assert 0 == result.code
-    assert "ASIA" in (tmp_path / "keys").read_text()
+    assert "ASIA" in home.text(tmp_path / "keys")
     assert not (tmp_path / ".aws").exists()
 
 
@@ -629,3 +615,14 @@ def test_durations_that_aws_would_refuse(home: Home, aws: LocalAWS, user: User, 
 
     assert (2, []) == (result.code, aws.requests)
     assert "--duration-seconds" in result.errors[0]
+
+
+def test_a_comment_behind_a_region_is_explained(home: Home, user: User, device: MFADevice) -> None:
+    """For boto3 and the AWS CLI it is a part of the value, which other SDKs cut off."""
+    home.add_base(user, config="region = us-west-2 # Oregon\n")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 1 == result.code
+    assert "mfa-profiles: error: 'us-west-2 # Oregon' is not a region" == result.errors[0]
+    assert "hint: a comment behind a value is a part of the value" in result.stderr

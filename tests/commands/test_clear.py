@@ -1,0 +1,118 @@
+"""clear: derived profiles go from both files, and nothing else does."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.home import BASE, DERIVED, Home, base_section
+from tests.local_aws import MFADevice, User
+
+KEYS = "aws_access_key_id = ASIAX\naws_secret_access_key = s/x\naws_session_token = t/x\n"
+
+
+@pytest.mark.parametrize("name", [BASE, DERIVED])
+@pytest.mark.parametrize("end", ["\n", "", "\n\n", "\r\n"])
+def test_refresh_and_clear_give_back_both_files(
+    home: Home, user: User, device: MFADevice, name: str, end: str
+) -> None:
+    """Byte for byte, whatever they end with, by either name."""
+    home.write(f"# mine\n{base_section(user)}# end{end}", f"[profile {BASE}]\nregion = us-west-2\n; c{end}")
+    before = home.files()
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    assert before != home.files()
+
+    result = home.run("clear", name)
+
+    assert (0, f"{DERIVED} is cleared\n") == (result.code, result.stderr)
+    assert before == home.files()
+
+
+def test_clear_without_a_name_takes_aws_profile(home: Home, user: User, device: MFADevice) -> None:
+    """As all commands do."""
+    home.add_base(user)
+    home.run("refresh", BASE, "--token-code", home.code(device))
+
+    result = home.run("clear", env={"AWS_PROFILE": BASE})
+
+    assert f"{DERIVED} is cleared\n" == result.stderr
+
+
+def test_clear_all_removes_what_we_wrote(home: Home, user: User, device: MFADevice) -> None:
+    """And no session of another tool."""
+    home.write(base_section(user) + f"[other]\n{KEYS}expiration = 2030-01-01 00:00:00\n")
+    before = home.files()
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run("refresh", BASE, "--to", "second", "--token-code", home.code(device))
+
+    result = home.run("clear", "--all")
+
+    assert f"{DERIVED} is cleared\nsecond is cleared\n" == result.stderr
+    assert before["credentials"] == home.files()["credentials"]
+
+
+@pytest.mark.parametrize("keys", [KEYS, "aws_access_key_id = AKIAMINE\naws_secret_access_key = s/x\n"])
+def test_what_is_not_ours_is_not_cleared(home: Home, user: User, keys: str) -> None:
+    """Sessions of other tools and long-term keys stay, under a derived name too."""
+    home.write(base_section(user) + f"[{DERIVED}]\n{keys}")
+    before = home.files()
+
+    result = home.run("clear", BASE)
+
+    assert (1, before) == (result.code, home.files())
+    assert "not for this tool to remove" in result.errors[0]
+
+
+def test_all_or_none(home: Home, user: User, device: MFADevice) -> None:
+    """If one of the names cannot be cleared, nothing is."""
+    home.write(base_section(user) + f"[other]\n{KEYS}")
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    before = home.files()
+
+    result = home.run("clear", BASE, "other")
+
+    assert (1, before) == (result.code, home.files())
+
+
+def test_settings_that_a_person_made_stay(home: Home, user: User, device: MFADevice) -> None:
+    """A [profile X-mfa] that was there before us is not ours to remove, nor is aws-mfa's [profile X]."""
+    config = f"[profile {BASE}]\nregion = a\n[profile {DERIVED}]\n# mine\noutput = json\n"
+    home.write(base_section(user), config)
+    home.run("refresh", BASE, "--token-code", home.code(device), env={"AWS_REGION": "us-east-1"})
+    assert "region = a\n[" in home.config.read_text()
+
+    result = home.run("clear", BASE)
+
+    assert 0 == result.code
+    assert config + "region = a\n" == home.config.read_text()
+    assert DERIVED not in home.text(home.credentials)
+
+
+def test_nothing_to_clear(home: Home, tmp_path: Path, user: User) -> None:
+    """It is said, and is no error."""
+    home.write(base_section(user))
+
+    result = home.run("clear", BASE)
+
+    assert (0, "nothing to clear\n") == (result.code, result.stderr)
+    assert not (tmp_path / ".aws" / "config").exists()
+
+
+def test_all_goes_without_names(home: Home) -> None:
+    """Someone who gives both means one of them, and only they know which."""
+    result = home.run("clear", "--all", BASE)
+
+    assert (2, "mfa-profiles: error: invalid value: --all goes without profile names") == (
+        result.code,
+        result.errors[0],
+    )
+
+
+def test_a_broken_file_is_refused(home: Home) -> None:
+    """As it is by refresh: untouched, with path and line."""
+    home.write("[a]\nb = c\n[a]\n")
+    before = home.files()
+
+    result = home.run("clear", "a")
+
+    assert (1, before) == (result.code, home.files())
+    assert f"{home.credentials}, line 3: " in result.errors[0]
