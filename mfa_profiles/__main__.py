@@ -11,6 +11,7 @@ import typer
 from mfa_profiles import terminal
 from mfa_profiles.cli import app
 from mfa_profiles.errors import MfaProfilesError
+from mfa_profiles.terminal import OutputError
 
 EXIT_INTERRUPTED = 130
 
@@ -23,21 +24,28 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     try:
-        code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
-        sys.stdout.flush()
+        return _invoke(arguments)
     except MfaProfilesError as error:
         terminal.error(error.message, error.hints)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         terminal.error("interrupted")
         return EXIT_INTERRUPTED
     except typer.TyperException as error:
         return _usage(error)
-    except BrokenPipeError:
-        return 1  # whoever read our output has seen enough, and nobody is left to tell
+    except OutputError as error:
+        if not error.reader_is_gone:
+            terminal.error(f"the output could not be written: {error}")
+        return 1
     except Exception as error:  # noqa: BLE001 - no one who types an MFA code should see a traceback
         terminal.error(f"this should not have happened: {type(error).__name__} at {_place(error)}", [_REPORT])
         return 1
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
+    if code == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 

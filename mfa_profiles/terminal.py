@@ -26,14 +26,31 @@ def printable(text: str) -> str:
     return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+class OutputError(Exception):
+    """Data could not be written to stdout: a full disk, or a pipe that nobody reads any more."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__((reason.strerror or "no reason given").lower())
+        self.reader_is_gone = isinstance(reason, BrokenPipeError)
+
+
 def data(text: str) -> None:
-    """Write a line of data to stdout."""
-    print(text, file=sys.stdout)  # noqa: T201
+    """Write a line of data to stdout. Raises OutputError."""
+    try:
+        print(text, file=sys.stdout, flush=True)  # noqa: T201
+    except OSError as error:
+        # Python would try once more at its end, and complain in its own way.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(error) from None
 
 
 def note(text: str) -> None:
     """Tell the person something, on stderr; the text may have several lines."""
-    print("\n".join(printable(line) for line in text.split("\n")), file=sys.stderr)  # noqa: T201
+    print(_printable_lines(text), file=sys.stderr)  # noqa: T201
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def warn(text: str) -> None:
@@ -74,12 +91,12 @@ def is_there() -> bool:
 
 
 def ask(question: str) -> str:
-    """Ask a person on the terminal and return the line they type, without its end.
+    """Ask a person on the terminal and return the line they type, without its end. A question may have several lines.
 
     The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt.
     """
     with open(TERMINAL, "w") as writer, open(TERMINAL, errors="replace") as reader:
-        writer.write(printable(question) + " ")
+        writer.write(_printable_lines(question) + " ")
         writer.flush()
         try:
             answer = reader.readline()

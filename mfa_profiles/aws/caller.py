@@ -1,9 +1,11 @@
 """Who calls AWS, from which region, and the boto3 clients for it."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mfa_profiles.errors import AWSError
 from mfa_profiles.profiles import LongTermKeys, ProfilePair, Profiles
 
 if TYPE_CHECKING:
@@ -57,11 +59,13 @@ class Caller:
 
     def sts(self) -> "STSClient":
         """A client for STS that signs with the base profile's keys."""
-        return self._session().client("sts", **self._client_arguments())
+        with _endpoint_explained():
+            return self._session().client("sts", **self._client_arguments())
 
     def iam(self) -> "IAMClient":
         """A client for IAM that signs with the base profile's keys."""
-        return self._session().client("iam", **self._client_arguments())
+        with _endpoint_explained():
+            return self._session().client("iam", **self._client_arguments())
 
     def _client_arguments(self) -> dict[str, Any]:
         from botocore.config import Config
@@ -82,6 +86,21 @@ class Caller:
 
         session = botocore.session.Session(profile=self.pair.base)
         return boto3.Session(botocore_session=session, region_name=self.region)
+
+
+@contextlib.contextmanager
+def _endpoint_explained() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except BotoCoreError:
+        raise
+    except ValueError:  # with a text that quotes the endpoint, credentials in it included
+        pass
+    else:
+        return
+    raise AWSError("the AWS endpoint is not a URL", "see AWS_ENDPOINT_URL, and endpoint_url in the base profile")
 
 
 def default_region(serial_number: str | None) -> str:

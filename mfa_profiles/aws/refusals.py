@@ -38,7 +38,6 @@ class Attempt:
 def explained(attempt: Attempt) -> Iterator[None]:
     """Turn whatever boto3 raises inside into an AWSError, which has nothing of the original in it."""
     from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -46,10 +45,10 @@ def explained(attempt: Attempt) -> Iterator[None]:
         refusal = _refused(error, attempt)
     except BotoCoreError as error:
         refusal = _failed(error, attempt)
-    except ResponseParserError:
+    except AWSError:
+        raise
+    except Exception:  # noqa: BLE001 - botocore's parsers raise whatever the answer of a stranger leads them to
         refusal = AWSError("the answer is not one of AWS's", "is AWS_ENDPOINT_URL or a proxy in the way?")
-    except ValueError:  # botocore's word for an endpoint that is no URL
-        refusal = AWSError("the AWS endpoint is not a URL", "see AWS_ENDPOINT_URL and endpoint_url in the profile")
     else:
         return
     raise refusal

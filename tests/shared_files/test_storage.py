@@ -1,6 +1,5 @@
 """Storing: one step that every reader sees whole, and what a file was besides its bytes stays."""
 
-import errno
 import os
 import stat
 import subprocess
@@ -314,22 +313,35 @@ rewrite([{str(path)!r}], edit)
     assert Stored(changed=True) == write(path, b"new")
 
 
-def test_a_mount_point_is_written_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bind-mounted file cannot be replaced (EBUSY): it is overwritten, and the person is told."""
-    path = tmp_path / "credentials"
-    path.write_bytes(b"a longer old text")
-    inode = path.stat().st_ino
+MOUNT = """
+set -e
+mount --bind "$2/mounted" "$2/credentials"
+"$1" -c '
+import sys
+from mfa_profiles.shared_files.storage import rewrite
+print(rewrite([sys.argv[1]], lambda _: [b"new"]).warnings)
+' "$2/credentials"
+"""
 
-    def busy(_source: str, target: str) -> None:
-        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), target)
 
-    monkeypatch.setattr(os, "replace", busy)
+def test_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
+    """A bind-mounted file, as in containers, cannot be replaced: it is overwritten, and the person is told."""
+    mounted = tmp_path / "mounted"
+    mounted.write_bytes(b"a longer old text")
+    (tmp_path / "credentials").touch()
+    inode = mounted.stat().st_ino
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", MOUNT, "sh", sys.executable, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and "mount" in done.stderr:
+        pytest.skip("this machine lets nobody mount")
 
-    stored = write(path, b"new")
-
-    assert (b"new", inode) == (path.read_bytes(), path.stat().st_ino)
-    assert "is a mount point" in stored.warnings[0]
-    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+    assert (b"new", inode) == (mounted.read_bytes(), mounted.stat().st_ino)
+    assert "is a mount point and was written in place" in done.stdout
+    assert [".credentials.mfa-profiles.lock", "credentials", "mounted"] == names(tmp_path)
 
 
 WRITER = """

@@ -1,0 +1,133 @@
+"""Profiles: which names belong together, and what the SDKs see."""
+
+import botocore.session
+import pytest
+from hypothesis import assume, given
+
+from mfa_profiles import ini
+from mfa_profiles.errors import FileRefusedError, ProfileError
+from mfa_profiles.profiles import Profiles, SharedPaths, config_profile_name, derived_name
+from tests.documents import Document, documents
+
+KEYS = "aws_access_key_id = AKIA\naws_secret_access_key = s\n"
+SESSION = "aws_access_key_id = ASIA\naws_secret_access_key = s\naws_session_token = t\n"
+
+
+def profiles(credentials: str = "", config: str = "") -> Profiles:
+    """Both files from their texts."""
+    return Profiles(ini.parse(credentials.encode(), "credentials"), ini.parse(config.encode(), "config"))
+
+
+def comment(source: str) -> str:
+    """The comment that says where a session came from."""
+    return f"# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile {source})\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "derived"),
+    [("smce-veda", "smce-veda-mfa"), ("a-long-term", "a"), ("-long-term", "-long-term-mfa"), ("a-mfa", "a-mfa-mfa")],
+)
+def test_derived_names(base: str, derived: str) -> None:
+    """X-mfa for X, and the layout of aws-mfa for X-long-term."""
+    assert derived == derived_name(base)
+
+
+PAIRS = {
+    "the base, nothing derived yet": (f"[a]\n{KEYS}", "a", ("a", "a-mfa")),
+    "the derived name, nothing derived yet": (f"[a]\n{KEYS}", "a-mfa", ("a", "a-mfa")),
+    "both there": (f"[a]\n{KEYS}[a-mfa]\n{comment('a')}{SESSION}", "a-mfa", ("a", "a-mfa")),
+    "aws-mfa's layout by its base": (f"[a-long-term]\n{KEYS}", "a-long-term", ("a-long-term", "a")),
+    "aws-mfa's layout by its short name": (f"[a-long-term]\n{KEYS}", "a", ("a-long-term", "a")),
+    "another name that the comment remembers": (f"[a]\n{KEYS}[b]\n{comment('a')}{SESSION}", "a", ("a", "b")),
+    "by that name": (f"[a]\n{KEYS}[b]\n{comment('a')}{SESSION}", "b", ("a", "b")),
+    "the usual name before another": (
+        f"[a]\n{KEYS}[a-mfa]\n{comment('a')}{SESSION}[b]\n{comment('a')}{SESSION}",
+        "a",
+        ("a", "a-mfa"),
+    ),
+    "a base whose name ends like a derived one": (f"[a]\n{KEYS}[a-mfa]\n{KEYS}", "a-mfa", ("a-mfa", "a-mfa-mfa")),
+    "a session without a base": (f"[s]\n{SESSION}", "s", ("s", "s")),
+    "a name with a space in the comment": (f"[a b]\n{KEYS}[c]\n" + comment('"a b"') + SESSION, "c", ("a b", "c")),
+}
+
+
+@pytest.mark.parametrize(("credentials", "name", "pair"), PAIRS.values(), ids=PAIRS)
+def test_pairs(credentials: str, name: str, pair: tuple[str, str]) -> None:
+    """Every command takes the base name or the derived name, and means the same pair."""
+    found = profiles(credentials).pair(name)
+
+    assert pair == (found.base, found.derived)
+
+
+def test_no_such_pair() -> None:
+    """A name that is in neither file, as itself or as a base's."""
+    with pytest.raises(ProfileError, match="there is no profile b"):
+        profiles(f"[a]\n{KEYS}").pair("b-mfa".removesuffix("-mfa"))
+
+
+def test_a_comment_counts_directly_under_its_header_only() -> None:
+    """Somewhere else it is left over from something."""
+    credentials = f"[a]\n{SESSION}{comment('x')}[b]\n\n{comment('x')}{SESSION}[c]\n{comment('x')}{SESSION}"
+
+    assert {"c"} == set(profiles(credentials).origins)
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("default", "default"),
+        ("profile default", "default"),
+        ("profile a", "a"),
+        ("profile   a", "a"),
+        ('profile "a b"', "a b"),
+        ("profile a b", None),
+        ("a", None),
+        ('profile "a', None),
+        ("sso-session a", None),
+    ],
+)
+def test_config_profile_names(section: str, name: str | None) -> None:
+    """By botocore's rules, letter for letter."""
+    assert name == config_profile_name(section)
+
+
+@given(documents(), documents())
+def test_we_see_the_profiles_that_botocore_sees(credentials: Document, config: Document) -> None:
+    """With the settings it would merge, from both files."""
+    import tempfile
+    from pathlib import Path
+
+    try:
+        ours = profiles(credentials.text, config.text)
+    except FileRefusedError:
+        assume(False)
+        raise
+    with tempfile.TemporaryDirectory() as directory:
+        paths = SharedPaths(f"{directory}/credentials", f"{directory}/config")
+        Path(paths.credentials).write_bytes(credentials.text.encode())
+        Path(paths.config).write_bytes(config.text.encode())
+        session = botocore.session.Session()
+        session.set_config_variable("credentials_file", paths.credentials)
+        session.set_config_variable("config_file", paths.config)
+        theirs = session.full_config["profiles"]
+
+    assert set(theirs) == set(ours.names())
+    for name in ours.names():
+        flat = {key: value for key, value in theirs[name].items() if isinstance(value, str)}
+        assert flat == {key: value for key, value in ours.settings(name).items() if not value.startswith("\n")}
+
+
+@pytest.mark.parametrize(
+    ("environment", "paths"),
+    [
+        ({}, SharedPaths("/home/x/.aws/credentials", "/home/x/.aws/config")),
+        ({"AWS_SHARED_CREDENTIALS_FILE": "~/k", "AWS_CONFIG_FILE": "$D/c"}, SharedPaths("/home/x/k", "/d/c")),
+        ({"AWS_SHARED_CREDENTIALS_FILE": "", "AWS_CONFIG_FILE": "c"}, SharedPaths("/home/x/.aws/credentials", "c")),
+    ],
+)
+def test_shared_paths(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], paths: SharedPaths) -> None:
+    """Where all SDKs look; an empty variable is none."""
+    monkeypatch.setenv("HOME", "/home/x")
+    monkeypatch.setenv("D", "/d")
+
+    assert paths == SharedPaths.from_environment(environment)

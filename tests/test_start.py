@@ -1,0 +1,78 @@
+"""What is imported when: hot commands start fast because they import little."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.home import BASE, Home, base_section
+from tests.local_aws import User
+
+SCRIPT = """
+import json, sys
+from mfa_profiles.__main__ import run
+run(sys.argv[1:])
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+HEAVY = {"boto3", "botocore", "configupdater", "filelock", "pydantic", "rich", "urllib3", "requests", "asyncio"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["status"], ["status", BASE, "--json"], ["refresh", BASE], ["--help"]]
+)
+def test_hot_commands_import_nothing_heavy(home: Home, user: User, arguments: list[str]) -> None:
+    """Neither status, nor help, nor a refresh that finds the session still valid."""
+    expires = "2099-01-01T00:00:00Z"
+    home.write(
+        base_section(user)
+        + f"[{BASE}-mfa]\n# Expires {expires} (mfa-profiles: source_profile {BASE})\naws_access_key_id = ASIA\n"
+        + f"aws_secret_access_key = s/x\naws_session_token = t/x\nx_security_token_expires = {expires}\n"
+    )
+
+    result = home.run("-c", SCRIPT, *arguments, program=sys.executable)
+
+    modules = set(json.loads(result.errors[-1]))
+    assert set() == modules & HEAVY
+    assert "mfa_profiles" in modules
+
+
+def test_an_unforeseen_error_is_a_line_without_its_text() -> None:
+    """Whatever the text of an exception quotes, it is not shown; where it was raised is."""
+    script = """
+import sys
+from mfa_profiles import __main__
+def app(*_, **__):
+    raise RuntimeError("hunter2")
+__main__.app = app
+sys.exit(__main__.run([]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert 1 == done.returncode
+    assert (
+        "mfa-profiles: error: this should not have happened: RuntimeError at <string>:5"
+        == done.stderr.splitlines()[0]
+    )
+    assert "hunter2" not in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(home: Home) -> None:
+    """`mfa-profiles status | head -0` ends quietly."""
+    section = "[{}]\naws_access_key_id = ASIA\naws_secret_access_key = s/x\naws_session_token = t/x\n"
+    home.write("".join(section.format(f"p{number}") for number in range(5000)))
+
+    result = home.run("-c", "mfa-profiles status | head -n 1; exit 0", program="/bin/sh")
+
+    assert ("p0\tunknown\t-\t-\t-\n", "") == (result.stdout, result.stderr)
+
+
+def test_a_full_disk_is_an_error(home: Home, user: User) -> None:
+    """Data that did not arrive is not called done."""
+    home.write(base_section(user) + "[a]\naws_session_token = t/x\n")
+
+    result = home.run("-c", "mfa-profiles status >/dev/full", program="/bin/sh")
+
+    assert 1 == result.code
+    assert "Exception ignored" not in result.stderr
+    assert result.errors[0].startswith("mfa-profiles: error: ")

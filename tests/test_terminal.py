@@ -1,0 +1,248 @@
+"""In a real pseudo-terminal: prompts, choices, interruptions, tables."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pexpect
+import pytest
+
+from mfa_profiles import terminal
+from tests.home import BASE, DERIVED, TOOL, Home
+from tests.local_aws import LocalAWS, MFADevice, User
+
+PROMPT = r"MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
+CTRL_C, CTRL_D = "\x03", "\x04"
+
+
+@pytest.fixture
+def base(home: Home, user: User, device: MFADevice) -> Home:
+    """A home with a base profile whose device is known."""
+    home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
+    return home
+
+
+class Terminal:
+    """A command in a terminal of its own; stdin, stdout and stderr of the command lead elsewhere."""
+
+    def __init__(self, home: Home, *arguments: str) -> None:
+        self.home = home
+        # Somebody has to hold the terminal open until the tool opens it, hence the descriptor 9.
+        command = f"exec {TOOL} {' '.join(arguments)} 9<&0 </dev/null >out 2>err"
+        self.child = pexpect.spawn(
+            "/bin/sh", ["-c", command], env=home.environment(), cwd=str(home.path), encoding="utf-8", timeout=20
+        )
+
+    def expect(self, pattern: str) -> None:
+        """Wait for a text on the terminal."""
+        self.child.expect(pattern)
+
+    def type(self, text: str) -> None:
+        """Type on the terminal."""
+        self.child.send(text)
+
+    def end(self) -> int:
+        """Wait for the end, look for secrets in what went to files, and return the exit code."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        self.home.check_for_secrets(self.out + self.err)
+        assert self.child.exitstatus is not None
+        return int(self.child.exitstatus)
+
+    @property
+    def out(self) -> str:
+        """What went to stdout."""
+        return (self.home.path / "out").read_text()
+
+    @property
+    def err(self) -> str:
+        """What went to stderr."""
+        return (self.home.path / "err").read_text()
+
+
+@pytest.fixture
+def refreshing(base: Home) -> Iterator[Terminal]:
+    """A refresh that asks for a code."""
+    command = Terminal(base, "refresh", BASE)
+    yield command
+    command.child.close(force=True)
+
+
+def test_the_prompt_is_on_the_terminal_wherever_the_streams_lead(
+    base: Home, device: MFADevice, refreshing: Terminal
+) -> None:
+    """With stdin, stdout and stderr redirected it asks all the same, and none of them gets the question."""
+    refreshing.expect(PROMPT)
+    refreshing.type(base.code(device) + "\n")
+
+    assert 0 == refreshing.end()
+    assert "" == refreshing.out
+    assert refreshing.err.startswith(f"{DERIVED} is valid until ")
+    assert base.section()["aws_access_key_id"].startswith("ASIA")
+
+
+def test_a_typing_mistake_asks_again(base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal) -> None:
+    """Without AWS being asked, and as often as it takes."""
+    for mistake in ("12345", "1234567", "12345a", "", "hunter2", "\x1b[A"):
+        refreshing.expect(PROMPT)
+        refreshing.type(f"{mistake}\n")
+    refreshing.expect(PROMPT)
+    code = base.code(device)
+    refreshing.type(f" {code[:3]} {code[3:]} \n")
+
+    assert 0 == refreshing.end()
+    assert 1 == len(aws.requests)
+
+
+def test_a_refused_code_asks_again(base: Home, device: MFADevice, refreshing: Terminal) -> None:
+    """And says why."""
+    refreshing.expect(PROMPT)
+    refreshing.type(device.wrong_code() + "\n")
+    refreshing.expect(PROMPT)
+    refreshing.type(base.code(device) + "\n")
+
+    assert 0 == refreshing.end()
+    assert "warning: AWS did not accept the token code; each code works once" in refreshing.err
+
+
+def test_three_refusals_are_enough(base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal) -> None:
+    """After the third the error stands, and the files are as they were."""
+    before = base.files()
+    for _ in range(3):
+        refreshing.expect(PROMPT)
+        refreshing.type(device.wrong_code() + "\n")
+
+    assert 1 == refreshing.end()
+    assert "mfa-profiles: error: AWS did not accept the token code" in refreshing.err
+    assert 3 == len(aws.requests)
+    assert before == base.files()
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
+def test_an_interrupted_prompt_writes_nothing(base: Home, aws: LocalAWS, refreshing: Terminal, key: str) -> None:
+    """Exit 130, one line, no traceback, and both files untouched."""
+    before = base.files()
+    refreshing.expect(PROMPT)
+    refreshing.type(key)
+
+    assert 130 == refreshing.end()
+    assert "mfa-profiles: error: interrupted\n" == refreshing.err
+    assert before == base.files()
+    assert [] == aws.requests
+
+
+def test_an_interrupted_call_writes_nothing(
+    base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal
+) -> None:
+    """Ctrl-C works while AWS takes its time."""
+    before = base.files()
+    aws.faults.add(latency=10)
+    refreshing.expect(PROMPT)
+    refreshing.type(base.code(device) + "\n")
+    while not aws.requests:
+        time.sleep(0.01)
+    refreshing.type(CTRL_C)
+
+    assert 130 == refreshing.end()
+    assert "mfa-profiles: error: interrupted\n" == refreshing.err
+    assert before == base.files()
+
+
+def test_a_person_chooses_among_devices(home: Home, user: User) -> None:
+    """By number, and what is no number of the list asks again."""
+    user.add_virtual_device()
+    token = user.add_hardware_device("GAHT12345678")
+    user.add_passkey()
+    home.add_base(user)
+    command = Terminal(home, "refresh", BASE)
+
+    command.expect(r"MFA devices:\r\n  1  arn:aws:iam::123456789012:mfa/john.doe\r\n  2  GAHT12345678\r\n")
+    for answer in ("0", "3", "x", "", "2"):
+        command.expect(r"Which one gives the code \(1-2\)\? ")
+        command.type(f"{answer}\n")
+    command.expect("MFA code for GAHT12345678: ")
+    command.type(home.code(token) + "\n")
+
+    assert 0 == command.end()
+    assert "mfa_serial GAHT12345678" in home.text(home.credentials)
+
+
+def test_without_a_terminal_and_a_code_it_ends_within_a_second(base: Home) -> None:
+    """No cron job hangs on a prompt that nobody sees."""
+    started = time.monotonic()
+    result = base.run("refresh", BASE)
+
+    assert 5 == result.code
+    assert time.monotonic() - started < 1
+
+
+SECTION = "[{}]\naws_access_key_id = ASIA\naws_secret_access_key = s/x\naws_session_token = t/x\n{}\n"
+EXPIRES = "x_security_token_expires = {}"
+
+
+def shown(home: Home, *, env: str = "") -> str:
+    """What `status` shows on a terminal 80 columns wide."""
+    command = f"/bin/sh -c '{env} {TOOL} status'"
+    child = pexpect.spawn(command, env=home.environment(), encoding="utf-8", timeout=20)
+    child.expect(pexpect.EOF)
+    return str(child.before).replace("\r\n", "\n")
+
+
+def test_status_on_a_terminal_is_a_table(home: Home) -> None:
+    """Aligned, with the state in colour and the time left as people say it."""
+    home.write(
+        SECTION.format("a-long-profile-name", EXPIRES.format("2020-01-01T00:00:00Z"))
+        + SECTION.format("b", EXPIRES.format("2099-01-01T00:00:00Z"))
+        + SECTION.format("c", "")
+    )
+
+    lines = shown(home).splitlines()
+    plain = [re.sub(r"\x1b\[\d*m", "", line) for line in lines]
+
+    assert re.fullmatch(r"PROFILE              STATE    LEFT +UNTIL +SOURCE", plain[0])
+    assert re.fullmatch(r"a-long-profile-name  expired  \d+ h( \d+ m)? ago +2019-12-31 16:00", plain[1])
+    assert re.fullmatch(r"b                    valid    \d+ h( \d+ m)? +2098-12-31 16:00", plain[2])
+    assert "c                    unknown" == plain[3]
+    assert ["\x1b[31m", "\x1b[32m", "\x1b[31m"] == [re.findall(r"\x1b\[\d+m", line)[0] for line in lines[1:]]
+
+
+@pytest.mark.parametrize("env", ["NO_COLOR=1", "TERM=dumb"])
+def test_no_colour_where_it_is_not_wanted(home: Home, env: str) -> None:
+    """With NO_COLOR, or on a terminal that has none."""
+    home.write(SECTION.format("c", ""))
+
+    assert "\x1b" not in shown(home, env=env)
+
+
+@pytest.mark.parametrize("command", [[], ["refresh"], ["status"], ["clear"]])
+def test_help_fits_into_80_columns(home: Home, command: list[str]) -> None:
+    """And names every option with a sentence."""
+    result = home.run(*command, "--help")
+
+    assert 0 == result.code
+    assert result.stdout.startswith(f"Usage: {' '.join(['mfa-profiles', *command])} [OPTIONS]")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 m"),
+        (899, "15 m"),
+        (3599, "1 h"),
+        (3660, "1 h 1 m"),
+        (43199.2, "12 h"),
+        (-7200, "2 h"),
+    ],
+)
+def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    """To the minute, and to the second under a minute."""
+    assert words == terminal.in_words(timedelta(seconds=seconds))
+
+
+def test_printable_keeps_text_and_shows_controls() -> None:
+    """What would move a cursor, turn text around or cannot be encoded is shown as an escape."""
+    assert "é ü 漢 \\x1b[2J\\n\\u202e\\udcff" == terminal.printable("é ü 漢 \x1b[2J\n\u202e\udcff")
