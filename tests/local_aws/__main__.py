@@ -85,10 +85,12 @@ def _directory_with(files: dict[str, str], home: Path | None) -> Iterator[Path]:
     A file that is there already is never touched: FileExistsError.
     """
     if home is None:
-        directory, made = Path(tempfile.mkdtemp(prefix="local-aws-")), True
-    else:
-        directory, made = home.absolute(), not home.exists()
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix="local-aws-")
+        with temporary as name, _directory_with(files, Path(name)) as directory:
+            yield directory
+        return
+    directory, made = home.absolute(), not home.exists()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     written: list[Path] = []
     try:
         for name, text in files.items():
