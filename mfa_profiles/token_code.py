@@ -79,7 +79,8 @@ class _FromTerminal:
     attempts: int = 3
 
     def code(self, serial_number: str) -> str:
-        while True:
-            code = parse(self.ask(f"MFA code for {serial_number}:"))
-            if code is not None:
-                return code
+        question = f"MFA code for {serial_number}:"
+        code = parse(self.ask(question))
+        while code is None:
+            code = parse(self.ask(f"That is not six digits.\n{question}"))
+        return code

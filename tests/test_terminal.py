@@ -87,6 +87,7 @@ def test_a_typing_mistake_asks_again(base: Home, aws: LocalAWS, device: MFADevic
     for mistake in ("12345", "1234567", "12345a", "", "hunter2", "\x1b[A"):
         refreshing.expect(PROMPT)
         refreshing.type(f"{mistake}\n")
+        refreshing.expect("That is not six digits.\r\n")
     refreshing.expect(PROMPT)
     code = base.code(device)
     refreshing.type(f" {code[:3]} {code[3:]} \n")
