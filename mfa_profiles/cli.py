@@ -13,7 +13,14 @@ from mfa_profiles import terminal, token_code
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.status import SessionStatus, exit_code
 from mfa_profiles.errors import MfaProfilesError
-from mfa_profiles.sessions import State, format_time
+from mfa_profiles.sessions import (
+    DEFAULT_DURATION,
+    DEFAULT_MIN_REMAINING,
+    MAX_DURATION,
+    MIN_DURATION,
+    State,
+    format_time,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -27,7 +34,7 @@ app = typer.Typer(
 def _context() -> Context:
     return Context(
         environment=os.environ,
-        now=lambda: datetime.now(UTC),
+        now=lambda: datetime.now(UTC),  # noqa: TID251 - the one place
         ask=terminal.ask if terminal.is_there() else None,
         warn=terminal.warn,
     )
@@ -46,7 +53,7 @@ def _duration(text: str | timedelta) -> timedelta:
 
 def _session_duration(text: str | timedelta) -> timedelta:
     duration = _duration(text)
-    if not timedelta(minutes=15) <= duration <= timedelta(hours=36):
+    if not MIN_DURATION <= duration <= MAX_DURATION:
         raise typer.BadParameter("AWS allows 15m to 36h")
     return duration
 
@@ -83,17 +90,8 @@ _Name = Annotated[
         show_default=False,
     ),
 ]
-_MinRemaining = Annotated[
-    timedelta,
-    typer.Option(
-        "--min-remaining",
-        metavar="TIME",
-        parser=_duration,
-        help="How much must be left of a session, in seconds or like 30m; if not given, 15m.",
-        show_default=False,
-    ),
-]
-_FIFTEEN_MINUTES = timedelta(minutes=15)
+
+
 _Json = Annotated[bool, typer.Option("--json", help="Print an array of objects for programs.")]
 
 
@@ -133,11 +131,24 @@ def refresh(
             help="How long the session lives, in seconds or like 45m, 15m to 36h; if not given, 12h.",
             show_default=False,
         ),
-    ] = timedelta(hours=12),
-    min_remaining: _MinRemaining = _FIFTEEN_MINUTES,
+    ] = DEFAULT_DURATION,
+    min_remaining: Annotated[
+        timedelta,
+        typer.Option(
+            "--min-remaining",
+            metavar="TIME",
+            parser=_duration,
+            help="Refresh a session with no more left than this, in seconds or like 30m; if not given, 15m.",
+            show_default=False,
+        ),
+    ] = DEFAULT_MIN_REMAINING,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Refresh a valid session too, and replace what another tool wrote."),
+        typer.Option(
+            "--force",
+            help="Refresh a session that is still valid, too, and replace long-term keys or another tool's session "
+            "in the derived profile.",
+        ),
     ] = False,
     as_json: _Json = False,
 ) -> int:
@@ -149,7 +160,14 @@ def refresh(
     from mfa_profiles.commands import refresh as command
 
     context = _context()
-    options = command.RefreshOptions(to, code, serial_number, duration, min_remaining, force)
+    options = command.RefreshOptions(
+        to=to,
+        token_code=code,
+        serial_number=serial_number,
+        duration=duration,
+        min_remaining=min_remaining,
+        force=force,
+    )
     name = profile or context.default_profile
     try:
         outcome = command.refresh(name, options, context)
@@ -180,7 +198,16 @@ def status(
         ),
     ] = None,
     *,
-    min_remaining: _MinRemaining = _FIFTEEN_MINUTES,
+    min_remaining: Annotated[
+        timedelta,
+        typer.Option(
+            "--min-remaining",
+            metavar="TIME",
+            parser=_duration,
+            help="Call a session with no more left than this expiring, in seconds or like 2h; if not given, 15m.",
+            show_default=False,
+        ),
+    ] = DEFAULT_MIN_REMAINING,
     as_json: _Json = False,
 ) -> int:
     """Show how long each session lives, without asking AWS.
@@ -223,7 +250,7 @@ def clear(
     from mfa_profiles.commands import clear as command
 
     if clear_all and profiles:
-        raise typer.BadParameter("--all goes without profile names")
+        raise typer.BadParameter("--all cannot be combined with profile names")
     context = _context()
     cleared = (
         command.clear_all(context) if clear_all else command.clear(profiles or [context.default_profile], context)
@@ -249,8 +276,7 @@ def _until(status: SessionStatus, now: datetime) -> str:
 
 def _line(status: SessionStatus) -> str:
     expiration = status.expiration and format_time(status.expiration)
-    seconds = status.as_json()["remaining_seconds"]
-    cells = (status.profile, status.state.value, expiration, seconds, status.source_profile)
+    cells = (status.profile, status.state.value, expiration, status.remaining_seconds, status.source_profile)
     return "\t".join("-" if cell is None else terminal.printable(str(cell)) for cell in cells)
 
 

@@ -1,7 +1,7 @@
 """One of the two shared files as botocore and the AWS CLI read it, and the files that are refused.
 
-Every other SDK forgives more than botocore does, so a file that botocore takes is one that all of them can read, and
-a file that it refuses is one in which no derived profile could ever work.
+A file that botocore refuses is one in which no derived profile could work, so it is refused here too. So is what
+botocore and other SDKs read in different ways.
 """
 
 import configparser
@@ -43,7 +43,7 @@ def parse(data: bytes | None, path: str) -> IniFile:
     """Parse the bytes of a file (None: there is no file).
 
     Raises FileRefusedError, with the line and without a word of what stands on it, for anything that botocore refuses
-    and for what SDKs understand in different ways.
+    (but a byte order mark, which is kept: see refuse_byte_order_mark) and for what SDKs read in different ways.
     """
     if data is None:
         return IniFile(path)
@@ -59,6 +59,17 @@ def parse(data: bytes | None, path: str) -> IniFile:
         )
     sections = _parse_sections(text.replace("\r\n", "\n"), path)
     return IniFile(path, text, sections, has_byte_order_mark)
+
+
+def refuse_byte_order_mark(file: IniFile) -> None:
+    """Raise FileRefusedError if a file begins with a byte order mark: boto3 cannot make a call with such a file."""
+    if file.has_byte_order_mark:
+        raise FileRefusedError(
+            file.path,
+            1,
+            "a byte order mark, for which boto3 and the AWS CLI refuse the whole file",
+            "save the file as UTF-8 without a byte order mark",
+        )
 
 
 def _decode(data: bytes, path: str) -> str:
@@ -94,13 +105,13 @@ def _parse_sections(text: str, path: str) -> Sections:
 def _explain(error: configparser.Error, path: str) -> FileRefusedError:
     match error:
         case configparser.DuplicateSectionError(lineno=line):
-            return FileRefusedError(path, line, "a section of this name stands above already", "join the two")
+            return FileRefusedError(path, line, "duplicate section", "merge the two")
         case configparser.DuplicateOptionError(lineno=line):
-            return FileRefusedError(path, line, "this key stands in its section already", "delete one of the two")
+            return FileRefusedError(path, line, "duplicate key", "delete one of the two")
         case configparser.MissingSectionHeaderError(lineno=line):
             return FileRefusedError(path, line, "text before the first [section]", "put it below a header")
         case configparser.ParsingError(errors=[(line, _), *_]):
-            return FileRefusedError(path, line, "neither a [section], key = value, nor a comment", "mend the line")
+            return FileRefusedError(path, line, "not a [section], a key = value, or a comment", "fix the line")
     return FileRefusedError(path, None, "not a file that boto3 and the AWS CLI can read")
 
 
@@ -119,7 +130,7 @@ def _refuse_broken_blocks(sections: Sections, text: str, path: str) -> None:
                         path,
                         _line_with(text, line.strip()),
                         "a line of an indented block that is not key = value",
-                        "boto3 and the AWS CLI refuse the whole file for it; mend the line",
+                        "boto3 and the AWS CLI refuse the whole file for it; fix the line",
                     )
 
 

@@ -62,7 +62,10 @@ class SharedPaths:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "SharedPaths":
-        """The paths that ``AWS_SHARED_CREDENTIALS_FILE`` and ``AWS_CONFIG_FILE`` name, else those in ``~/.aws``."""
+        """The paths that ``AWS_SHARED_CREDENTIALS_FILE`` and ``AWS_CONFIG_FILE`` name, else those in ``~/.aws``.
+
+        ``~`` and ``$VARIABLES`` in them are this process's, as they are for botocore.
+        """
         return cls(
             _expand(environment.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"),
             _expand(environment.get("AWS_CONFIG_FILE") or "~/.aws/config"),
@@ -225,16 +228,7 @@ class Profiles:
         settings = self.settings(name)
         return next((key for key in _OUTRANKS_KEYS if settings.get(key)), None)
 
-    def refuse_to_overwrite(self, pair: ProfilePair) -> None:
-        """Raise ProfileError if the derived section holds what this tool did not write and must not lose."""
-        replaced = self.not_ours(pair)
-        if replaced is not None:
-            raise ProfileError(
-                f"[{pair.derived}] in {self.credentials.path} holds {replaced}",
-                "--to NAME writes the session to another profile, --force replaces what is there",
-            )
-
-    def not_ours(self, pair: ProfilePair) -> str | None:
+    def foreign_content(self, pair: ProfilePair) -> str | None:
         """What the derived section holds that this tool did not write, in words without a secret, or None.
 
         A session in ``X`` is ours to refresh if its base is ``X-long-term``: that is the layout of aws-mfa.

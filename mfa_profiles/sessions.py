@@ -18,6 +18,15 @@ class SessionCredentials:
     expiration: datetime
 
 
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+MIN_DURATION = timedelta(minutes=15)
+MAX_DURATION = timedelta(hours=36)
+DEFAULT_DURATION = timedelta(hours=12)
+
+DEFAULT_MIN_REMAINING = timedelta(minutes=15)
+"""A session with no more than this left is refreshed, and reported as expiring."""
+
+
 class State(StrEnum):
     """What is left of a session."""
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from tests.home import Home
 from tests.local_aws import LocalAWS, MFADevice, User
 
-# `HYPOTHESIS_PROFILE=long pytest tests/shared_files/test_editing_properties.py` tries many more documents.
+# `HYPOTHESIS_PROFILE=long pytest --timeout 0 tests/shared_files` tries many more documents.
 settings.register_profile(
     "default",
     max_examples=300,
@@ -44,3 +44,10 @@ def device(user: User) -> MFADevice:
 def home(tmp_path: Path, aws: LocalAWS) -> Home:
     """A home directory without any AWS files."""
     return Home(tmp_path, aws)
+
+
+@pytest.fixture
+def base(home: Home, user: User, device: MFADevice) -> Home:
+    """A home with a base profile whose device is known, so that AWS is asked for nothing but the session."""
+    home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
+    return home

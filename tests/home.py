@@ -135,3 +135,17 @@ class Home:
 def base_section(user: User, name: str = BASE) -> str:
     """The section of a base profile."""
     return f"[{name}]\naws_access_key_id = {user.access_key_id}\naws_secret_access_key = {user.secret_access_key}\n"
+
+
+def session_section(name: str, settings: str = "", *, source: str | None = None, expires: str | None = None) -> str:
+    """A section with a session: with a ``source`` as this tool writes it, without as another one would."""
+    lines = [
+        f"[{name}]",
+        f"# Expires {expires} (mfa-profiles: source_profile {source})" if source else "",
+        "aws_access_key_id = ASIAIOSFODNN7EXAMPLE",
+        "aws_secret_access_key = secret/of/a/session",
+        "aws_session_token = token/of/a/session==",
+        f"x_security_token_expires = {expires}" if expires else "",
+        settings.rstrip("\n"),
+    ]
+    return "".join(f"{line}\n" for line in lines if line)

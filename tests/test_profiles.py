@@ -62,7 +62,7 @@ def test_pairs(credentials: str, name: str, pair: tuple[str, str]) -> None:
 def test_no_such_pair() -> None:
     """A name that is in neither file, as itself or as a base's."""
     with pytest.raises(ProfileError, match="there is no profile b"):
-        profiles(f"[a]\n{KEYS}").pair("b-mfa".removesuffix("-mfa"))
+        profiles(f"[a]\n{KEYS}").pair("b")
 
 
 def test_a_comment_counts_directly_under_its_header_only() -> None:

@@ -49,7 +49,8 @@ def test_the_aws_cli_uses_the_session_and_its_edits_survive(
     again = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
 
     assert 0 == again.code
-    assert edited + f"output = {'json'}\n" != home.text(home.config)
+    copied = edited.replace("_requests = 5\n", "_requests = 5\noutput = text\n")
+    assert copied == home.text(home.config)
     assert "eu-west-1" == aws_cli(home, "configure", "get", "region", "--profile", DERIVED)
     assert "5" == aws_cli(home, "configure", "get", "s3.max_concurrent_requests", "--profile", DERIVED)
     assert "text" == aws_cli(home, "configure", "get", "output", "--profile", BASE)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.home import BASE, Home, base_section
+from tests.home import BASE, Home, base_section, session_section
 from tests.local_aws import User
 
 SCRIPT = """
@@ -23,12 +23,7 @@ HEAVY = {"boto3", "botocore", "configupdater", "filelock", "pydantic", "rich", "
 )
 def test_hot_commands_import_nothing_heavy(home: Home, user: User, arguments: list[str]) -> None:
     """Neither status, nor help, nor a refresh that finds the session still valid."""
-    expires = "2099-01-01T00:00:00Z"
-    home.write(
-        base_section(user)
-        + f"[{BASE}-mfa]\n# Expires {expires} (mfa-profiles: source_profile {BASE})\naws_access_key_id = ASIA\n"
-        + f"aws_secret_access_key = s/x\naws_session_token = t/x\nx_security_token_expires = {expires}\n"
-    )
+    home.write(base_section(user) + session_section(f"{BASE}-mfa", source=BASE, expires="2099-01-01T00:00:00Z"))
 
     result = home.run("-c", SCRIPT, *arguments, program=sys.executable)
 
@@ -59,8 +54,7 @@ sys.exit(__main__.run([]))
 
 def test_a_closed_pipe_is_no_error(home: Home) -> None:
     """`mfa-profiles status | head -0` ends quietly."""
-    section = "[{}]\naws_access_key_id = ASIA\naws_secret_access_key = s/x\naws_session_token = t/x\n"
-    home.write("".join(section.format(f"p{number}") for number in range(5000)))
+    home.write("".join(session_section(f"p{number}") for number in range(5000)))
 
     result = home.run("-c", "mfa-profiles status | head -n 1; exit 0", program="/bin/sh")
 

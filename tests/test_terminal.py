@@ -9,18 +9,11 @@ import pexpect
 import pytest
 
 from mfa_profiles import terminal
-from tests.home import BASE, DERIVED, TOOL, Home
+from tests.home import BASE, DERIVED, TOOL, Home, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
 PROMPT = r"MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
 CTRL_C, CTRL_D = "\x03", "\x04"
-
-
-@pytest.fixture
-def base(home: Home, user: User, device: MFADevice) -> Home:
-    """A home with a base profile whose device is known."""
-    home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
-    return home
 
 
 class Terminal:
@@ -178,10 +171,6 @@ def test_without_a_terminal_and_a_code_it_ends_within_a_second(base: Home) -> No
     assert time.monotonic() - started < 1
 
 
-SECTION = "[{}]\naws_access_key_id = ASIA\naws_secret_access_key = s/x\naws_session_token = t/x\n{}\n"
-EXPIRES = "x_security_token_expires = {}"
-
-
 def shown(home: Home, *, env: str = "") -> str:
     """What `status` shows on a terminal 80 columns wide."""
     command = f"/bin/sh -c '{env} {TOOL} status'"
@@ -193,9 +182,9 @@ def shown(home: Home, *, env: str = "") -> str:
 def test_status_on_a_terminal_is_a_table(home: Home) -> None:
     """Aligned, with the state in colour and the time left as people say it."""
     home.write(
-        SECTION.format("a-long-profile-name", EXPIRES.format("2020-01-01T00:00:00Z"))
-        + SECTION.format("b", EXPIRES.format("2099-01-01T00:00:00Z"))
-        + SECTION.format("c", "")
+        session_section("a-long-profile-name", expires="2020-01-01T00:00:00Z")
+        + session_section("b", expires="2099-01-01T00:00:00Z")
+        + session_section("c")
     )
 
     lines = shown(home).splitlines()
@@ -211,7 +200,7 @@ def test_status_on_a_terminal_is_a_table(home: Home) -> None:
 @pytest.mark.parametrize("env", ["NO_COLOR=1", "TERM=dumb"])
 def test_no_colour_where_it_is_not_wanted(home: Home, env: str) -> None:
     """With NO_COLOR, or on a terminal that has none."""
-    home.write(SECTION.format("c", ""))
+    home.write(session_section("c"))
 
     assert "\x1b" not in shown(home, env=env)
 

@@ -1,8 +1,9 @@
 """Who calls AWS, from which region, and the boto3 clients for it."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.errors import AWSError
@@ -34,28 +35,16 @@ _DEFAULT_REGIONS = {
 
 @dataclass(frozen=True)
 class Caller:
-    """The base profile as a caller: its keys, and its settings for everything else (endpoints, proxies, CAs, ...)."""
+    """The base profile as a caller: its keys, and its settings for everything else (endpoints, proxies, CAs, ...).
+
+    The keys are those of the profile, never the environment's: those would make a session of somebody else.
+    """
 
     profiles: Profiles
     pair: ProfilePair
     keys: LongTermKeys
     region: str
-
-    @classmethod
-    def of(
-        cls, profiles: Profiles, pair: ProfilePair, environment: Mapping[str, str], serial_number: str | None
-    ) -> "Caller":
-        """The caller that a base profile is. Raises ProfileError if it has no long-term keys of its own.
-
-        Keys in the environment are never used: they would make a session of somebody else under this name.
-        """
-        region = (
-            profiles.region(pair)
-            or environment.get("AWS_REGION")
-            or environment.get("AWS_DEFAULT_REGION")
-            or default_region(serial_number)
-        )
-        return cls(profiles, pair, profiles.long_term_keys(pair.base), region)
+    now: Callable[[], datetime]
 
     def sts(self) -> "STSClient":
         """A client for STS that signs with the base profile's keys."""
@@ -103,7 +92,14 @@ def _endpoint_explained() -> Iterator[None]:
     raise AWSError("the AWS endpoint is not a URL", "see AWS_ENDPOINT_URL, and endpoint_url in the base profile")
 
 
-def default_region(serial_number: str | None) -> str:
-    """The region to call when nobody named one: by the partition of the device's ARN, else ``us-east-1``."""
+def region_of(
+    profiles: Profiles, pair: ProfilePair, environment: Mapping[str, str], serial_number: str | None
+) -> str:
+    """The region to call: the profile's, else the environment's, else by the partition of the MFA device's ARN."""
     partition = (serial_number or "").split(":")[1:2]
-    return _DEFAULT_REGIONS.get(partition[0] if partition else "aws", "us-east-1")
+    return (
+        profiles.region(pair)
+        or environment.get("AWS_REGION")
+        or environment.get("AWS_DEFAULT_REGION")
+        or _DEFAULT_REGIONS.get(partition[0] if partition else "aws", "us-east-1")
+    )

@@ -7,8 +7,8 @@ ValidationError the token code.
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.aws.caller import CONNECT_TIMEOUT, READ_TIMEOUT, Caller
@@ -31,7 +31,6 @@ class Attempt:
     action: str
     caller: Caller
     serial_number: str | None = None
-    token_code: str | None = field(default=None, repr=False)
 
 
 @contextlib.contextmanager
@@ -48,7 +47,7 @@ def explained(attempt: Attempt) -> Iterator[None]:
     except AWSError:
         raise
     except Exception:  # noqa: BLE001 - botocore's parsers raise whatever the answer of a stranger leads them to
-        refusal = AWSError("the answer is not one of AWS's", "is AWS_ENDPOINT_URL or a proxy in the way?")
+        refusal = _not_from_aws()
     else:
         return
     raise refusal
@@ -75,18 +74,24 @@ def _refused(error: "ClientError", attempt: Attempt) -> AWSError:
                 "it is an ARN such as arn:aws:iam::123456789012:mfa/john.doe, or the number of a hardware token",
             )
         case "Throttling" | "ThrottlingException" | "RequestLimitExceeded":
-            return AWSError("AWS asks for fewer calls", "try again in a minute; the token code was not used")
+            return AWSError("AWS throttled the request", "try again in a minute", _STILL_GOOD)
         case "InternalFailure" | "ServiceUnavailable" | "InternalError":
             return AWSError(
-                f"AWS has trouble of its own ({code})", "try again; https://health.aws.amazon.com says more"
+                f"AWS reported an internal error ({code})", "try again; see https://health.aws.amazon.com"
             )
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "?")
-    return AWSError(f"AWS refused {attempt.action} with {printable_code(code)}, HTTP status {status}")
+    if not re.fullmatch(r"[A-Za-z.]{1,64}", code):  # a broken answer can hold anything, a secret too
+        return _not_from_aws()
+    return AWSError(
+        f"AWS refused {attempt.action} with {code}",
+        "https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html says what that means",
+    )
 
 
-def printable_code(code: str) -> str:
-    """An error code of AWS, or a stand-in for what is none: a broken answer can hold anything."""
-    return code if re.fullmatch(r"[A-Za-z.]{1,64}", code) else "an answer that is not AWS's"
+_STILL_GOOD = "the token code may still be good"
+
+
+def _not_from_aws() -> AWSError:
+    return AWSError("the response did not come from AWS", "is AWS_ENDPOINT_URL or a proxy in the way?")
 
 
 def _access_denied(message: str, attempt: Attempt) -> AWSError:
@@ -100,13 +105,19 @@ def _access_denied(message: str, attempt: Attempt) -> AWSError:
     if "unable to validate MFA code" in message:
         return AWSError(
             f"{attempt.serial_number} is not an MFA device of this user that gives codes",
-            f"--serial-number names another one, mfa_serial in [profile {base}] sets it for good",
+            f"name another one with --serial-number, or set mfa_serial in [profile {base}]",
         )
     if "session credentials" in message:
-        return AWSError(f"the keys of profile {base} are temporary, and AWS gives no MFA session for those")
+        return AWSError(
+            f"the keys of profile {base} are temporary, and AWS gives no MFA session for those",
+            f"put long-term keys of your IAM user into [{base}]",
+        )
     permission = re.search(r"not authorized to perform: ([a-z]+:[A-Za-z]+)", message)
     if permission is None:
-        return AWSError(f"AWS denied {attempt.action} to profile {base}")
+        return AWSError(
+            f"AWS denied {attempt.action} to profile {base}",
+            "a policy of your organization or account may restrict it, by network or time for example",
+        )
     if permission[1] == "iam:ListMFADevices":
         return AWSError(
             f"the MFA device is not known, and profile {base} may not look for it (no permission {permission[1]})",
@@ -121,20 +132,20 @@ def _access_denied(message: str, attempt: Attempt) -> AWSError:
 
 def _signature(message: str, response: Mapping[str, Any], attempt: Attempt) -> AWSError:
     if "Signature expired" in message or "not yet current" in message:
-        return AWSError(f"this machine's clock is wrong{_by_how_much(response)}", _CLOCK_HINT)
+        return AWSError(f"this machine's clock is wrong{_by_how_much(response, attempt)}", _CLOCK_HINT)
     return AWSError(
         f"the secret access key of profile {attempt.caller.pair.base} does not belong to {_key(attempt)}",
         f"copy both again into [{attempt.caller.pair.base}] in {attempt.caller.profiles.credentials.path}",
     )
 
 
-def _by_how_much(response: Mapping[str, Any]) -> str:
+def _by_how_much(response: Mapping[str, Any], attempt: Attempt) -> str:
     """By how much the clock is off, from the ``Date`` header of the answer; empty if it has none."""
     from email.utils import parsedate_to_datetime
 
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
-        ahead = datetime.now(UTC) - parsedate_to_datetime(date)
+        ahead = attempt.caller.now() - parsedate_to_datetime(date)
     except (TypeError, ValueError):
         return ""
     if abs(ahead) < _CLOCK_TOLERANCE:
@@ -147,18 +158,17 @@ def _failed(error: "BotoCoreError", attempt: Attempt) -> AWSError:
     from botocore import exceptions
 
     region = attempt.caller.region
-    hint = "nothing was changed; the token code may still be good"
     match error:
         case exceptions.ConnectTimeoutError():
-            return AWSError(f"AWS did not answer within {CONNECT_TIMEOUT} s", "is this machine online?", hint)
+            return AWSError(f"AWS did not answer within {CONNECT_TIMEOUT} s", "is this machine online?", _STILL_GOOD)
         case exceptions.ReadTimeoutError():
             return AWSError(f"AWS took the request and gave no answer within {READ_TIMEOUT} s", "try the next code")
         case exceptions.ProxyConnectionError():
-            return AWSError("the proxy cannot be reached", "see HTTPS_PROXY and NO_PROXY", hint)
+            return AWSError("the proxy cannot be reached", "see HTTPS_PROXY and NO_PROXY", _STILL_GOOD)
         case exceptions.SSLError():
             return AWSError(
                 "the certificate of the AWS endpoint is not trusted",
-                "behind a proxy that opens TLS, AWS_CA_BUNDLE or ca_bundle in the profile names its certificates",
+                "if a proxy intercepts TLS, name its certificates in AWS_CA_BUNDLE or in ca_bundle of the profile",
             )
         case exceptions.InvalidRegionError():
             return AWSError(
@@ -169,7 +179,7 @@ def _failed(error: "BotoCoreError", attempt: Attempt) -> AWSError:
             return AWSError(
                 f"the AWS endpoint in {region} cannot be reached",
                 f"is this machine online, and is {region} the region you mean?",
-                hint,
+                _STILL_GOOD,
             )
         case exceptions.ConnectionClosedError() | exceptions.HTTPClientError():
             return AWSError("the connection to AWS broke off", "try again, with the next code if this one is refused")

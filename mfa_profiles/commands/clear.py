@@ -30,7 +30,7 @@ def _clear(find_pairs: Callable[[Profiles], list[ProfilePair]], context: Context
     def edit(latest: Profiles) -> Profiles:
         pairs = find_pairs(latest)
         for pair in pairs:
-            held = latest.not_ours(pair)
+            held = latest.foreign_content(pair)
             if held is not None:
                 raise ProfileError(
                     f"[{pair.derived}] in {latest.credentials.path} holds {held}: not for this tool to remove",

@@ -51,7 +51,7 @@ def _choose(serial_numbers: list[str], context: Context) -> str:
     if context.ask is None:
         raise AWSError(
             f"there are {len(serial_numbers)} MFA devices: {', '.join(serial_numbers)}",
-            "--serial-number says which one to take, mfa_serial in the base profile for good",
+            "name one with --serial-number, or set mfa_serial in the base profile",
         )
     choices = "\n".join(f"  {number}  {serial}" for number, serial in enumerate(serial_numbers, 1))
     while True:

@@ -3,15 +3,21 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from mfa_profiles import shared_files, token_code
+from mfa_profiles import ini, shared_files, token_code
 from mfa_profiles.aws import sts
-from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.devices import discover_serial_number, known_serial_number
 from mfa_profiles.commands.status import SessionStatus, session_status
-from mfa_profiles.errors import FileRefusedError, MfaProfilesError, TokenCodeRefusedError, UsageError
+from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeRefusedError, UsageError
 from mfa_profiles.profiles import ProfilePair, Profiles
-from mfa_profiles.sessions import Origin, SessionCredentials, State
+from mfa_profiles.sessions import (
+    DEFAULT_DURATION,
+    DEFAULT_MIN_REMAINING,
+    Origin,
+    SessionCredentials,
+    State,
+)
 from mfa_profiles.token_code import CodeSource
 
 
@@ -22,8 +28,8 @@ class RefreshOptions:
     to: str | None = None
     token_code: str | None = field(default=None, repr=False)
     serial_number: str | None = None
-    duration: timedelta = sts.DEFAULT_DURATION
-    min_remaining: timedelta = timedelta(minutes=15)
+    duration: timedelta = DEFAULT_DURATION
+    min_remaining: timedelta = DEFAULT_MIN_REMAINING
     force: bool = False
 
 
@@ -47,31 +53,18 @@ def refresh(name: str, options: RefreshOptions, context: Context) -> Refreshed:
     current = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
     if current.state is State.VALID and not options.force:
         return Refreshed(current, refreshed=False)
-    _refuse_byte_order_marks(profiles)
-    profiles.long_term_keys(pair.base)
+    keys = profiles.long_term_keys(pair.base)
     codes = token_code.find_source(options.token_code, context.environment, context.ask)
-    serial_number = known_serial_number(options.serial_number, profiles, pair)
-    caller = Caller.of(profiles, pair, context.environment, serial_number)
-    serial_number = serial_number or discover_serial_number(caller, context)
-    origin = Origin(pair.base, serial_number)
-    shared_files.with_session(profiles, pair, _REHEARSAL, origin)
+    known = known_serial_number(options.serial_number, profiles, pair)
+    region = region_of(profiles, pair, context.environment, known)
+    _rehearse(profiles, pair)
+    caller = Caller(profiles, pair, keys, region, context.now)
+    serial_number = known or discover_serial_number(caller, context)
     credentials = _get_session(caller, serial_number, codes, options.duration, context)
-
-    def edit(latest: Profiles) -> Profiles:
-        if not options.force:
-            latest.refuse_to_overwrite(pair)
-        return shared_files.with_session(latest, pair, credentials, origin)
-
-    for warning in shared_files.change(context.paths, edit).warnings:
-        context.warn(warning)
-    profiles = shared_files.load(context.paths)
+    profiles = _store(credentials, Origin(pair.base, serial_number), pair, options, context)
     _warn_of_what_hides_the_session(profiles, pair, context)
     now = context.now()
     return Refreshed(session_status(profiles, pair, now=now, min_remaining=options.min_remaining), refreshed=True)
-
-
-# What AWS will answer has this shape: if this can be stored, so can that.
-_REHEARSAL = SessionCredentials("ASIA", "secret", "token", datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, context: Context) -> None:
@@ -81,21 +74,39 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, conte
         )
     if pair.base == pair.derived:
         profiles.long_term_keys(pair.base)  # has none, and says so
-    if not options.force:
-        profiles.refuse_to_overwrite(pair)
-    elif replaced := profiles.not_ours(pair):
-        context.warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}: about to replace them")
+    _refuse_to_overwrite(profiles, pair, options)
+    replaced = profiles.foreign_content(pair)
+    if replaced is not None:
+        context.warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")
 
 
-def _refuse_byte_order_marks(profiles: Profiles) -> None:
+def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, options: RefreshOptions) -> None:
+    replaced = profiles.foreign_content(pair)
+    if replaced is not None and not options.force:
+        raise ProfileError(
+            f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}",
+            "--to NAME writes the session to another profile, --force replaces what is there",
+        )
+
+
+def _rehearse(profiles: Profiles, pair: ProfilePair) -> None:
+    """Raise what would stand in the way of storing a session, before a code is spent on it."""
     for file in (profiles.credentials, profiles.config):
-        if file.has_byte_order_mark:
-            raise FileRefusedError(
-                file.path,
-                1,
-                "a byte order mark, for which boto3 and the AWS CLI refuse the whole file",
-                "save the file as UTF-8 without a byte order mark",
-            )
+        ini.refuse_byte_order_mark(file)
+    stand_in = SessionCredentials("ASIA", "secret", "token", datetime(2000, 1, 1, tzinfo=UTC))
+    shared_files.with_session(profiles, pair, stand_in, Origin(pair.base))
+
+
+def _store(
+    credentials: SessionCredentials, origin: Origin, pair: ProfilePair, options: RefreshOptions, context: Context
+) -> Profiles:
+    def edit(latest: Profiles) -> Profiles:
+        _refuse_to_overwrite(latest, pair, options)
+        return shared_files.with_session(latest, pair, credentials, origin)
+
+    for warning in shared_files.change(context.paths, edit).warnings:
+        context.warn(warning)
+    return shared_files.load(context.paths)
 
 
 def _get_session(
@@ -137,5 +148,5 @@ def status_after_failure(name: str, options: RefreshOptions, context: Context) -
         profiles = shared_files.load(context.paths)
         pair = profiles.pair(name, options.to)
     except MfaProfilesError:
-        return SessionStatus(options.to or name, None, State.UNKNOWN, *[None] * 6)
+        return SessionStatus(options.to or name, None, State.UNKNOWN)
     return session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)

@@ -1,5 +1,6 @@
 """How long each session lives, from the files alone: no network, and nothing heavy to import."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,21 +21,26 @@ class SessionStatus:
     profile: str
     source_profile: str | None
     state: State
-    expiration: datetime | None
-    remaining: timedelta | None
-    mfa_serial: str | None
-    role_arn: str | None
-    region: str | None
-    managed_by: str | None
+    expiration: datetime | None = None
+    remaining: timedelta | None = None
+    mfa_serial: str | None = None
+    role_arn: str | None = None
+    region: str | None = None
+    managed_by: str | None = None
+
+    @property
+    def remaining_seconds(self) -> int | None:
+        """Whole seconds, negative once the session has expired."""
+        return None if self.remaining is None else math.floor(self.remaining.total_seconds())
 
     def as_json(self) -> dict[str, str | int | None]:
-        """The object that ``--json`` prints; ``remaining_seconds`` is negative once the session has expired."""
+        """The object that ``--json`` prints."""
         return {
             "profile": self.profile,
             "source_profile": self.source_profile,
             "state": self.state.value,
             "expiration": None if self.expiration is None else sessions.format_time(self.expiration),
-            "remaining_seconds": None if self.remaining is None else int(self.remaining.total_seconds() // 1),
+            "remaining_seconds": self.remaining_seconds,
             "mfa_serial": self.mfa_serial,
             "role_arn": self.role_arn,
             "region": self.region,

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.home import BASE, DERIVED, Home, base_section
+from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import MFADevice, User
-
-KEYS = "aws_access_key_id = ASIAX\naws_secret_access_key = s/x\naws_session_token = t/x\n"
 
 
 @pytest.mark.parametrize("name", [BASE, DERIVED])
@@ -39,7 +37,7 @@ def test_clear_without_a_name_takes_aws_profile(home: Home, user: User, device: 
 
 def test_clear_all_removes_what_we_wrote(home: Home, user: User, device: MFADevice) -> None:
     """And no session of another tool."""
-    home.write(base_section(user) + f"[other]\n{KEYS}expiration = 2030-01-01 00:00:00\n")
+    home.write(base_section(user) + session_section("other", "expiration = 2030-01-01 00:00:00"))
     before = home.files()
     home.run("refresh", BASE, "--token-code", home.code(device))
     home.run("refresh", BASE, "--to", "second", "--token-code", home.code(device))
@@ -50,10 +48,12 @@ def test_clear_all_removes_what_we_wrote(home: Home, user: User, device: MFADevi
     assert before["credentials"] == home.files()["credentials"]
 
 
-@pytest.mark.parametrize("keys", [KEYS, "aws_access_key_id = AKIAMINE\naws_secret_access_key = s/x\n"])
-def test_what_is_not_ours_is_not_cleared(home: Home, user: User, keys: str) -> None:
+@pytest.mark.parametrize(
+    "section", [session_section(DERIVED), f"[{DERIVED}]\naws_access_key_id = AKIAMINE\naws_secret_access_key = s/x\n"]
+)
+def test_what_is_not_ours_is_not_cleared(home: Home, user: User, section: str) -> None:
     """Sessions of other tools and long-term keys stay, under a derived name too."""
-    home.write(base_section(user) + f"[{DERIVED}]\n{keys}")
+    home.write(base_section(user) + section)
     before = home.files()
 
     result = home.run("clear", BASE)
@@ -64,7 +64,7 @@ def test_what_is_not_ours_is_not_cleared(home: Home, user: User, keys: str) -> N
 
 def test_all_or_none(home: Home, user: User, device: MFADevice) -> None:
     """If one of the names cannot be cleared, nothing is."""
-    home.write(base_section(user) + f"[other]\n{KEYS}")
+    home.write(base_section(user) + session_section("other"))
     home.run("refresh", BASE, "--token-code", home.code(device))
     before = home.files()
 
@@ -101,7 +101,7 @@ def test_all_goes_without_names(home: Home) -> None:
     """Someone who gives both means one of them, and only they know which."""
     result = home.run("clear", "--all", BASE)
 
-    assert (2, "mfa-profiles: error: invalid value: --all goes without profile names") == (
+    assert (2, "mfa-profiles: error: invalid value: --all cannot be combined with profile names") == (
         result.code,
         result.errors[0],
     )

@@ -6,10 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.home import BASE, DERIVED, Home, base_section
+from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
-KEYS = "aws_access_key_id = ASIAX\naws_secret_access_key = s/x\naws_session_token = t/x\n"
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")  # where the tool runs in these tests
 
 
@@ -25,15 +24,13 @@ def rfc3339(moment: datetime) -> str:
 
 def ours(name: str, expiration: datetime, source: str = BASE) -> str:
     """A section as this tool writes it."""
-    expires = rfc3339(expiration)
-    comment = f"# Expires {expires} (mfa-profiles: source_profile {source})"
-    return f"[{name}]\n{comment}\n{KEYS}x_security_token_expires = {expires}\n"
+    return session_section(name, source=source, expires=rfc3339(expiration))
 
 
 def test_status_in_a_pipe_is_a_line_for_each_session(home: Home, user: User) -> None:
     """Profile, state, expiration, seconds left and source, with tabs between, for cut and awk."""
     end = in_future(hours=5)
-    home.write(base_section(user) + ours(DERIVED, end) + f"[saml]\n{KEYS}")
+    home.write(base_section(user) + ours(DERIVED, end) + session_section("saml"))
 
     result = home.run("status")
 
@@ -110,7 +107,7 @@ LOCAL = MOMENT.astimezone(LOS_ANGELES)
 )
 def test_sessions_of_other_tools_are_recognised(home: Home, settings: str, managed_by: str | None) -> None:
     """By the key each of them keeps the end of a session under, in the zone it means."""
-    home.write(f"[other]\n{KEYS}{settings}\n")
+    home.write(session_section("other", settings))
 
     result = home.run("status", "--json")
 
@@ -121,7 +118,7 @@ def test_sessions_of_other_tools_are_recognised(home: Home, settings: str, manag
 
 def test_an_end_that_cannot_be_read_is_unknown(home: Home) -> None:
     """It is not called valid: exit 3."""
-    home.write(f"[other]\n{KEYS}expiration = tomorrow\n")
+    home.write(session_section("other", "expiration = tomorrow"))
 
     result = home.run("status")
 
@@ -130,10 +127,8 @@ def test_an_end_that_cannot_be_read_is_unknown(home: Home) -> None:
 
 def test_of_two_ends_the_earlier_counts(home: Home) -> None:
     """aws-mfa writes over our section and leaves our key: too early costs a code, too late a job."""
-    home.write(
-        f"[other]\n{KEYS}expiration = {in_future(hours=9):%Y-%m-%d %H:%M:%S}\n"
-        f"x_security_token_expires = {rfc3339(in_future(hours=-1))}\n"
-    )
+    theirs = f"expiration = {in_future(hours=9):%Y-%m-%d %H:%M:%S}"
+    home.write(session_section("other", theirs, expires=rfc3339(in_future(hours=-1))))
 
     assert "expired" == home.run("status").stdout.split("\t")[1]
 
@@ -171,7 +166,7 @@ def test_an_unknown_profile_is_an_error(home: Home) -> None:
 
 def test_control_characters_in_names_do_not_reach_the_terminal(home: Home) -> None:
     """A section name can hold anything, even what moves the cursor."""
-    home.write(f"[a\x1b[2Jb]\n{KEYS}")
+    home.write(session_section("a\x1b[2Jb"))
 
     assert "a\\x1b[2Jb\tunknown\t-\t-\t-\n" == home.run("status").stdout
 

@@ -140,16 +140,13 @@ def test_put_drops_a_key_and_what_indented_comments_would_do_without_it() -> Non
     assert "[x]\n\n# note\nk = new\n" == put(before, {"k": "new"}, comment=None, drop=("stale",))
 
 
-@pytest.mark.parametrize("header", ["profile  x", 'profile "x"', "profile\tx", " profile x", "profile 'x'x"])
+@pytest.mark.parametrize("header", ["profile  x", 'profile "x"', "profile\tx", " profile x"])
 def test_config_headers_that_mean_the_same_are_refused(header: str) -> None:
     """[profile  x] and the like would make a second section of the same profile."""
     file = ini.parse(f"[{header}]\nregion = a\n".encode(), "config")
 
-    if header == "profile 'x'x":  # no SDK takes this one for x
-        assert "profile x" in put_section(file, "profile x", {"k": "v"}).sections
-    else:
-        with pytest.raises(FileRefusedError, match="some SDKs take this header"):
-            put_section(file, "profile x", {"k": "v"})
+    with pytest.raises(FileRefusedError, match="some SDKs take this header"):
+        put_section(file, "profile x", {"k": "v"})
 
 
 @pytest.mark.parametrize("value", ["a\rb", "a\0b", "a\n[evil]\nb = c"])
