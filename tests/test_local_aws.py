@@ -47,25 +47,6 @@ WRONG_DEVICE = (
 
 
 @pytest.fixture
-def aws() -> Iterator[LocalAWS]:
-    """A local AWS of its own for each test."""
-    with LocalAWS() as running:
-        yield running
-
-
-@pytest.fixture
-def user(aws: LocalAWS) -> User:
-    """A user without a device."""
-    return aws.create_user("john.doe")
-
-
-@pytest.fixture
-def device(user: User) -> MFADevice:
-    """The user's virtual device."""
-    return user.add_virtual_device()
-
-
-@pytest.fixture
 def connect(aws: LocalAWS) -> Iterator[Connect]:
     """Make boto3 clients that try once, and close them."""
     with contextlib.ExitStack() as stack:

@@ -162,7 +162,7 @@ def test_an_edit_that_would_swallow_the_next_section_is_refused() -> None:
     """Without [x], the indented [b] would continue the value of a: verified, and refused."""
     file = ini.parse(b"[a]\nk = v\n  \n[x]\n  k = v\n  [b]\n", "credentials")
 
-    with pytest.raises(FileRefusedError, match=r"\[x\] cannot be changed"):
+    with pytest.raises(FileRefusedError, match=r"\[x\] cannot be edited safely"):
         remove_section(file, "x")
 
 

@@ -1,0 +1,164 @@
+"""Where the sections and keys of a shared file are, down to the byte. The only part that uses ConfigUpdater.
+
+ConfigUpdater finds the blocks and no more: its setters normalise lines, swallow what follows an indented one, and
+write LF whatever the file uses.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mfa_profiles.errors import FileRefusedError
+from mfa_profiles.ini import IniFile
+
+if TYPE_CHECKING:
+    from configupdater import ConfigUpdater
+    from configupdater.block import Block
+
+
+@dataclass(frozen=True)
+class Part:
+    """A key with the lines of its value, or (without a key) comments or blank lines.
+
+    Indented comments below a key belong to it: the SDKs for Rust and Java read them as a part of its value.
+    """
+
+    key: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A header line and the parts below it, which, joined, are the section."""
+
+    header: str
+    parts: list[Part]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file as a list of blocks (sections, and what stands before the first), whose texts, joined, are the file.
+
+    If the file lacks its final newline, ``open_end`` is set, and the last text has one all the same.
+    """
+
+    file: IniFile
+    texts: list[str]
+    open_end: bool
+    _blocks: "Sequence[Block]"
+
+    @classmethod
+    def of(cls, file: IniFile) -> "Document":
+        """Take a file apart. Raises FileRefusedError if ConfigUpdater sees other sections than botocore."""
+        open_end = bool(file.text) and not file.text.endswith("\n")
+        text = file.text + file.newline if open_end else file.text
+        blocks = list(_parse(text, file).iter_blocks())
+        names = [name for name in map(_section_name, blocks) if name not in (None, "DEFAULT")]
+        if names != list(file.sections):
+            raise doubt(file)
+        return cls(file, _slices(text, blocks), open_end, blocks)
+
+    def section(self, index: int) -> Section:
+        """The section that is the block of this index."""
+        import configupdater
+
+        section, text = self._blocks[index], self.texts[index]
+        assert isinstance(section, configupdater.Section)
+        blocks = list(section.iter_blocks())
+        header_end = len(text) - sum(len(str(block)) for block in blocks)
+        keys = [block.key if isinstance(block, configupdater.Option) else None for block in blocks]
+        return Section(text[:header_end], _parts(zip(keys, _slices(text[header_end:], blocks), strict=True)))
+
+    def find(self, name: str) -> int | None:
+        """The index of the block that is a section, or None. Refuses one that only some SDKs know by this name."""
+        lookalike = None
+        for index, block in enumerate(self._blocks):
+            section_name = _section_name(block)
+            if section_name is None:
+                continue
+            header = self.texts[index].split("\n", 1)[0].strip()
+            if section_name == name:
+                if re.fullmatch(r"\[[^\]]*\](\s.*)?", header):
+                    return index
+                raise FileRefusedError(
+                    self.file.path,
+                    self._line(index),
+                    f"the header [{name}] has text glued to it, which some SDKs do not take for a header",
+                    "put a space between the ] and the comment, or delete it",
+                )
+            if _strict_name(header) == name:
+                lookalike = index
+        if lookalike is None:
+            return None
+        raise FileRefusedError(
+            self.file.path,
+            self._line(lookalike),
+            f"some SDKs take this header for [{name}], boto3 and the AWS CLI do not",
+            f"write it as [{name}], or delete the section",
+        )
+
+    def _line(self, index: int) -> int:
+        return sum(text.count("\n") for text in self.texts[:index]) + 1
+
+
+def doubt(file: IniFile, name: str | None = None) -> FileRefusedError:
+    """The refusal of a file that cannot be edited with certainty, or of an edit of one of its sections."""
+    what = f"[{name}]" if name else "it"
+    return FileRefusedError(
+        file.path,
+        None,
+        f"{what} cannot be edited safely; nothing was changed",
+        "indented sections and keys are the usual reason: start them at the beginning of the line",
+    )
+
+
+def _parse(text: str, file: IniFile) -> "ConfigUpdater":
+    from configupdater import ConfigUpdater
+
+    # ConfigUpdater takes an indented `# k = v` for a key or a part of the value above, configparser does not. With
+    # its indent turned into more `#` it is a comment to both, and as long as before: texts are cut from the original.
+    masked = re.sub(r"(?m)^[^\S\n]+(?=[#;])", lambda indent: "#" * len(indent[0]), text)
+    try:
+        return ConfigUpdater().read_string(masked)
+    except Exception:  # noqa: BLE001 - whatever it is, it quotes the file in its message, and the file is left alone
+        refusal = doubt(file)
+    raise refusal
+
+
+def _parts(blocks: Iterable[tuple[str | None, str]]) -> list[Part]:
+    """Blocks of ConfigUpdater with indented comments joined to the keys above them."""
+    keys: list[tuple[str | None, str]] = [(None, "")]
+    below: list[str] = [""]
+    for key, text in blocks:
+        if key is None:
+            below[-1] += text
+        else:
+            keys.append((key, text))
+            below.append("")
+    parts = []
+    for (key, text), loose in zip(keys, below, strict=True):
+        of_key = re.match(r"(?s)(?:.*\n)?[^\S\n]+[#;][^\n]*\n", loose) if key else None
+        end = of_key.end() if of_key else 0
+        parts += [Part(key, text + loose[:end]), Part(None, loose[end:])]
+    return parts
+
+
+def _section_name(block: "Block") -> str | None:
+    from configupdater import Section
+
+    return block.name if isinstance(block, Section) else None
+
+
+def _slices(text: str, blocks: "Iterable[Block]") -> list[str]:
+    """A text cut into pieces as long as the blocks that were found in it."""
+    ends = itertools.accumulate(len(str(block)) for block in blocks)
+    return [text[start:end] for start, end in itertools.pairwise([0, *ends])]
+
+
+def _strict_name(header: str) -> str:
+    """The section a header means to the stricter SDKs: up to the first bracket, spacing and quotes made even."""
+    name = header.removeprefix("[").split("]", 1)[0].strip()
+    profile = re.fullmatch(r"profile\s+(.*)", name)
+    return "profile " + profile[1].strip(' \t"') if profile else name
