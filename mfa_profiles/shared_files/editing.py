@@ -122,18 +122,19 @@ def _is_comment_or_blank(line: str) -> bool:
 
 
 def _with_value(text: str, value: str) -> str:
-    """The lines of an option with another value; indent, key, delimiter and line ending stay.
+    """The lines of an option with another value; indent, key, spacing and line ending stay.
 
-    Lines that continued the old value go. Comments among them stay: they are somebody's.
+    A colon becomes an equals sign: only botocore takes it for a delimiter, and the SDKs for Rust and Java refuse a file
+    with a line that has none. Lines that continued the old value go; comments among them stay, they are somebody's.
     """
     line, *_ = _lines(text)
-    match = re.fullmatch(r"(?P<key>[^=:]*[=:])(?P<gap>[^\S\r\n]*)(?P<old>.*?)(?P<ending>\s*)", line)
+    match = re.fullmatch(r"(?P<key>[^=:]*)[=:](?P<gap>[^\S\r\n]*)(?P<old>.*?)(?P<ending>\s*)", line)
     assert match is not None
     gap = match["gap"]
-    if not gap and not match["old"] and match["key"][-2:-1].isspace():
+    if not gap and not match["old"] and match["key"][-1:].isspace():
         gap = " "
     ending = "\r\n" if match["ending"].endswith("\r\n") else "\n"
-    return f"{match['key']}{gap}{value}{ending}" + _comments_in(text)
+    return f"{match['key']}={gap}{value}{ending}" + _comments_in(text)
 
 
 def _below_last_key(section: Section) -> str:

@@ -33,7 +33,11 @@ PUT = {
         "[x]\nother = 1\nk = old\nlast = 2\n\n# of b\n[b]\n",
         f"[x]\n{COMMENT}\nother = 1\nk = new\nlast = 2\n\n# of b\n[b]\n",
     ),
-    "key case, delimiter and spacing stay": ("[x]\nK:old\n", f"[x]\n{COMMENT}\nK:new\n"),
+    "key case and spacing stay": ("[x]\nK= old\n", f"[x]\n{COMMENT}\nK= new\n"),
+    "a colon, which only botocore takes for a delimiter, becomes an equals sign": (
+        "[x]\nl: m\nk: old\n",
+        f"[x]\n{COMMENT}\nl: m\nk= new\n",
+    ),
     "a tab before the value stays": ("[x]\nk\t=\told  \n", f"[x]\n{COMMENT}\nk\t=\tnew\n"),
     "an empty value gets a space if the key has one": ("[x]\nk =\n", f"[x]\n{COMMENT}\nk = new\n"),
     "an empty value gets no space if the key has none": ("[x]\nk=\n", f"[x]\n{COMMENT}\nk=new\n"),
