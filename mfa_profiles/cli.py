@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,6 +56,10 @@ def _session_duration(text: str | timedelta) -> timedelta:
     if not MIN_DURATION <= duration <= MAX_DURATION:
         raise typer.BadParameter("AWS allows 15m to 36h")
     return duration
+
+
+def _time_option(flag: str, parser: Callable[[str | timedelta], timedelta], help_text: str) -> Any:
+    return typer.Option(flag, metavar="TIME", parser=parser, help=help_text, show_default=False)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - how typer calls back
@@ -124,22 +128,18 @@ def refresh(
     ] = None,
     duration: Annotated[
         timedelta,
-        typer.Option(
+        _time_option(
             "--duration-seconds",
-            metavar="TIME",
-            parser=_session_duration,
-            help="How long the session lives, in seconds or like 45m, 15m to 36h; if not given, 12h.",
-            show_default=False,
+            _session_duration,
+            "How long the session lives, in seconds or like 45m, 15m to 36h; if not given, 12h.",
         ),
     ] = DEFAULT_DURATION,
     min_remaining: Annotated[
         timedelta,
-        typer.Option(
+        _time_option(
             "--min-remaining",
-            metavar="TIME",
-            parser=_duration,
-            help="Refresh a session with no more left than this, in seconds or like 30m; if not given, 15m.",
-            show_default=False,
+            _duration,
+            "Refresh a session with no more left than this, in seconds or like 30m; if not given, 15m.",
         ),
     ] = DEFAULT_MIN_REMAINING,
     force: Annotated[
@@ -200,12 +200,10 @@ def status(
     *,
     min_remaining: Annotated[
         timedelta,
-        typer.Option(
+        _time_option(
             "--min-remaining",
-            metavar="TIME",
-            parser=_duration,
-            help="Call a session with no more left than this expiring, in seconds or like 2h; if not given, 15m.",
-            show_default=False,
+            _duration,
+            "Call a session with no more left than this expiring, in seconds or like 2h; if not given, 15m.",
         ),
     ] = DEFAULT_MIN_REMAINING,
     as_json: _Json = False,

@@ -5,6 +5,7 @@ botocore and other SDKs read in different ways.
 """
 
 import configparser
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -39,6 +40,7 @@ class IniFile:
         return "\r\n" if 2 * crlf > self.text.count("\n") else "\n"
 
 
+@functools.lru_cache(maxsize=8)  # a command reads, rehearses, edits and reads again, mostly the same bytes
 def parse(data: bytes | None, path: str) -> IniFile:
     """Parse the bytes of a file (None: there is no file).
 

@@ -4,6 +4,7 @@ ConfigUpdater finds the blocks and no more: its setters normalise lines, swallow
 write LF whatever the file uses.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,6 @@ from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
 
 if TYPE_CHECKING:
-    from configupdater import ConfigUpdater
     from configupdater.block import Block
 
 
@@ -54,9 +54,9 @@ class Document:
         """Take a file apart. Raises FileRefusedError if ConfigUpdater sees other sections than botocore."""
         open_end = bool(file.text) and not file.text.endswith("\n")
         text = file.text + file.newline if open_end else file.text
-        blocks = list(_parse(text, file).iter_blocks())
+        blocks = _parse(text) or []
         names = [name for name in map(_section_name, blocks) if name not in (None, "DEFAULT")]
-        if names != list(file.sections):
+        if names != list(file.sections) or (text and not blocks):
             raise doubt(file)
         return cls(file, _slices(text, blocks), open_end, blocks)
 
@@ -114,17 +114,18 @@ def doubt(file: IniFile, name: str | None = None) -> FileRefusedError:
     )
 
 
-def _parse(text: str, file: IniFile) -> "ConfigUpdater":
+@functools.lru_cache(maxsize=4)  # the rehearsal of an edit and the edit itself see the same text
+def _parse(text: str) -> "Sequence[Block] | None":
+    """The blocks of a text, or None if ConfigUpdater does not take it."""
     from configupdater import ConfigUpdater
 
     # ConfigUpdater takes an indented `# k = v` for a key or a part of the value above, configparser does not. With
     # its indent turned into more `#` it is a comment to both, and as long as before: texts are cut from the original.
     masked = re.sub(r"(?m)^[^\S\n]+(?=[#;])", lambda indent: "#" * len(indent[0]), text)
     try:
-        return ConfigUpdater().read_string(masked)
+        return list(ConfigUpdater().read_string(masked).iter_blocks())
     except Exception:  # noqa: BLE001 - whatever it is, it quotes the file in its message, and the file is left alone
-        refusal = doubt(file)
-    raise refusal
+        return None
 
 
 def _parts(blocks: Iterable[tuple[str | None, str]]) -> list[Part]:

@@ -124,8 +124,8 @@ def _is_comment_or_blank(line: str) -> bool:
 def _with_value(text: str, value: str) -> str:
     """The lines of an option with another value; indent, key, spacing and line ending stay.
 
-    A colon becomes an equals sign: only botocore takes it for a delimiter, and the SDKs for Rust and Java refuse a file
-    with a line that has none. Lines that continued the old value go; comments among them stay, they are somebody's.
+    A colon becomes an equals sign: only botocore takes it for a delimiter, and the SDKs for Rust and Java refuse a
+    file with a line that has none. Lines that continued the old value go; comments among them stay.
     """
     line, *_ = _lines(text)
     match = re.fullmatch(r"(?P<key>[^=:]*)[=:](?P<gap>[^\S\r\n]*)(?P<old>.*?)(?P<ending>\s*)", line)
