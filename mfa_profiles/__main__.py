@@ -5,14 +5,16 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-
-import typer
+from typing import TYPE_CHECKING
 
 from mfa_profiles import terminal
-from mfa_profiles.cli import app
 from mfa_profiles.errors import MfaProfilesError
 from mfa_profiles.terminal import OutputError
 
+if TYPE_CHECKING:
+    import typer
+
+EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
@@ -24,6 +26,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     try:
+        terminal.prepare_streams()
         return _invoke(arguments)
     except MfaProfilesError as error:
         terminal.error(error.message, error.hints)
@@ -31,8 +34,6 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         terminal.error("interrupted")
         return EXIT_INTERRUPTED
-    except typer.TyperException as error:
-        return _usage(error)
     except OutputError as error:
         if not error.reader_is_gone:
             terminal.error(f"the output could not be written: {error}")
@@ -42,26 +43,34 @@ def run(arguments: Sequence[str]) -> int:
         return 1
 
 
+_REPORT = "please report it; nothing that was in your files is in this message"
+
+
 def _invoke(arguments: Sequence[str]) -> int:
-    code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
+    # Imported here, so that an interruption while they are being imported is one line too.
+    import typer
+
+    from mfa_profiles.cli import app
+
+    try:
+        code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
+    except typer.TyperException as error:
+        return _usage(error)
     if code == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 
-_REPORT = "please report it; nothing that was in your files is in this message"
-
-
-def _usage(error: typer.TyperException) -> int:
+def _usage(error: "typer.TyperException") -> int:
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         terminal.note(error.format_message())
-        return error.exit_code
+        return EXIT_USAGE
     message = error.format_message().rstrip(".")
     # A code typed as an argument, as other tools take it, is still a code.
-    message = re.sub(r"\d{6,}", "******", message)
+    message = re.sub(r"\d{3}\s?\d{3,}", "******", message)
     terminal.error(message[:1].lower() + message[1:], [f"{context.command_path} --help"] if context else [])
-    return error.exit_code
+    return EXIT_USAGE
 
 
 def _place(error: Exception) -> str:

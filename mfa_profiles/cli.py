@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -37,6 +38,7 @@ def _context() -> Context:
         now=lambda: datetime.now(UTC),  # noqa: TID251 - the one place
         ask=terminal.ask if terminal.is_there() else None,
         warn=terminal.warn,
+        before_writing=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
 
 
@@ -48,7 +50,10 @@ def _duration(text: str | timedelta) -> timedelta:
     if match is None or not any(match.groups()) or len(text) > 12:
         raise typer.BadParameter("write it in seconds or like 12h, 45m, 1h30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        raise typer.BadParameter("that is longer than anything lasts") from None
 
 
 def _session_duration(text: str | timedelta) -> timedelta:

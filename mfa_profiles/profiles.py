@@ -18,19 +18,13 @@ LONG_TERM_SUFFIX = "-long-term"  # aws-mfa keeps the base of X in X-long-term
 # What the SDKs for Rust, Java and JavaScript take for a profile name.
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_\-/.%@:+]+")
 
-# Settings that say who you are. They belong to the base profile alone: in a derived profile botocore would follow
-# `role_arn`, `sso_*` or `web_identity_*` before it looks at the keys in the credentials file.
+# Settings of the config file that say who you are. They belong to the base profile alone: in a derived one botocore
+# would follow `role_arn`, `sso_*` or `web_identity_*` before it looks at the keys in the credentials file.
 _IDENTITY_KEYS = frozenset(
     {
         "assume_role",
         "assumed_role",
         "assumed_role_arn",
-        "aws_access_key_id",
-        "aws_account_id",
-        "aws_mfa_device",
-        "aws_secret_access_key",
-        "aws_security_token",
-        "aws_session_token",
         "credential_process",
         "credential_source",
         "duration_seconds",
@@ -49,8 +43,35 @@ _IDENTITY_KEYS = frozenset(
     }
     | sessions.EXPIRY_KEYS
 )
-_IDENTITY_PREFIXES = ("sso_", "web_identity_")
+_IDENTITY_PREFIXES = ("aws_", "sso_", "web_identity_")
+
+# Settings that say how to call AWS, which botocore reads from the credentials file too. Nothing else is copied out of
+# that file: whatever people keep beside their keys, the config file may be for everyone to read.
+_CALL_KEYS = frozenset(
+    {
+        "ca_bundle",
+        "cli_binary_format",
+        "cli_pager",
+        "cli_timestamp_format",
+        "defaults_mode",
+        "endpoint_url",
+        "ignore_configured_endpoint_urls",
+        "max_attempts",
+        "output",
+        "parameter_validation",
+        "region",
+        "retry_mode",
+        "s3",
+        "services",
+        "sts_regional_endpoints",
+        "tcp_keepalive",
+        "use_dualstack_endpoint",
+        "use_fips_endpoint",
+    }
+)
+
 _OUTRANKS_KEYS = ("role_arn", "web_identity_token_file", "sso_session", "sso_start_url")
+_PROVIDER_KEYS = (*_OUTRANKS_KEYS, "credential_process", "credential_source", "login_session", "source_profile")
 
 
 @dataclass(frozen=True)
@@ -126,9 +147,10 @@ class Profiles:
 
     def config_header(self, name: str) -> str:
         """The name of the section of the config file that a profile has, or would get."""
-        if name == "default" and "profile default" not in self.config.sections:
-            return "default"
-        return f"profile {name}"
+        if name == "default":
+            # Of the two names it may have, botocore reads the section that comes last.
+            return next((s for s in reversed(self.config.sections) if config_profile_name(s) == name), name)
+        return f"profile {name if _LEGAL_NAME.fullmatch(name) else shlex.quote(name)}"
 
     def session(self, name: str) -> StoredSession | None:
         """The session that the credentials file holds for a profile, or None."""
@@ -138,15 +160,13 @@ class Profiles:
         """The base and the derived profile that a name means, whichever of the two it is.
 
         ``to`` names the derived profile. Without it, the derived section that says it came from the base is found
-        again. Raises ProfileError if neither profile exists, or if ``to`` is a name that some SDK could not read.
+        again. Raises ProfileError if neither profile exists.
         """
         pair = self._find_pair(name)
         if to is not None:
             pair = ProfilePair(pair.base, to)
         if pair.base not in self and pair.derived not in self:
             raise self._no_such_profile(name)
-        if pair.derived not in self.credentials.sections:
-            _refuse_illegal_name(pair.derived)
         return pair
 
     def _find_pair(self, name: str) -> ProfilePair:
@@ -170,11 +190,13 @@ class Profiles:
         return None
 
     def _has_long_term_keys(self, name: str) -> bool:
-        return sessions.has_long_term_keys(self.credentials.sections.get(name, {}))
+        return sessions.has_long_term_keys(self.settings(name))
 
     def _no_such_profile(self, name: str) -> ProfileError:
         import difflib
 
+        if re.fullmatch(r"\d{3}\s?\d{3}", name):  # not repeated, since it may be a code
+            return ProfileError("there is no profile of this name", "a token code goes behind --token-code")
         hints = [f"both {self.credentials.path} and {self.config.path} were read"]
         similar = difflib.get_close_matches(name, self.names())
         if similar:
@@ -217,7 +239,12 @@ class Profiles:
 
         Those under a header that lacks the word ``profile`` count too, after all others: their author meant them.
         """
-        return {**self.hidden_settings(name), **_call_settings(self.settings(name))}
+        beside_keys = self.credentials.sections.get(name, {})
+        return {
+            **self.hidden_settings(name),
+            **_call_settings(self._config_profiles.get(name, {})),
+            **{key: _without_blank_lines(value) for key, value in beside_keys.items() if key in _CALL_KEYS},
+        }
 
     def region(self, pair: ProfilePair) -> str | None:
         """The region of the base profile, else of the derived one (with aws-mfa's layout only that one has it)."""
@@ -229,15 +256,20 @@ class Profiles:
         return next((key for key in _OUTRANKS_KEYS if settings.get(key)), None)
 
     def foreign_content(self, pair: ProfilePair) -> str | None:
-        """What the derived section holds that this tool did not write, in words without a secret, or None.
+        """What the derived profile holds that is not a session of its base by this tool, in words, or None.
 
         A session in ``X`` is ours to refresh if its base is ``X-long-term``: that is the layout of aws-mfa.
         """
         if self._has_long_term_keys(pair.derived):
-            key = self.credentials.sections[pair.derived].get("aws_access_key_id", "")
-            return f"long-term keys ({masked(key)})"
+            return f"long-term keys ({masked(self.settings(pair.derived).get('aws_access_key_id', ''))})"
         session = self.session(pair.derived)
-        if session is None or session.origin or pair.base == pair.derived + LONG_TERM_SUFFIX:
+        if session is None:
+            section = self.credentials.sections.get(pair.derived, {})
+            return next((f"a way to other credentials ({key})" for key in _PROVIDER_KEYS if key in section), None)
+        if session.origin:
+            other = session.origin.source_profile
+            return None if other == pair.base else f"a session of profile {other}"
+        if pair.base == pair.derived + LONG_TERM_SUFFIX:
             return None
         return f"a session that {session.managed_by or 'another tool'} wrote"
 
@@ -254,7 +286,8 @@ def derived_name(base: str) -> str:
     return base + DERIVED_SUFFIX
 
 
-def _refuse_illegal_name(name: str) -> None:
+def refuse_illegal_name(name: str) -> None:
+    """Raise ProfileError for a name that no new section should get, since some SDK could not read it."""
     if not _LEGAL_NAME.fullmatch(name) or name == "DEFAULT":
         raise ProfileError(
             f"{name!r} is not a profile name that every AWS SDK can read",
@@ -279,7 +312,7 @@ def _call_settings(settings: Mapping[str, str]) -> dict[str, str]:
     return {
         key: _without_blank_lines(value)
         for key, value in settings.items()
-        if value and key not in _IDENTITY_KEYS and not key.startswith(_IDENTITY_PREFIXES)
+        if key not in _IDENTITY_KEYS and not key.startswith(_IDENTITY_PREFIXES)
     }
 
 

@@ -75,7 +75,8 @@ def parse_time(text: str, *, naive_zone: tzinfo | None = UTC) -> datetime | None
         moment = datetime.fromisoformat(f"{match['date']}T{match['time']}{zone}")
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=naive_zone)
-        return moment.astimezone(UTC)
+        # Beyond these years a change of zone overflows; and nobody's session ends there.
+        return moment.astimezone(UTC) if 1970 <= moment.year < 9000 else None
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -108,6 +109,15 @@ _EXPIRY_KEYS = (
 _AWSUME = _ExpiryKey("expiration", "awsume", None, "%Y-%m-%d %H:%M:%S")
 
 EXPIRY_KEYS = frozenset(key.name for key in _EXPIRY_KEYS)
+SESSION_KEYS = EXPIRY_KEYS | {
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_security_token",
+    "aws_session_token",
+    "assumed_role",
+    "assumed_role_arn",
+}
+"""The keys of a section that make up a session, and go with it."""
 
 
 def _expiry_keys(section: Mapping[str, str]) -> list[_ExpiryKey]:

@@ -7,6 +7,7 @@
 - names come out of files and from AWS: control characters in them never reach a terminal.
 """
 
+import io
 import os
 import re
 import sys
@@ -19,6 +20,17 @@ TERMINAL = "/dev/tty"
 _COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
 # C0 and C1 controls, and the marks that turn the direction of text.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def prepare_streams() -> None:
+    """Make sure that anything can be written: to closed streams, and in encodings that lack its characters."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def printable(text: str) -> str:
@@ -95,7 +107,7 @@ def ask(question: str) -> str:
 
     The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt.
     """
-    with open(TERMINAL, "w") as writer, open(TERMINAL, errors="replace") as reader:
+    with open(TERMINAL, "w", errors="backslashreplace") as writer, open(TERMINAL, errors="replace") as reader:
         writer.write(_printable_lines(question) + " ")
         writer.flush()
         try:

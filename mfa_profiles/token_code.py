@@ -70,7 +70,7 @@ class _FromStdin:
     attempts: int = 1
 
     def code(self, serial_number: str) -> str:  # noqa: ARG002 - as above
-        return _six_digits(sys.stdin.readline())
+        return _six_digits(sys.stdin.readline() if sys.stdin else "")
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,10 @@ def test_an_unforeseen_error_is_a_line_without_its_text() -> None:
     """Whatever the text of an exception quotes, it is not shown; where it was raised is."""
     script = """
 import sys
-from mfa_profiles import __main__
+from mfa_profiles import __main__, cli
 def app(*_, **__):
     raise RuntimeError("hunter2")
-__main__.app = app
+cli.app = app
 sys.exit(__main__.run([]))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

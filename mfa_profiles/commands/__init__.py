@@ -18,6 +18,9 @@ class Context:
     """Puts a question to a person on the terminal; None if there is none."""
     warn: Callable[[str], None]
     """Tells a person something at once, without ending the command."""
+    before_writing: Callable[[], object] = lambda: None
+    """Called when all is ready and only the writing is left: an interruption from here on would come too late to be
+    reported as one that left the files alone."""
 
     @property
     def paths(self) -> SharedPaths:

@@ -25,20 +25,36 @@ def clear_all(context: Context) -> list[str]:
 
 
 def _clear(find_pairs: Callable[[Profiles], list[ProfilePair]], context: Context) -> list[str]:
-    cleared: list[str] = []
+    if not _cleared(shared_files.load(context.paths), find_pairs)[1]:
+        return []  # without locks, or directories for them
+    names: list[str] = []
 
     def edit(latest: Profiles) -> Profiles:
-        pairs = find_pairs(latest)
-        for pair in pairs:
-            held = latest.foreign_content(pair)
-            if held is not None:
-                raise ProfileError(
-                    f"[{pair.derived}] in {latest.credentials.path} holds {held}: not for this tool to remove",
-                    "delete the section in an editor if you want it gone",
-                )
-        cleared[:] = dict.fromkeys(pair.derived for pair in pairs if pair.derived in latest)
-        return shared_files.without_session(latest, cleared)
+        edited, names[:] = _cleared(latest, find_pairs)
+        context.before_writing()
+        return edited
 
     for warning in shared_files.change(context.paths, edit).warnings:
         context.warn(warning)
-    return cleared
+    return names
+
+
+def _cleared(profiles: Profiles, find_pairs: Callable[[Profiles], list[ProfilePair]]) -> tuple[Profiles, list[str]]:
+    """Both files without the sessions, and the names of the profiles that had something to remove."""
+    pairs = find_pairs(profiles)
+    for pair in pairs:
+        _refuse_to_remove(profiles, pair)
+    names = [pair.derived for pair in pairs if shared_files.has_session_of_ours(profiles, pair)]
+    return shared_files.without_sessions(profiles, [pair for pair in pairs if pair.derived in names]), names
+
+
+def _refuse_to_remove(profiles: Profiles, pair: ProfilePair) -> None:
+    held = profiles.foreign_content(pair)
+    session = profiles.session(pair.derived)
+    if held is None and session is not None and session.origin is None:
+        held = f"a session that {session.managed_by} wrote"  # aws-mfa's, which refresh would take over
+    if held is not None:
+        raise ProfileError(
+            f"[{pair.derived}] in {profiles.credentials.path} holds {held}: not for this tool to remove",
+            "delete the section in an editor if you want it gone",
+        )

@@ -15,7 +15,8 @@ _SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 def known_serial_number(option: str | None, profiles: Profiles, pair: ProfilePair) -> str | None:
     """The serial number that was given, configured, or remembered in the derived section, in this order."""
     origin = profiles.origins.get(pair.derived)
-    serial_number = option or profiles.mfa_serial(pair.base) or (origin and origin.mfa_serial)
+    remembered = origin.mfa_serial if origin and origin.source_profile == pair.base else None
+    serial_number = option or profiles.mfa_serial(pair.base) or remembered
     if not serial_number:
         return None
     if not _SERIAL_NUMBER.fullmatch(serial_number):

@@ -1,5 +1,6 @@
 """Get session credentials for a token code and write them into the derived profile."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.devices import discover_serial_number, known_serial_number
 from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeRefusedError, UsageError
-from mfa_profiles.profiles import ProfilePair, Profiles
+from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name
 from mfa_profiles.sessions import (
     DEFAULT_DURATION,
     DEFAULT_MIN_REMAINING,
@@ -57,7 +58,7 @@ def refresh(name: str, options: RefreshOptions, context: Context) -> Refreshed:
     codes = token_code.find_source(options.token_code, context.environment, context.ask)
     known = known_serial_number(options.serial_number, profiles, pair)
     region = region_of(profiles, pair, context.environment, known)
-    _rehearse(profiles, pair)
+    _rehearse(profiles, pair, context)
     caller = Caller(profiles, pair, keys, region, context.now)
     serial_number = known or discover_serial_number(caller, context)
     credentials = _get_session(caller, serial_number, codes, options.duration, context)
@@ -74,6 +75,8 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, conte
         )
     if pair.base == pair.derived:
         profiles.long_term_keys(pair.base)  # has none, and says so
+    if pair.derived not in profiles.credentials.sections:
+        refuse_illegal_name(pair.derived)
     _refuse_to_overwrite(profiles, pair, options)
     replaced = profiles.foreign_content(pair)
     if replaced is not None:
@@ -89,12 +92,14 @@ def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, options: Refresh
         )
 
 
-def _rehearse(profiles: Profiles, pair: ProfilePair) -> None:
+def _rehearse(profiles: Profiles, pair: ProfilePair, context: Context) -> None:
     """Raise what would stand in the way of storing a session, before a code is spent on it."""
     for file in (profiles.credentials, profiles.config):
         ini.refuse_byte_order_mark(file)
     stand_in = SessionCredentials("ASIA", "secret", "token", datetime(2000, 1, 1, tzinfo=UTC))
-    shared_files.with_session(profiles, pair, stand_in, Origin(pair.base))
+    shared_files.rehearse(
+        context.paths, lambda latest: shared_files.with_session(latest, pair, stand_in, Origin(pair.base))
+    )
 
 
 def _store(
@@ -102,7 +107,9 @@ def _store(
 ) -> Profiles:
     def edit(latest: Profiles) -> Profiles:
         _refuse_to_overwrite(latest, pair, options)
-        return shared_files.with_session(latest, pair, credentials, origin)
+        edited = shared_files.with_session(latest, pair, credentials, origin)
+        context.before_writing()
+        return edited
 
     for warning in shared_files.change(context.paths, edit).warnings:
         context.warn(warning)
@@ -148,5 +155,6 @@ def status_after_failure(name: str, options: RefreshOptions, context: Context) -
         profiles = shared_files.load(context.paths)
         pair = profiles.pair(name, options.to)
     except MfaProfilesError:
-        return SessionStatus(options.to or name, None, State.UNKNOWN)
+        shown = "******" if re.fullmatch(r"\d{3}\s?\d{3}", name) else name  # it may be a code
+        return SessionStatus(options.to or shown, None, State.UNKNOWN)
     return session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)

@@ -1,6 +1,6 @@
 """The two shared files, ``credentials`` and ``config``: reading them, and the edits that this tool makes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from mfa_profiles import ini, sessions
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
@@ -8,7 +8,7 @@ from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import editing, storage
 from mfa_profiles.shared_files.storage import Stored
 
-__all__ = ["Stored", "change", "load", "with_session", "without_session"]
+__all__ = ["Stored", "change", "has_session_of_ours", "load", "rehearse", "with_session", "without_sessions"]
 
 
 def load(paths: SharedPaths) -> Profiles:
@@ -18,7 +18,15 @@ def load(paths: SharedPaths) -> Profiles:
 
 def change(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> Stored:
     """Apply an edit to both files as they are now, under their locks. See storage.rewrite for what is promised."""
+    return storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit))
 
+
+def rehearse(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> None:
+    """Do all that ``change`` does but the last step, and raise what it would."""
+    storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit), rehearsal=True)
+
+
+def _edit_of_bytes(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> storage.Edit:
     def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
         before = _profiles(paths, *contents)
         after = edit(before)
@@ -29,7 +37,7 @@ def change(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> Stored:
             )
         ]
 
-    return storage.rewrite([paths.credentials, paths.config], edit_bytes)
+    return edit_bytes
 
 
 def _profiles(paths: SharedPaths, credentials: bytes | None, config: bytes | None) -> Profiles:
@@ -60,12 +68,32 @@ def with_session(profiles: Profiles, pair: ProfilePair, credentials: SessionCred
     )
 
 
-def without_session(profiles: Profiles, names: Collection[str]) -> Profiles:
-    """Both files without some derived profiles. A section of the config file that a person made stays."""
-    credentials, config = profiles.credentials, profiles.config
-    for name in names:
-        credentials = editing.remove_section(credentials, name)
-        header = profiles.config_header(name)
-        if editing.is_copied_by_us(config, header):
-            config = editing.remove_section(config, header)
-    return Profiles(credentials, config)
+def without_sessions(profiles: Profiles, pairs: Collection[ProfilePair]) -> Profiles:
+    """Both files without the sessions of some derived profiles, and without what was copied for them.
+
+    Settings and comments that a person put into the derived profile stay, in what is left of their section; without
+    any, the section goes. A section of the config file that a person made stays as it is.
+    """
+    ours = {pair.derived: _session_keys(profiles.credentials.sections.get(pair.derived, {})) for pair in pairs}
+    copied = {}
+    for pair in pairs:
+        header = profiles.config_header(pair.derived)
+        if editing.is_copied_by_us(profiles.config, header):
+            section = profiles.config.sections[header]
+            copied[header] = set(section) & set(
+                profiles.call_settings(pair.base) if pair.base in profiles else section
+            )
+    return Profiles(
+        editing.take_keys(profiles.credentials, ours),
+        editing.take_keys(profiles.config, copied),
+    )
+
+
+def has_session_of_ours(profiles: Profiles, pair: ProfilePair) -> bool:
+    """True if this tool has written a derived profile into one of the files."""
+    in_config = editing.is_copied_by_us(profiles.config, profiles.config_header(pair.derived))
+    return in_config or pair.derived in profiles.origins
+
+
+def _session_keys(section: Mapping[str, str]) -> frozenset[str]:
+    return sessions.SESSION_KEYS & set(section)

@@ -73,43 +73,46 @@ class Document:
 
     def find(self, name: str) -> int | None:
         """The index of the block that is a section, or None. Refuses one that only some SDKs know by this name."""
-        lookalike = None
-        for index, block in enumerate(self._blocks):
-            section_name = _section_name(block)
-            if section_name is None:
-                continue
-            header = self.texts[index].split("\n", 1)[0].strip()
-            if section_name == name:
-                if re.fullmatch(r"\[[^\]]*\](\s.*)?", header):
-                    return index
+        index = self._sections.get(name)
+        if index is None:
+            self._refuse_lookalike(name)
+        elif not re.fullmatch(r"\[[^\]]*\](\s.*)?", self._header(index)):
+            raise FileRefusedError(
+                self.file.path,
+                self._line(index),
+                f"the header [{name}] has text glued to it, which some SDKs do not take for a header",
+                "put a space between the ] and the comment, or delete it",
+            )
+        return index
+
+    def _refuse_lookalike(self, name: str) -> None:
+        for index in self._sections.values():
+            if _strict_name(self._header(index)) == name:
                 raise FileRefusedError(
                     self.file.path,
                     self._line(index),
-                    f"the header [{name}] has text glued to it, which some SDKs do not take for a header",
-                    "put a space between the ] and the comment, or delete it",
+                    f"some SDKs take this header for [{name}], boto3 and the AWS CLI do not",
+                    f"write it as [{name}], or delete the section",
                 )
-            if _strict_name(header) == name:
-                lookalike = index
-        if lookalike is None:
-            return None
-        raise FileRefusedError(
-            self.file.path,
-            self._line(lookalike),
-            f"some SDKs take this header for [{name}], boto3 and the AWS CLI do not",
-            f"write it as [{name}], or delete the section",
-        )
+
+    @functools.cached_property
+    def _sections(self) -> dict[str, int]:
+        names = {_section_name(block): index for index, block in enumerate(self._blocks)}
+        return {name: index for name, index in names.items() if name is not None}
+
+    def _header(self, index: int) -> str:
+        return self.texts[index].split("\n", 1)[0].strip()
 
     def _line(self, index: int) -> int:
         return sum(text.count("\n") for text in self.texts[:index]) + 1
 
 
-def doubt(file: IniFile, name: str | None = None) -> FileRefusedError:
-    """The refusal of a file that cannot be edited with certainty, or of an edit of one of its sections."""
-    what = f"[{name}]" if name else "it"
+def doubt(file: IniFile) -> FileRefusedError:
+    """The refusal of a file that cannot be edited with certainty."""
     return FileRefusedError(
         file.path,
         None,
-        f"{what} cannot be edited safely; nothing was changed",
+        "it cannot be edited safely; nothing was changed",
         "indented sections and keys are the usual reason: start them at the beginning of the line",
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mfa_profiles import ini, sessions
 from mfa_profiles.errors import FileRefusedError
-from mfa_profiles.ini import IniFile
+from mfa_profiles.ini import IniFile, Sections
 from mfa_profiles.shared_files.blocks import Document, Section, doubt
 
 COPIED_COMMENT = "# Settings copied by mfa-profiles from profile "
@@ -42,22 +42,35 @@ def put_section(
         texts.append((file.newline if texts else "") + _new_section(name, values, comment, file.newline))
     else:
         texts[index] = _edited_section(document.section(index), values, comment, drop)
-    expected = {key: value for key, value in file.sections.get(name, {}).items() if key not in drop} | dict(values)
-    return _verified(document, texts, name, expected)
+    others = {key: value for key, value in file.sections.get(name, {}).items() if key not in drop}
+    return _verified(document, texts, {**file.sections, name: {**others, **values}})
 
 
-def remove_section(file: IniFile, name: str) -> IniFile:
-    """The file without section ``name``; comments and blank lines below its last key stay where they are.
+def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
+    """The file without some keys, named by section, and without our comments in those sections.
 
-    Putting a section that was not there and removing it again gives back the file, byte for byte.
+    A section in which no key is left goes, with the blank line above it; comments and blank lines below its last key
+    stay where they are. So putting a section that was not there and taking its keys gives back the file, byte for
+    byte. Raises FileRefusedError where the edit cannot be made without doubt.
     """
     document = Document.of(file)
-    index = document.find(name)
-    if index is None:
-        return file
-    above = re.sub(r"(\A|\n)\r?\n\Z", r"\1", "".join(document.texts[:index]))
-    texts = [above, _below_last_key(document.section(index)), *document.texts[index + 1 :]]
-    return _verified(document, texts, name, None)
+    texts = list(document.texts)
+    sections = dict(file.sections)
+    for name, taken in keys.items():
+        index = document.find(name)
+        if index is None:
+            continue
+        section = document.section(index)
+        sections[name] = {key: value for key, value in file.sections[name].items() if key not in taken}
+        if sections[name]:
+            texts[index] = _without_our_comments(_edited_section(section, {}, None, taken))
+        else:
+            del sections[name]
+            texts[index] = _below_last_key(section)
+            above = max((position for position in range(index) if texts[position]), default=0)
+            if above < index:
+                texts[above] = re.sub(r"(\A|\n)\r?\n\Z", r"\1", texts[above])
+    return _verified(document, texts, sections)
 
 
 def is_copied_by_us(file: IniFile, name: str) -> bool:
@@ -158,14 +171,13 @@ def _refuse_line_breaks(file: IniFile, text: str, refused: str) -> None:
         raise FileRefusedError(file.path, None, "a line break or NUL in what was to be written; nothing was changed")
 
 
-def _verified(document: Document, texts: Sequence[str], name: str, expected: Mapping[str, str] | None) -> IniFile:
-    """The edited file, read again: the section is as expected (None: gone), and no other has changed."""
-    file, text = document.file, "".join(texts)
+def _verified(document: Document, texts: Sequence[str], sections: Sections) -> IniFile:
+    """The edited file, read again: it has these sections, to the letter."""
+    text = "".join(texts)
     # A file without a final newline gets none: that is how a removal knows to give back the file as it was.
     if document.open_end:
         text = re.sub(r"\r?\n\Z", "", text)
-    edited = ini.parse(file.encode(text), file.path)
-    others = {section: values for section, values in file.sections.items() if section != name}
-    if edited.sections != (others if expected is None else others | {name: dict(expected)}):
-        raise doubt(file, name)
+    edited = ini.parse(document.file.encode(text), document.file.path)
+    if edited.sections != sections:
+        raise doubt(document.file)
     return edited

@@ -8,7 +8,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mfa_profiles.errors import StorageError
@@ -46,6 +46,8 @@ def read(path: str) -> bytes | None:
 def _read(path: str) -> _Content | None:
     with _explained(path, "read"):
         try:
+            if path == os.devnull:  # how people say that there is no such file
+                return None
             # Opening a FIFO would wait for ever, and opening a device can do anything.
             if not stat.S_ISREG(os.stat(path).st_mode):
                 raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
@@ -69,18 +71,20 @@ def _permissions(status: os.stat_result) -> tuple[int, int, int]:
 Edit = Callable[[list[bytes | None]], list[bytes | None]]
 
 
-def rewrite(paths: Sequence[str], edit: Edit) -> Stored:
+def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False) -> Stored:
     """Replace files by what ``edit`` makes of them, each in one step that every reader sees whole.
 
     ``edit`` gets the bytes of each file (None if there is no file) and returns the new ones; what comes back as it
-    was is left alone. Called again if someone else writes meanwhile; what it raises leaves all files as they
+    was is left alone. It is called again if someone else writes meanwhile; what it raises leaves all files as they
     were. Links are followed; mode, owner and extended attributes are kept; a new file is 0600 in a 0700 directory.
 
-    Raises StorageError if the system does not allow it; no file is touched before all new ones are safely on disk.
+    A ``rehearsal`` ends before the first file is replaced. Raises StorageError if the system does not allow it; no
+    file is touched before all new ones are safely on disk.
     """
     targets = [os.path.realpath(path) for path in paths]
     if len(set(targets)) < len(targets):
         raise StorageError(f"{' and '.join(paths)} are one and the same file", "the two files have to be apart")
+    warnings: list[str] = []
     with contextlib.ExitStack() as locks:
         denied = _lock_all(targets, locks)
         for _ in range(_ATTEMPTS):
@@ -89,21 +93,32 @@ def rewrite(paths: Sequence[str], edit: Edit) -> Stored:
             changes = [
                 _Change(target, new, old)
                 for target, old, new in zip(targets, before, after, strict=True)
-                if new is not None and (old is None or new != old.data)
+                if new is not None and target != os.devnull and (old is None or new != old.data)
             ]
-            for change in changes:
-                if change.target in denied:
-                    with _explained(change.target, "written"):
-                        raise denied[change.target]
             with contextlib.ExitStack() as copies:
-                prepared = [copies.enter_context(_temporary_copy(change)) for change in changes]
-                if all(_same(old, _read(target)) for target, old in zip(targets, before, strict=True)):
-                    warnings = [warning for copy in prepared for warning in (*copy.warnings, *_replace(copy))]
+                prepared = [copies.enter_context(_temporary_copy(change, denied)) for change in changes]
+                if rehearsal:
+                    return Stored(changed=False)
+                if _replace_all(prepared, warnings):
                     return Stored(bool(changes), tuple(warnings))
-    raise StorageError(
-        f"another program keeps changing {' or '.join(paths)}",
-        "try again when it has finished",
-    )
+    raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
+
+
+def _replace_all(copies: "Sequence[_Copy]", warnings: list[str]) -> bool:
+    """Replace files, and say if all could be: one that has changed since it was read is left alone."""
+    replaced: list[str] = []
+    for copy in copies:
+        target = copy.change.target
+        if not _same(copy.change.old, _read(target)):
+            return False
+        try:
+            warnings += [*copy.warnings, *_replace(copy)]
+        except StorageError as error:
+            if replaced:
+                raise StorageError(error.message, f"{' and '.join(replaced)} was written before that") from None
+            raise
+        replaced.append(target)
+    return True
 
 
 def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, OSError]:
@@ -113,7 +128,7 @@ def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, 
     already: a config file in a read-only store. So those are returned, with the reason.
     """
     denied = {}
-    for target in sorted(targets):
+    for target in sorted(set(targets) - {os.devnull}):
         try:
             locks.enter_context(_locked(target))
         except OSError as error:
@@ -132,19 +147,40 @@ def _locked(target: str) -> Iterator[None]:
 
     directory, name = os.path.split(target)
     os.makedirs(directory, _NEW_DIRECTORY_MODE, exist_ok=True)
-    lock_path = os.path.join(directory, f".{name}.mfa-profiles.lock")
-    lock = FileLock(lock_path, timeout=LOCK_TIMEOUT, mode=_NEW_FILE_MODE)
+    path = os.path.join(directory, f".{name}.mfa-profiles.lock")
+    lock = FileLock(path, timeout=LOCK_TIMEOUT, mode=_NEW_FILE_MODE)
     try:
         lock.acquire()
     except Timeout:
         raise StorageError(
             f"{target} has been locked by another mfa-profiles for {LOCK_TIMEOUT:.0f} s",
-            f"see who holds it: fuser {lock_path}",
+            f"see who holds it: fuser {path}",
         ) from None
     try:
+        _share_lock(path, target)
+        _unlink(_temporary_path(target))  # one that a crash has left
         yield
     finally:
         lock.release()
+
+
+def _share_lock(path: str, target: str) -> None:
+    """Let whoever may write the file lock it: one made by root, or in a directory that a group shares, too."""
+    existing = os.path.exists(target)
+    like = os.stat(target if existing else os.path.dirname(target))
+    mode = _NEW_FILE_MODE | (stat.S_IMODE(like.st_mode) & 0o060 if existing else 0)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            lock = os.fstat(descriptor)
+            if lock.st_nlink > 1 or lock.st_size:  # somebody put something else here, which is not to be given away
+                return
+            if (lock.st_uid, lock.st_gid) != (like.st_uid, like.st_gid):
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+            if stat.S_IMODE(lock.st_mode) != mode:
+                os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -166,15 +202,13 @@ class _Copy:
 
 
 @contextlib.contextmanager
-def _temporary_copy(change: _Change) -> Iterator[_Copy]:
-    """Write the new bytes beside a file.
-
-    The name is always the same, so that one left behind by a crash is cleared away by the next run, under the lock.
-    """
-    directory, name = os.path.split(change.target)
-    path = os.path.join(directory, f".{name}.mfa-profiles.tmp")
+def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[_Copy]:
+    """Write the new bytes beside a file."""
+    path = _temporary_path(change.target)
     try:
         with _explained(change.target, "written"):
+            if change.target in denied:
+                raise denied[change.target]
             _unlink(path)
             # Nobody else may read it at any time, and a link planted at its name is not followed.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _NEW_FILE_MODE)
@@ -185,7 +219,14 @@ def _temporary_copy(change: _Change) -> Iterator[_Copy]:
                 os.fsync(descriptor)
         yield _Copy(path, change, warnings)
     finally:
-        _unlink(path)
+        with contextlib.suppress(OSError):
+            _unlink(path)
+
+
+def _temporary_path(target: str) -> str:
+    # Always the same, so that one left behind by a crash is cleared away by the next run, under the lock.
+    directory, name = os.path.split(target)
+    return os.path.join(directory, f".{name}.mfa-profiles.tmp")
 
 
 def _unlink(path: str) -> None:
@@ -209,6 +250,8 @@ def _copy_permissions(source: str, content: _Content | None, descriptor: int) ->
     except OSError:
         # File systems without permissions (FAT, some mounts in containers) are no reason to fail.
         warnings.append(f"the permissions of {source} could not be kept: only you can read it now")
+    if old.st_nlink > 1:
+        warnings.append(f"{source} had another name (a hard link), under which the old text stays")
     if hasattr(os, "listxattr"):  # access control lists and SELinux labels, on Linux
         with contextlib.suppress(OSError):
             for name in os.listxattr(source):
@@ -228,11 +271,13 @@ def _replace(copy: _Copy) -> tuple[str, ...]:
             _overwrite(copy.change)
             return (f"{target} is a mount point and was written in place: a reader may have seen a part of it",)
         # Without this, a crash of the machine could bring the old file back after we said that all is stored.
-        directory = os.open(os.path.dirname(target), os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        # A directory that may be changed but not read, or a file system that cannot do it, is no reason to fail.
+        with contextlib.suppress(OSError):
+            directory = os.open(os.path.dirname(target), os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
     return ()
 
 

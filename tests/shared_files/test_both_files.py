@@ -9,7 +9,7 @@ from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.sessions import Origin, SessionCredentials
-from mfa_profiles.shared_files import with_session, without_session
+from mfa_profiles.shared_files import with_session, without_sessions
 from tests import strict_reader
 from tests.documents import Document, documents
 
@@ -55,7 +55,7 @@ def test_refresh_and_clear_give_back_both_files(before: Profiles) -> None:
     """If the derived profile was in neither file, nothing of it is left."""
     assume(PAIR.derived not in before)
 
-    after = without_session(with_session(before, PAIR, credentials(1), ORIGIN), [PAIR.derived])
+    after = without_sessions(with_session(before, PAIR, credentials(1), ORIGIN), [PAIR])
 
     assert (before.credentials.text, before.config.text) == (after.credentials.text, after.config.text)
 

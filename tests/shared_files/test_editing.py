@@ -4,7 +4,7 @@ import pytest
 
 from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
-from mfa_profiles.shared_files.editing import put_section, remove_section
+from mfa_profiles.shared_files.editing import put_section, take_keys
 
 COMMENT = "# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a)"
 OLD_COMMENT = "# Expires 2020-01-01T00:00:00Z (mfa-profiles: source_profile a)"
@@ -166,32 +166,40 @@ def test_an_edit_that_would_swallow_the_next_section_is_refused() -> None:
     """Without [x], the indented [b] would continue the value of a: verified, and refused."""
     file = ini.parse(b"[a]\nk = v\n  \n[x]\n  k = v\n  [b]\n", "credentials")
 
-    with pytest.raises(FileRefusedError, match=r"\[x\] cannot be edited safely"):
-        remove_section(file, "x")
+    with pytest.raises(FileRefusedError, match="cannot be edited safely"):
+        take_keys(file, {"x": ["k"]})
 
 
-# name: (before, after removing [x])
-REMOVE = {
+# name: (before, after taking k out of [x])
+TAKE = {
     "the blank line above goes too": ("[a]\nb = c\n\n[x]\nk = v\n", "[a]\nb = c\n"),
     "only one blank line goes": ("[a]\n\n\n[x]\nk = v\n", "[a]\n\n"),
     "comments above the next header stay": (
         "[a]\n\n[x]\n# of x\nk = v\n\n# of b\n[b]\n",
         "[a]\n\n# of b\n[b]\n",
     ),
-    "indented comments at the end go to column 0": (
-        "[a]\nb = c\n[x]\nk = v\n  # note\n[b]\n",
-        "[a]\nb = c\n# note\n[b]\n",
-    ),
+    "indented comments at the end go to column 0": ("[a]\nb = c\n[x]\nk = v\n  # d\n[b]\n", "[a]\nb = c\n# d\n[b]\n"),
     "a section without keys loses its comment of ours alone": (f"[x]\n{COMMENT}\n# mine\n", "# mine\n"),
     "the first of the file": ("[x]\nk = v\n\n[a]\n", "\n[a]\n"),
     "the only one": ("[x]\nk = v\n", ""),
     "with its own line endings": ("[a]\r\n\r\n[x]\r\nk = v\r\n", "[a]\r\n"),
     "the last, in a file without a final newline": ("[a]\nb = c\n\n[x]\nk = v", "[a]\nb = c"),
     "one that is not there": ("[a]\nb = c", "[a]\nb = c"),
+    "a section with other keys keeps them, and its comments": (
+        f"[a]\n\n[x]\n{COMMENT}\n# mine\nl = m\nk = v\n  more\n\n[b]\n",
+        "[a]\n\n[x]\n# mine\nl = m\n\n[b]\n",
+    ),
 }
 
 
-@pytest.mark.parametrize(("before", "after"), REMOVE.values(), ids=REMOVE)
-def test_remove_section(before: str, after: str) -> None:
+@pytest.mark.parametrize(("before", "after"), TAKE.values(), ids=TAKE)
+def test_take_keys(before: str, after: str) -> None:
     """The text after is, to the letter, the one in the table."""
-    assert after == remove_section(ini.parse(before.encode(), "credentials"), "x").text
+    assert after == take_keys(ini.parse(before.encode(), "credentials"), {"x": ["k"]}).text
+
+
+def test_take_keys_of_several_sections() -> None:
+    """In one go, whatever their order, next to each other or not."""
+    file = ini.parse(b"[a]\nk = 1\n\n[b]\nk = 2\n\n[c]\nl = 3\n\n[d]\nk = 4\n", "credentials")
+
+    assert "[c]\nl = 3\n" == take_keys(file, {"d": ["k"], "b": ["k"], "a": ["k"], "no": ["k"]}).text.lstrip("\n")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
-from mfa_profiles.shared_files.editing import put_section, remove_section
+from mfa_profiles.shared_files.editing import put_section, take_keys
 from tests import strict_reader
 from tests.documents import NAME, Document, documents
 
@@ -120,9 +120,27 @@ def test_adding_and_removing_gives_back_the_file(
     file = parsed(document, mark)
     assume(NAME not in file.sections)
 
-    after = remove_section(edited(file, session, expiration), NAME)
+    after = take_keys(edited(file, session, expiration), {NAME: KEYS})
 
     assert file.encode(file.text) == after.encode(after.text)
+
+
+@given(documents(), st.sets(st.sampled_from(["region", "s3", "aws_session_token", "key 2"]), min_size=1))
+def test_take_keys_leaves_the_others(document: Document, taken: set[str]) -> None:
+    """The section keeps its other settings, and nothing else changes."""
+    file = parsed(document)
+    left = {key: value for key, value in file.sections.get(NAME, {}).items() if key not in taken}
+    assume(left)
+    try:
+        after = take_keys(file, {NAME: taken})
+    except FileRefusedError:
+        assume(False)
+
+    assert left == botocore_sections(after)[NAME]
+    before_section, after_section = document.around(NAME)
+    assert after.text.startswith(before_section)
+    assert after.text.endswith(after_section)
+    assert_others_unchanged(file, after)
 
 
 @given(documents())
@@ -131,7 +149,7 @@ def test_remove_changes_nothing_outside_its_section(document: Document) -> None:
     file = parsed(document)
     assume(NAME in file.sections)
     try:
-        after = remove_section(file, NAME)
+        after = take_keys(file, {NAME: file.sections[NAME]})
     except FileRefusedError:
         assume(False)
 
