@@ -17,11 +17,19 @@ from tests.local_aws import LocalAWS, MFADevice
 
 
 @pytest.mark.parametrize(
-    "arguments", [["refresh", BASE, "000111"], ["status", BASE, "--token-code=000111"], ["000111"]]
+    "arguments",
+    [
+        ["refresh", "000111"],
+        ["refresh", "000 111", "--json"],
+        ["refresh", BASE, "000 111"],
+        ["refresh", BASE, "000111"],
+        ["status", BASE, "--token-code=000111"],
+        ["000111"],
+    ],
 )
 def test_a_code_in_the_wrong_place_is_not_repeated(base: Home, arguments: list[str]) -> None:
     """Other tools take the code as an argument; an error about it does not quote it."""
-    base.secrets.append("000111")
+    base.secrets.extend(["000111", "000 111"])
 
     assert base.run(*arguments).code in (1, 2)
 

@@ -70,3 +70,14 @@ def test_a_full_disk_is_an_error(home: Home, user: User) -> None:
     assert 1 == result.code
     assert "Exception ignored" not in result.stderr
     assert result.errors[0].startswith("mfa-profiles: error: ")
+
+
+def test_streams_that_are_closed_or_narrow(home: Home) -> None:
+    """No stdout, no stdin, or an encoding without the characters that a name has."""
+    home.write(session_section("\u6f22", expires="2099-01-01T00:00:00Z") + "[base]\naws_access_key_id = AKIA\n")
+
+    closed = home.run("-c", "mfa-profiles status >&-", program="/bin/sh")
+    narrow = home.run("status", env={"PYTHONIOENCODING": "ascii"})
+
+    assert (0, "") == (closed.code, closed.stderr)
+    assert narrow.stdout.startswith("\\u6f22\tvalid\t")

@@ -143,6 +143,20 @@ def test_an_interrupted_call_writes_nothing(
     assert before == base.files()
 
 
+def test_what_turns_up_while_the_code_is_typed_is_not_overwritten(
+    base: Home, device: MFADevice, refreshing: Terminal
+) -> None:
+    """The guard is asked again when the session is written."""
+    refreshing.expect(PROMPT)
+    base.write(base.credentials.read_text() + session_section(DERIVED))
+    before = base.files()
+    refreshing.type(base.code(device) + "\n")
+
+    assert 1 == refreshing.end()
+    assert "holds a session that another tool wrote" in refreshing.err
+    assert before == base.files()
+
+
 def test_a_person_chooses_among_devices(home: Home, user: User) -> None:
     """By number, and what is no number of the list asks again."""
     user.add_virtual_device()

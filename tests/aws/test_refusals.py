@@ -126,3 +126,12 @@ def test_an_endpoint_that_is_no_url(base: Home, device: MFADevice, url: str) -> 
 
     assert 1 == result.code
     assert "this should not have happened" not in result.stderr
+
+
+def test_what_may_pass_is_tried_three_times(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """A moment's throttling or trouble is nothing to tell a person."""
+    aws.faults.add(error="Throttling", times=2)
+
+    result = base.run("refresh", BASE, "--token-code", base.code(device))
+
+    assert (0, 3) == (result.code, len(aws.requests))

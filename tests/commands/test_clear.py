@@ -49,7 +49,13 @@ def test_clear_all_removes_what_we_wrote(home: Home, user: User, device: MFADevi
 
 
 @pytest.mark.parametrize(
-    "section", [session_section(DERIVED), f"[{DERIVED}]\naws_access_key_id = AKIAMINE\naws_secret_access_key = s/x\n"]
+    "section",
+    [
+        session_section(DERIVED),
+        session_section(DERIVED, source="other", expires="2099-01-01T00:00:00Z"),
+        f"[{DERIVED}]\nrole_arn = r\nsource_profile = a\n# precious\n",
+        f"[{DERIVED}]\naws_access_key_id = AKIAMINE\naws_secret_access_key = s/x\n",
+    ],
 )
 def test_what_is_not_ours_is_not_cleared(home: Home, user: User, section: str) -> None:
     """Sessions of other tools and long-term keys stay, under a derived name too."""
@@ -85,6 +91,42 @@ def test_settings_that_a_person_made_stay(home: Home, user: User, device: MFADev
     assert 0 == result.code
     assert config + "region = a\n" == home.config.read_text()
     assert DERIVED not in home.text(home.credentials)
+
+
+def test_what_a_person_added_stays(home: Home, user: User, device: MFADevice) -> None:
+    """The session goes; settings and comments beside it stay, in both files."""
+    home.add_base(user)
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.credentials.write_text(home.credentials.read_text() + "# mine\ncli_pager = less\n")
+    home.config.write_text(home.config.read_text() + "# mine too\ncli_timestamp_format = iso8601\n")
+
+    result = home.run("clear", BASE)
+
+    assert 0 == result.code
+    assert home.text(home.credentials).endswith(f"\n\n[{DERIVED}]\n# mine\ncli_pager = less\n")
+    assert home.text(home.config).endswith(f"\n\n[profile {DERIVED}]\n# mine too\ncli_timestamp_format = iso8601\n")
+
+
+def test_clear_works_without_the_base(home: Home, user: User, device: MFADevice) -> None:
+    """Someone who has deleted the base profile can still tidy up, by the derived name."""
+    home.add_base(user)
+    home.run("refresh", BASE, "--token-code", home.code(device))
+    for path, header in ((home.credentials, f"[{DERIVED}]"), (home.config, f"[profile {DERIVED}]")):
+        path.write_text(path.read_text()[path.read_text().index(header) :])
+
+    result = home.run("clear", DERIVED)
+
+    assert (0, {"config": "", "credentials": ""}) == (result.code, home.files())
+
+
+def test_the_session_of_aws_mfa_is_not_ours_to_clear(home: Home, user: User) -> None:
+    """refresh takes it over; clear does not, before that."""
+    home.write(base_section(user, "grid-long-term") + session_section("grid", "expiration = 2030-01-01 00:00:00"))
+    before = home.files()
+
+    result = home.run("clear", "grid")
+
+    assert (1, before) == (result.code, home.files())
 
 
 def test_nothing_to_clear(home: Home, tmp_path: Path, user: User) -> None:

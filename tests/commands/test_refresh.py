@@ -265,9 +265,9 @@ def test_what_is_not_ours_is_not_overwritten(
     home.write(home.credentials.read_text() + section)
     before = home.files()
 
-    refused = home.run("refresh", BASE, "--token-code", home.code(device))
+    refused = home.run("refresh", BASE, "--to", DERIVED, "--token-code", home.code(device))
     unchanged = home.files()
-    forced = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
+    forced = home.run("refresh", BASE, "--to", DERIVED, "--force", "--token-code", home.code(device))
 
     assert (1, before) == (refused.code, unchanged)
     assert f"mfa-profiles: error: [{DERIVED}] in {home.credentials} holds {what}" == refused.errors[0]
@@ -292,7 +292,7 @@ def test_long_term_keys_put_over_our_session_are_safe_too(home: Home, user: User
     assert "holds long-term keys" in result.errors[0]
 
 
-def test_the_layout_of_aws_mfa_works_as_it_is(home: Home, user: User, device: MFADevice) -> None:
+def test_the_layout_of_aws_mfa_works_as_it_is(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
     """[X-long-term] writes [X]; a stale aws_security_token goes, and aws-mfa's own expiry key is kept true."""
     home.write(
         base_section(user, "grid-long-term")
@@ -307,6 +307,7 @@ def test_the_layout_of_aws_mfa_works_as_it_is(home: Home, user: User, device: MF
     grid = home.section("grid")
     expires = datetime.fromisoformat(grid["x_security_token_expires"])
     assert 0 == result.code
+    assert {"eu-central-1"} == {request.region for request in aws.requests}
     assert "aws_security_token" not in grid
     assert f"{expires:%Y-%m-%d %H:%M:%S}" == grid["expiration"]
     assert config == home.text(home.config)
@@ -403,7 +404,7 @@ def test_settings_that_say_who_you_are_are_not_copied(home: Home, user: User, de
     identity = (
         f"mfa_serial = {device.serial_number}\nsource_profile = a\nexternal_id = b\nsso_account_id = c\n"
         "web_identity_token_file = d\nduration_seconds = 900\ncredential_process = e\nmfa_process = f\n"
-        "role_session_name = g\nlogin_session = h\n"
+        "role_session_name = g\nlogin_session = h\ncredential_source = Environment\nexpiration = i\n"
     )
     call = "region = us-west-2\noutput = json\nretry_mode = adaptive\nuse_fips_endpoint = false\n"
     home.add_base(user, config=identity + call)
@@ -415,16 +416,109 @@ def test_settings_that_say_who_you_are_are_not_copied(home: Home, user: User, de
     assert {"region", "output", "retry_mode", "use_fips_endpoint"} == set(derived)
 
 
-def test_a_role_in_the_derived_profile_is_pointed_out(home: Home, user: User, device: MFADevice) -> None:
-    """It is not ours to remove, but the session would not be used."""
+@pytest.mark.parametrize("key", ["role_arn", "web_identity_token_file", "sso_start_url"])
+def test_what_outranks_the_session_is_pointed_out(home: Home, user: User, device: MFADevice, key: str) -> None:
+    """It is not ours to remove, but the SDKs would not use the session."""
     home.add_base(user)
-    role = f"[profile {DERIVED}]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = {BASE}\n"
-    home.config.write_text(home.config.read_text() + role)
+    home.config.write_text(f"{home.config.read_text()}[profile {DERIVED}]\n{key} = x\n")
 
     result = home.run("refresh", BASE, "--token-code", home.code(device))
 
     assert 0 == result.code
-    assert f"profile {DERIVED} has role_arn, which the SDKs follow" in result.stderr
+    assert f"profile {DERIVED} has {key}, which the SDKs follow" in result.stderr
+
+
+def test_what_stands_beside_the_keys_is_not_copied(home: Home, user: User, device: MFADevice) -> None:
+    """Out of the credentials file go known settings only: the config file may be for everyone to read."""
+    home.add_base(user, config=None)
+    settings = "console_password = hunter2\naws_secret_access_key_old = hunter2\nregion = us-west-2\ncli_pager =\n"
+    home.write(home.credentials.read_text() + settings)
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert {"region": "us-west-2", "cli_pager": ""} == home.section(f"profile {DERIVED}", home.config)
+
+
+def test_settings_in_the_derived_section_count(home: Home, user: User, device: MFADevice) -> None:
+    """What a person wrote beside the session is not written into the config file once more."""
+    home.add_base(user, config="region = us-west-2\noutput = json\n")
+    home.write(f"{home.credentials.read_text()}[{DERIVED}]\nregion = eu-west-1\n")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 0 == result.code
+    assert {"output": "json"} == home.section(f"profile {DERIVED}", home.config)
+    assert "eu-west-1" == home.section()["region"]
+
+
+def test_long_term_keys_in_the_config_file_are_guarded_too(home: Home, user: User, device: MFADevice) -> None:
+    """botocore takes keys from there as well, and would no longer if the credentials file had some."""
+    home.add_base(user)
+    keys = "aws_access_key_id = AKIACONFIGKEY\naws_secret_access_key = s/c\n"
+    home.config.write_text(f"{home.config.read_text()}[profile {DERIVED}]\n{keys}")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert 1 == result.code
+    assert "holds long-term keys (****GKEY)" in result.errors[0]
+
+
+def test_the_device_of_another_base_is_not_remembered(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """A derived profile that changes hands is asked for with its new base's device."""
+    other = aws.create_user("jane.doe")
+    other_device = other.add_virtual_device()
+    home.write(base_section(user) + base_section(other, "jane"))
+    home.run("refresh", BASE, "--to", "work", "--token-code", home.code(device))
+
+    result = home.run("refresh", "jane", "--to", "work", "--force", "--token-code", home.code(other_device))
+
+    assert 0 == result.code
+    assert f"source_profile jane, mfa_serial {other_device.serial_number}" in home.text(home.credentials)
+
+
+def test_a_configured_device_counts_before_a_remembered_one(base: Home, user: User, device: MFADevice) -> None:
+    """The person has changed their mind since, and written it down."""
+    base.run("refresh", BASE, "--token-code", base.code(device))
+    token = user.add_hardware_device("GAHT12345678")
+    base.config.write_text(base.config.read_text().replace(device.serial_number, token.serial_number))
+
+    result = base.run("refresh", BASE, "--force", "--token-code", base.code(token))
+
+    assert 0 == result.code
+    assert "mfa_serial GAHT12345678)" in base.text(base.credentials)
+
+
+def test_the_option_counts_before_the_environment(base: Home, device: MFADevice) -> None:
+    """A code in the environment may be an old one."""
+    env = {"MFA_PROFILES_TOKEN_CODE": device.wrong_code()}
+
+    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device), env=env).code
+
+
+def test_a_session_that_could_not_be_stored_is_not_asked_for(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Storing is rehearsed before a code is spent on it."""
+    before = base.files()
+
+    result = base.run(
+        "refresh", BASE, "--token-code", base.code(device), env={"AWS_CONFIG_FILE": str(base.credentials)}
+    )
+
+    assert (1, [], before) == (result.code, aws.requests, base.files())
+    assert "are one and the same file" in result.errors[0]
+
+
+def test_a_config_file_that_is_no_file(base: Home, device: MFADevice) -> None:
+    """AWS_CONFIG_FILE=/dev/null is how people say that there is none; nothing is written there."""
+    env = {"AWS_CONFIG_FILE": "/dev/null", "AWS_REGION": "us-west-2"}
+
+    result = base.run("refresh", BASE, "--token-code", base.code(device), env=env)
+
+    assert 0 == result.code
+    assert base.section()["aws_access_key_id"].startswith("ASIA")
+    assert not Path("/dev/.null.mfa-profiles.lock").exists()
 
 
 @pytest.mark.parametrize(

@@ -180,3 +180,18 @@ def test_status_asks_nobody(home: Home, aws: LocalAWS, user: User, device: MFADe
     result = home.run("status", BASE)
 
     assert (0, []) == (result.code, aws.requests)
+
+
+def test_a_base_whose_derived_name_would_be_illegal_is_shown(home: Home) -> None:
+    """One odd name must not keep the others from being shown."""
+    home.write("", '[profile "Client A"]\nmfa_serial = arn:aws:iam::123456789012:mfa/john.doe\n')
+
+    assert "Client A-mfa\tmissing\t-\t-\tClient A\n" == home.run("status").stdout
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_an_end_beyond_all_calendars_is_unknown(home: Home, moment: str) -> None:
+    """In the zone of the person it may be in a year that does not exist."""
+    home.write(session_section("other", expires=moment))
+
+    assert "other\tunknown\t-\t-\t-\n" == home.run("status").stdout

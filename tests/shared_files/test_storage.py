@@ -193,6 +193,132 @@ def test_a_changed_mode_is_noticed(tmp_path: Path) -> None:
     assert (b"new", 0o600) == (path.read_bytes(), mode(path))
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_each_of_two_files_is_looked_at_again(tmp_path: Path, which: int) -> None:
+    """Whichever of them another tool writes meanwhile."""
+    paths = [tmp_path / "credentials", tmp_path / "config"]
+    for path in paths:
+        path.write_bytes(b"old")
+    calls = []
+
+    def edit(contents: list[bytes | None]) -> list[bytes | None]:
+        calls.append(contents)
+        if len(calls) == 1:
+            paths[which].write_bytes(b"theirs")
+        return [(content or b"") + b" ours" for content in contents]
+
+    rewrite([str(path) for path in paths], edit)
+
+    assert b"theirs ours" == paths[which].read_bytes()
+    assert b"ours" in paths[1 - which].read_bytes()
+
+
+def test_a_file_written_while_the_other_is_replaced_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is looked at again right before its own replacing."""
+    first, second = tmp_path / "credentials", tmp_path / "config"
+    first.write_bytes(b"1")
+    second.write_bytes(b"1")
+    real_replace = os.replace
+
+    def replace_and_meddle(source: str, target: str) -> None:
+        real_replace(source, target)
+        if target == str(first):
+            second.write_bytes(b"theirs")
+
+    monkeypatch.setattr(os, "replace", replace_and_meddle)
+
+    def edit(contents: list[bytes | None]) -> list[bytes | None]:
+        return [content if content and b"ours" in content else (content or b"") + b" ours" for content in contents]
+
+    rewrite([str(first), str(second)], edit)
+
+    assert (b"1 ours", b"theirs ours") == (first.read_bytes(), second.read_bytes())
+
+
+def test_a_failure_halfway_says_what_was_written(tmp_path: Path) -> None:
+    """It does not claim that nothing was."""
+    first, second = tmp_path / "credentials", tmp_path / "config"
+    first.write_bytes(b"old")
+    second.write_bytes(b"old")
+    if subprocess.run(["chattr", "+i", second], capture_output=True, check=False).returncode:
+        pytest.skip("no file can be made immutable here")
+    try:
+        with pytest.raises(StorageError, match="config could not be replaced") as error:
+            rewrite([str(first), str(second)], lambda _: [b"new", b"new"])
+    finally:
+        subprocess.run(["chattr", "-i", second], check=True)
+
+    assert (b"new", b"old") == (first.read_bytes(), second.read_bytes())
+    assert (f"{first} was written before that",) == error.value.hints
+
+
+def test_a_rehearsal_changes_nothing(tmp_path: Path) -> None:
+    """And raises what the performance would."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+
+    rewrite([str(path)], lambda _: [b"new"], rehearsal=True)
+
+    assert b"old" == path.read_bytes()
+    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+    with pytest.raises(StorageError):
+        rewrite([str(path), "/proc/self/status"], lambda _: [b"new", b"new"], rehearsal=True)
+
+
+def test_locks_are_taken_in_one_order(tmp_path: Path) -> None:
+    """Two processes that name the files the other way round do not wait for each other for ever."""
+    script = """
+import sys
+from mfa_profiles.shared_files.storage import rewrite
+for number in range(100):
+    rewrite(sys.argv[1:], lambda contents: [str(number).encode()] * 2)
+"""
+    paths = [str(tmp_path / "a"), str(tmp_path / "b")]
+    writers = [subprocess.Popen([sys.executable, "-c", script, *order]) for order in (paths, paths[::-1])]
+
+    assert [0, 0] == [writer.wait(timeout=25) for writer in writers]
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+def test_a_lock_made_by_root_is_the_owners(tmp_path: Path) -> None:
+    """Or the owner of the file could never lock it again."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    path.chmod(0o660)
+    os.chown(path, NOBODY, NOBODY)
+
+    write(path, b"new")
+
+    lock = tmp_path / ".credentials.mfa-profiles.lock"
+    assert (NOBODY, NOBODY, 0o660) == (lock.stat().st_uid, lock.stat().st_gid, mode(lock))
+
+
+def test_a_lock_that_is_something_else_is_not_given_away(tmp_path: Path) -> None:
+    """A file of somebody's that was linked to the lock's name keeps its mode."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    victim.chmod(0o640)
+    os.link(victim, tmp_path / ".credentials.mfa-profiles.lock")
+
+    write(tmp_path / "credentials", b"new")
+
+    assert (b"precious", 0o640) == (victim.read_bytes(), mode(victim))
+
+
+def test_a_hard_link_is_pointed_out(tmp_path: Path) -> None:
+    """Replacing a file leaves its other names with the old text."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    os.link(path, tmp_path / "backup")
+
+    stored = write(path, b"new")
+
+    assert b"old" == (tmp_path / "backup").read_bytes()
+    assert "had another name (a hard link)" in stored.warnings[0]
+
+
 def test_a_writer_that_never_stops_is_reported(tmp_path: Path) -> None:
     """After ten attempts it is for a person to decide; the other's bytes stay."""
     path = tmp_path / "credentials"
