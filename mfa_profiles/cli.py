@@ -248,7 +248,8 @@ def clear(
 ) -> int:
     """Remove derived profiles from both files.
 
-    Base profiles, and what other tools or you wrote, stay.
+    Base profiles stay, and so does what other tools wrote, or what you added to
+    a derived profile.
     """
     from mfa_profiles.commands import clear as command
 

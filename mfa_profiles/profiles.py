@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mfa_profiles import sessions
+from mfa_profiles import sessions, settings
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.ini import IniFile
 from mfa_profiles.sessions import Origin, StoredSession
@@ -17,61 +17,6 @@ LONG_TERM_SUFFIX = "-long-term"  # aws-mfa keeps the base of X in X-long-term
 
 # What the SDKs for Rust, Java and JavaScript take for a profile name.
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_\-/.%@:+]+")
-
-# Settings of the config file that say who you are. They belong to the base profile alone: in a derived one botocore
-# would follow `role_arn`, `sso_*` or `web_identity_*` before it looks at the keys in the credentials file.
-_IDENTITY_KEYS = frozenset(
-    {
-        "assume_role",
-        "assumed_role",
-        "assumed_role_arn",
-        "credential_process",
-        "credential_source",
-        "duration_seconds",
-        "external_id",
-        "login_session",
-        "manager",
-        "mfa_process",
-        "mfa_serial",
-        "role_arn",
-        "role_session_name",
-        "session_tags",
-        "source_identity",
-        "source_profile",
-        "transitive_session_tags",
-        "x_principal_arn",
-    }
-    | sessions.EXPIRY_KEYS
-)
-_IDENTITY_PREFIXES = ("aws_", "sso_", "web_identity_")
-
-# Settings that say how to call AWS, which botocore reads from the credentials file too. Nothing else is copied out of
-# that file: whatever people keep beside their keys, the config file may be for everyone to read.
-_CALL_KEYS = frozenset(
-    {
-        "ca_bundle",
-        "cli_binary_format",
-        "cli_pager",
-        "cli_timestamp_format",
-        "defaults_mode",
-        "endpoint_url",
-        "ignore_configured_endpoint_urls",
-        "max_attempts",
-        "output",
-        "parameter_validation",
-        "region",
-        "retry_mode",
-        "s3",
-        "services",
-        "sts_regional_endpoints",
-        "tcp_keepalive",
-        "use_dualstack_endpoint",
-        "use_fips_endpoint",
-    }
-)
-
-_OUTRANKS_KEYS = ("role_arn", "web_identity_token_file", "sso_session", "sso_start_url")
-_PROVIDER_KEYS = (*_OUTRANKS_KEYS, "credential_process", "credential_source", "login_session", "source_profile")
 
 
 @dataclass(frozen=True)
@@ -205,21 +150,21 @@ class Profiles:
 
     def mfa_serial(self, name: str) -> str | None:
         """The MFA device that a profile is configured with: ``mfa_serial``, or aws-mfa's ``aws_mfa_device``."""
-        settings = self.settings(name)
-        return settings.get("mfa_serial") or settings.get("aws_mfa_device") or None
+        values = self.settings(name)
+        return values.get("mfa_serial") or values.get("aws_mfa_device") or None
 
     def long_term_keys(self, name: str) -> LongTermKeys:
         """The keys of a base profile, from the files alone. Raises ProfileError if it has none, or temporary ones."""
-        settings = self.settings(name)
+        values = self.settings(name)
         if name not in self:
             raise self._no_such_profile(name)
-        if sessions.has_session_token(settings):
+        if sessions.has_session_token(values):
             raise ProfileError(
                 f"profile {name} holds session credentials, and AWS gives no MFA session for those",
                 "name a profile that has long-term keys (aws_access_key_id begins with AKIA)",
             )
-        access_key_id = settings.get("aws_access_key_id")
-        secret_access_key = settings.get("aws_secret_access_key")
+        access_key_id = values.get("aws_access_key_id")
+        secret_access_key = values.get("aws_secret_access_key")
         if not access_key_id or not secret_access_key:
             missing = "aws_secret_access_key" if access_key_id else "aws_access_key_id"
             raise ProfileError(
@@ -232,7 +177,7 @@ class Profiles:
         """What stands under ``[name]`` in the config file, where only ``[profile name]`` is seen by the SDKs."""
         if config_profile_name(name) is not None:
             return {}
-        return _call_settings(self.config.sections.get(name, {}))
+        return settings.call_settings(self.config.sections.get(name, {}))
 
     def call_settings(self, name: str) -> dict[str, str]:
         """The settings of a profile that say how to call AWS, such as ``region``, and none that say who you are.
@@ -242,8 +187,8 @@ class Profiles:
         beside_keys = self.credentials.sections.get(name, {})
         return {
             **self.hidden_settings(name),
-            **_call_settings(self._config_profiles.get(name, {})),
-            **{key: _without_blank_lines(value) for key, value in beside_keys.items() if key in _CALL_KEYS},
+            **settings.call_settings(self._config_profiles.get(name, {})),
+            **settings.call_settings_beside_keys(beside_keys),
         }
 
     def region(self, pair: ProfilePair) -> str | None:
@@ -252,8 +197,8 @@ class Profiles:
 
     def outranked_by(self, name: str) -> str | None:
         """The setting that makes the SDKs pass over the keys that a profile has in the credentials file, or None."""
-        settings = self.settings(name)
-        return next((key for key in _OUTRANKS_KEYS if settings.get(key)), None)
+        values = self.settings(name)
+        return next((key for key in settings.OUTRANKING_KEYS if values.get(key)), None)
 
     def foreign_content(self, pair: ProfilePair) -> str | None:
         """What the derived profile holds that is not a session of its base by this tool, in words, or None.
@@ -265,7 +210,9 @@ class Profiles:
         session = self.session(pair.derived)
         if session is None:
             section = self.credentials.sections.get(pair.derived, {})
-            return next((f"a way to other credentials ({key})" for key in _PROVIDER_KEYS if key in section), None)
+            return next(
+                (f"a way to other credentials ({key})" for key in settings.PROVIDER_KEYS if key in section), None
+            )
         if session.origin:
             other = session.origin.source_profile
             return None if other == pair.base else f"a session of profile {other}"
@@ -306,19 +253,6 @@ def config_profile_name(section: str) -> str | None:
     except ValueError:
         return None
     return words[1] if len(words) == 2 else None
-
-
-def _call_settings(settings: Mapping[str, str]) -> dict[str, str]:
-    return {
-        key: _without_blank_lines(value)
-        for key, value in settings.items()
-        if key not in _IDENTITY_KEYS and not key.startswith(_IDENTITY_PREFIXES)
-    }
-
-
-def _without_blank_lines(value: str) -> str:
-    first, *rest = value.split("\n")
-    return "\n".join([first, *(line for line in rest if line)])
 
 
 def _origins(file: IniFile) -> Iterator[tuple[str, Origin]]:

@@ -12,13 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mfa_profiles.errors import StorageError
-
-LOCK_TIMEOUT = 30.0
-"""Seconds to wait for another process that is writing; one write takes milliseconds."""
+from mfa_profiles.shared_files.locking import locked
 
 _ATTEMPTS = 10
 _NEW_FILE_MODE = 0o600
-_NEW_DIRECTORY_MODE = 0o700
 
 
 @dataclass(frozen=True)
@@ -130,57 +127,11 @@ def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, 
     denied = {}
     for target in sorted(set(targets) - {os.devnull}):
         try:
-            locks.enter_context(_locked(target))
+            locks.enter_context(locked(target))
+            _unlink(_temporary_path(target))  # one that a crash has left
         except OSError as error:
             denied[target] = error
     return denied
-
-
-@contextlib.contextmanager
-def _locked(target: str) -> Iterator[None]:
-    """Hold the lock of a file: a side file, as the file itself is replaced.
-
-    It stands beside the file that links lead to, so that all ways to a file share one lock, and is left there:
-    removing it would let two processes hold "the" lock.
-    """
-    from filelock import FileLock, Timeout
-
-    directory, name = os.path.split(target)
-    os.makedirs(directory, _NEW_DIRECTORY_MODE, exist_ok=True)
-    path = os.path.join(directory, f".{name}.mfa-profiles.lock")
-    lock = FileLock(path, timeout=LOCK_TIMEOUT, mode=_NEW_FILE_MODE)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise StorageError(
-            f"{target} has been locked by another mfa-profiles for {LOCK_TIMEOUT:.0f} s",
-            f"see who holds it: fuser {path}",
-        ) from None
-    try:
-        _share_lock(path, target)
-        _unlink(_temporary_path(target))  # one that a crash has left
-        yield
-    finally:
-        lock.release()
-
-
-def _share_lock(path: str, target: str) -> None:
-    """Let whoever may write the file lock it: one made by root, or in a directory that a group shares, too."""
-    existing = os.path.exists(target)
-    like = os.stat(target if existing else os.path.dirname(target))
-    mode = _NEW_FILE_MODE | (stat.S_IMODE(like.st_mode) & 0o060 if existing else 0)
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            lock = os.fstat(descriptor)
-            if lock.st_nlink > 1 or lock.st_size:  # somebody put something else here, which is not to be given away
-                return
-            if (lock.st_uid, lock.st_gid) != (like.st_uid, like.st_gid):
-                os.fchown(descriptor, like.st_uid, like.st_gid)
-            if stat.S_IMODE(lock.st_mode) != mode:
-                os.fchmod(descriptor, mode)
-        finally:
-            os.close(descriptor)
 
 
 @dataclass(frozen=True)

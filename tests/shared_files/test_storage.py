@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mfa_profiles.errors import StorageError
-from mfa_profiles.shared_files import storage
+from mfa_profiles.shared_files import locking
 from mfa_profiles.shared_files.storage import Stored, read, rewrite
 
 IS_ROOT = os.geteuid() == 0
@@ -418,7 +418,7 @@ def test_an_owner_that_cannot_be_kept_is_a_warning(nobodys_directory: Path) -> N
 
 def test_a_lock_that_is_held_is_waited_for_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting has an end, and the error says which file to look at."""
-    monkeypatch.setattr(storage, "LOCK_TIMEOUT", 0.2)
+    monkeypatch.setattr(locking, "TIMEOUT", 0.2)
     path = tmp_path / "credentials"
     script = f"""
 import time

@@ -1,0 +1,61 @@
+"""The lock of a shared file: one writer at a time, of those that use this tool."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+from mfa_profiles.errors import StorageError
+
+TIMEOUT = 30.0
+"""Seconds to wait for another process that is writing; one write takes milliseconds."""
+
+_MODE = 0o600
+
+
+@contextlib.contextmanager
+def locked(target: str) -> Iterator[None]:
+    """Hold the lock of a file: a side file, as the file itself is replaced. Makes the directory if it is missing.
+
+    Raises StorageError if another process holds it for too long, OSError if the directory does not allow a lock.
+
+    It stands beside the file that links lead to, so that all ways to a file share one lock, and is left there:
+    removing it would let two processes hold "the" lock.
+    """
+    from filelock import FileLock, Timeout
+
+    directory, name = os.path.split(target)
+    os.makedirs(directory, 0o700, exist_ok=True)
+    path = os.path.join(directory, f".{name}.mfa-profiles.lock")
+    lock = FileLock(path, timeout=TIMEOUT, mode=_MODE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StorageError(
+            f"{target} has been locked by another mfa-profiles for {TIMEOUT:.0f} s",
+            f"see who holds it: fuser {path}",
+        ) from None
+    try:
+        _share_lock(path, target)
+        yield
+    finally:
+        lock.release()
+
+
+def _share_lock(path: str, target: str) -> None:
+    """Let whoever may write the file lock it: one made by root, or in a directory that a group shares, too."""
+    existing = os.path.exists(target)
+    like = os.stat(target if existing else os.path.dirname(target))
+    mode = _MODE | (stat.S_IMODE(like.st_mode) & 0o060 if existing else 0)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            lock = os.fstat(descriptor)
+            if lock.st_nlink > 1 or lock.st_size:  # somebody put something else here, which is not to be given away
+                return
+            if (lock.st_uid, lock.st_gid) != (like.st_uid, like.st_gid):
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+            if stat.S_IMODE(lock.st_mode) != mode:
+                os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
