@@ -264,7 +264,7 @@ def test_a_rehearsal_changes_nothing(tmp_path: Path) -> None:
     assert b"old" == path.read_bytes()
     assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
     with pytest.raises(StorageError):
-        rewrite([str(path), "/proc/self/status"], lambda _: [b"new", b"new"], rehearsal=True)
+        rewrite([str(path), str(path / "config")], lambda _: [b"new", b"new"], rehearsal=True)
 
 
 def test_locks_are_taken_in_one_order(tmp_path: Path) -> None:
