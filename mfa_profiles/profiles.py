@@ -140,8 +140,8 @@ class Profiles:
     def _no_such_profile(self, name: str) -> ProfileError:
         import difflib
 
-        if re.fullmatch(r"\d{3}\s?\d{3}", name):  # not repeated, since it may be a code
-            return ProfileError("there is no profile of this name", "a token code goes behind --token-code")
+        if shown(name) != name:
+            return ProfileError(f"there is no profile {shown(name)}", "a token code goes behind --token-code")
         hints = [f"both {self.credentials.path} and {self.config.path} were read"]
         similar = difflib.get_close_matches(name, self.names())
         if similar:
@@ -219,6 +219,11 @@ class Profiles:
         if pair.base == pair.derived + LONG_TERM_SUFFIX:
             return None
         return f"a session that {session.managed_by or 'another tool'} wrote"
+
+
+def shown(name: str) -> str:
+    """A name that may be no profile's, as it can be shown: people also type token codes where a name belongs."""
+    return "******" if re.fullmatch(r"\d{3}\s?\d{3}", name) else name
 
 
 def masked(access_key_id: str) -> str:

@@ -1,6 +1,5 @@
 """Get session credentials for a token code and write them into the derived profile."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +10,7 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.devices import discover_serial_number, known_serial_number
 from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeRefusedError, UsageError
-from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name
+from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
 from mfa_profiles.sessions import (
     DEFAULT_DURATION,
     DEFAULT_MIN_REMAINING,
@@ -155,6 +154,5 @@ def status_after_failure(name: str, options: RefreshOptions, context: Context) -
         profiles = shared_files.load(context.paths)
         pair = profiles.pair(name, options.to)
     except MfaProfilesError:
-        shown = "******" if re.fullmatch(r"\d{3}\s?\d{3}", name) else name  # it may be a code
-        return SessionStatus(options.to or shown, None, State.UNKNOWN)
+        return SessionStatus(options.to or shown(name), None, State.UNKNOWN)
     return session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mfa_profiles.commands import Context
+from mfa_profiles.commands.refresh import RefreshOptions, refresh
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
@@ -720,3 +722,26 @@ def test_a_comment_behind_a_region_is_explained(home: Home, user: User, device: 
     assert 1 == result.code
     assert "mfa-profiles: error: 'us-west-2 # Oregon' is not a region" == result.errors[0]
     assert "hint: a comment behind a value is a part of the value" in result.stderr
+
+
+def test_an_interruption_is_put_off_once_writing_begins(
+    base: Home, device: MFADevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line is told when all is ready and nothing is written yet: from there on, Ctrl-C would be a lie."""
+    environment = base.environment()
+    for name in ("HOME", "AWS_ENDPOINT_URL"):
+        monkeypatch.setenv(name, environment[name])
+    before = base.files()
+    seen = []
+    context = Context(
+        environment=environment,
+        now=lambda: datetime.now(UTC),
+        ask=None,
+        warn=pytest.fail,
+        before_writing=lambda: seen.append({name: text for name, text in base.files().items() if name in before}),
+    )
+
+    refresh(BASE, RefreshOptions(token_code=base.code(device)), context)
+
+    assert [before] == seen
+    assert before != base.files()
