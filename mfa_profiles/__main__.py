@@ -1,17 +1,12 @@
 """The entry point, and the one place where an error becomes a line on stderr and an exit code."""
 
-import re
 import sys
-import traceback
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mfa_profiles import terminal
-from mfa_profiles.errors import MfaProfilesError
-from mfa_profiles.terminal import OutputError
-
+# Nothing else is imported up here: Ctrl-C while modules are being imported has to be one line too.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import typer
 
 EXIT_USAGE = 2
@@ -23,18 +18,27 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: "Sequence[str]") -> int:
     """Run the command line and return the exit code."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        if sys.stderr is not None:
+            sys.stderr.write("mfa-profiles: error: interrupted\n")
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: "Sequence[str]") -> int:
+    from mfa_profiles import terminal
+    from mfa_profiles.errors import MfaProfilesError
+
     try:
         terminal.prepare_streams()
         return _invoke(arguments)
     except MfaProfilesError as error:
         terminal.error(error.message, error.hints)
         return error.exit_code
-    except KeyboardInterrupt:
-        terminal.error("interrupted")
-        return EXIT_INTERRUPTED
-    except OutputError as error:
+    except terminal.OutputError as error:
         if not error.reader_is_gone:
             terminal.error(f"the output could not be written: {error}")
         return 1
@@ -46,8 +50,7 @@ def run(arguments: Sequence[str]) -> int:
 _REPORT = "please report it; nothing that was in your files is in this message"
 
 
-def _invoke(arguments: Sequence[str]) -> int:
-    # Imported here, so that an interruption while they are being imported is one line too.
+def _invoke(arguments: "Sequence[str]") -> int:
     import typer
 
     from mfa_profiles.cli import app
@@ -62,6 +65,10 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _usage(error: "typer.TyperException") -> int:
+    import re
+
+    from mfa_profiles import terminal
+
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         terminal.note(error.format_message())
@@ -74,9 +81,12 @@ def _usage(error: "typer.TyperException") -> int:
 
 
 def _place(error: Exception) -> str:
+    import os.path
+    import traceback
+
     # The text of an unforeseen error may quote a secret: where it was raised is all that is safe to tell.
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(last.filename).name}:{last.lineno}"
+    return f"{os.path.basename(last.filename)}:{last.lineno}"
 
 
 if __name__ == "__main__":

@@ -81,3 +81,21 @@ def test_streams_that_are_closed_or_narrow(home: Home) -> None:
 
     assert (0, "") == (closed.code, closed.stderr)
     assert narrow.stdout.startswith("\\u6f22\tvalid\t")
+
+
+def test_ctrl_c_while_the_tool_is_being_imported_is_one_line(home: Home) -> None:
+    """At the first import, at the last, and at one that is not ours."""
+    script = """
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from mfa_profiles.__main__ import run
+sys.exit(run(["status"]))
+"""
+    for module in ("mfa_profiles.terminal", "mfa_profiles.cli", "typer"):
+        result = home.run("-c", script, module, program=sys.executable)
+
+        assert (130, "mfa-profiles: error: interrupted\n") == (result.code, result.stderr), module
