@@ -69,10 +69,7 @@ def _refused(error: "ClientError", attempt: Attempt) -> AWSError:
         case "ValidationError" if "durationSeconds" in message:
             return AWSError("AWS does not allow a session of this length", "--duration-seconds takes 900 to 129600")
         case "ValidationError" if "serialNumber" in message:
-            return AWSError(
-                f"{attempt.serial_number} is not the serial number of an MFA device",
-                "it is an ARN such as arn:aws:iam::123456789012:mfa/john.doe, or the number of a hardware token",
-            )
+            return AWSError(*not_a_serial_number(attempt.serial_number))
         case "Throttling" | "ThrottlingException" | "RequestLimitExceeded":
             return AWSError("AWS throttled the request", "try again in a minute", _STILL_GOOD)
         case "InternalFailure" | "ServiceUnavailable" | "InternalError":
@@ -84,6 +81,14 @@ def _refused(error: "ClientError", attempt: Attempt) -> AWSError:
     return AWSError(
         f"AWS refused {attempt.action} with {code}",
         "https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html says what that means",
+    )
+
+
+def not_a_serial_number(text: str | None) -> tuple[str, str]:
+    """The sentence and the hint for what cannot be the serial number of an MFA device."""
+    return (
+        f"{text} is not the serial number of an MFA device",
+        "it is an ARN such as arn:aws:iam::123456789012:mfa/john.doe, or the number of a hardware token",
     )
 
 

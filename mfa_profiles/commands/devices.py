@@ -4,6 +4,7 @@ import re
 
 from mfa_profiles.aws import iam
 from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.refusals import not_a_serial_number
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import AWSError, ProfileError
 from mfa_profiles.profiles import ProfilePair, Profiles
@@ -20,10 +21,7 @@ def known_serial_number(option: str | None, profiles: Profiles, pair: ProfilePai
     if not serial_number:
         return None
     if not _SERIAL_NUMBER.fullmatch(serial_number):
-        raise ProfileError(
-            f"{serial_number} is not the serial number of an MFA device",
-            "it is an ARN such as arn:aws:iam::123456789012:mfa/john.doe, or the number of a hardware token",
-        )
+        raise ProfileError(*not_a_serial_number(serial_number))
     if not iam.MFADevice(serial_number).gives_codes:
         raise ProfileError(f"{serial_number} is a passkey, and AWS STS takes codes only", *_REGISTER)
     return serial_number

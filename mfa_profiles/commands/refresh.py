@@ -76,19 +76,20 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, conte
         profiles.long_term_keys(pair.base)  # has none, and says so
     if pair.derived not in profiles.credentials.sections:
         refuse_illegal_name(pair.derived)
-    _refuse_to_overwrite(profiles, pair, options)
-    replaced = profiles.foreign_content(pair)
+    replaced = _refuse_to_overwrite(profiles, pair, options)
     if replaced is not None:
         context.warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")
 
 
-def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, options: RefreshOptions) -> None:
+def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, options: RefreshOptions) -> str | None:
+    """What is not ours and would be overwritten, in words, or None. Raises ProfileError unless --force allows it."""
     replaced = profiles.foreign_content(pair)
     if replaced is not None and not options.force:
         raise ProfileError(
             f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}",
             "--to NAME writes the session to another profile, --force replaces what is there",
         )
+    return replaced
 
 
 def _rehearse(profiles: Profiles, pair: ProfilePair, context: Context) -> None:

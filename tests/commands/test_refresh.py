@@ -745,3 +745,13 @@ def test_an_interruption_is_put_off_once_writing_begins(
 
     assert [before] == seen
     assert before != base.files()
+
+
+@pytest.mark.parametrize("serial_number", ["123456", "arn:aws:iam::123456789012:mfa/a b", "x" * 257])
+def test_what_is_no_serial_number_is_not_sent_to_aws(base: Home, aws: LocalAWS, serial_number: str) -> None:
+    """With what one looks like."""
+    result = base.run("refresh", BASE, "--token-code", "123456", "--serial-number", serial_number)
+
+    assert (1, []) == (result.code, aws.requests)
+    assert f"mfa-profiles: error: {serial_number} is not the serial number of an MFA device" == result.errors[0]
+    assert result.errors[1].startswith("hint: it is an ARN such as arn:aws:iam::")
