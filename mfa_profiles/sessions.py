@@ -1,6 +1,5 @@
 """Session credentials, when they end, and how a section of the credentials file says so. Never reads the clock."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -204,7 +203,11 @@ def expiration_comment(expiration: datetime, origin: Origin) -> str:
 
 
 def _quoted(value: str) -> str:
-    return value if _PLAIN.fullmatch(value) else json.dumps(value)
+    if _PLAIN.fullmatch(value):
+        return value
+    import json  # for odd names alone
+
+    return json.dumps(value)
 
 
 def parse_expiration_comment(line: str) -> Origin | None:
@@ -225,6 +228,8 @@ def parse_expiration_comment(line: str) -> Origin | None:
 def _unquoted(value: str) -> str:
     if not value.startswith('"'):
         return value
+    import json
+
     try:
         return str(json.loads(value))
     except ValueError:
