@@ -2,17 +2,21 @@
 
 import contextlib
 import hashlib
+import http.client
+import json
 import os
 import re
 import shlex
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,13 +27,22 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.local_aws import LocalAWS, MFADevice, User, peak_concurrency, signature
-from tests.local_aws.answers import AWSError
+from tests.local_aws import Clock, LocalAWS, MFADevice, PrivateCA, Role, User, peak_concurrency, signature
+from tests.local_aws.answers import Answer, AWSError
+from tests.local_aws.listener import Listener
+from tests.proxy import ConnectProxy, black_hole, mute_server
 
 Connect = Callable[..., Any]
 
@@ -44,6 +57,7 @@ WRONG_DEVICE = (
     "MultiFactorAuthentication failed, unable to validate MFA code.  "
     "Please verify your MFA serial number is valid and associated with this user."
 )
+EXPLICITLY = " with an explicit deny in an identity-based policy"
 
 
 @pytest.fixture
@@ -86,6 +100,19 @@ def sign_in(sts: Any, device: MFADevice, **parameters: Any) -> dict[str, Any]:
     answer = sts.get_session_token(SerialNumber=device.serial_number, TokenCode=device.code(), **parameters)
     credentials: dict[str, Any] = answer["Credentials"]
     return credentials
+
+
+def assume(sts: Any, role: Role, name: str = "work", **parameters: Any) -> dict[str, Any]:
+    """The credentials of a role's session."""
+    answer = sts.assume_role(RoleArn=role.arn, RoleSessionName=name, **parameters)
+    credentials: dict[str, Any] = answer["Credentials"]
+    return credentials
+
+
+def not_authorized(caller: str, role: str, why: str = "") -> tuple[int, str, str]:
+    """The refusal of AssumeRole to a caller, which only an explicit denial gives a reason for."""
+    message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}{why}"
+    return 403, "AccessDenied", message
 
 
 def tamper(client: Any, change: Callable[[AWSPreparedRequest], None]) -> None:
@@ -579,6 +606,323 @@ def test_a_session_of_root_lasts_an_hour(aws: LocalAWS, connect: Connect) -> Non
     assert [] == iam.list_users()["Users"]
 
 
+# Roles
+
+
+def test_a_session_of_a_role_is_the_role(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """A role's session has keys and an identity of its own, in which the role's path is left out."""
+    role = aws.create_role("admin", path="/team/", account_id="210987654321")
+    assert "arn:aws:iam::210987654321:role/team/admin" == role.arn
+    answer = connect("sts", user).assume_role(RoleArn=role.arn, RoleSessionName="john@work")
+    credentials = answer["Credentials"]
+    assert re.fullmatch("ASIA[A-Z2-7]{16}", credentials["AccessKeyId"])
+    assert 3597 < (credentials["Expiration"] - datetime.now(UTC)).total_seconds() <= 3600
+    identity = connect("sts", credentials).get_caller_identity()
+    arn = "arn:aws:sts::210987654321:assumed-role/admin/john@work"
+    assert arn == answer["AssumedRoleUser"]["Arn"] == identity["Arn"]
+    assert re.fullmatch("AROA[A-Z2-7]{17}:john@work", identity["UserId"])
+    assert answer["AssumedRoleUser"]["AssumedRoleId"] == identity["UserId"]
+    assert "210987654321" == identity["Account"]
+    with_another_token = connect("sts", credentials, SessionToken="FwoGZXIvYXdzEA==")
+    assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(with_another_token.get_caller_identity)
+
+
+JOHN, JANE = (f"arn:aws:iam::123456789012:user/{name}" for name in ("john.doe", "jane.doe"))
+HERE, ELSEWHERE = (f"arn:aws:iam::{account_id}:root" for account_id in ("123456789012", "210987654321"))
+
+
+@pytest.mark.parametrize(
+    ("trusted", "taken"),
+    [
+        (None, True),
+        (JOHN, True),
+        (HERE, True),
+        ([JANE, JOHN], True),
+        ([], False),
+        (JANE, False),
+        (ELSEWHERE, False),
+        ("arn:aws:iam::123456789012:role/john.doe", False),
+    ],
+)
+def test_a_role_trusts_whom_it_names(
+    aws: LocalAWS, connect: Connect, user: User, trusted: str | list[str] | None, taken: bool
+) -> None:
+    """Users are trusted by name or with their account, by a role of any account; their sessions as they are."""
+    role = aws.create_role("admin", trusted=trusted, account_id="111122223333")
+    for keys in (user, connect("sts", user).get_session_token()["Credentials"]):
+        sts = connect("sts", keys)
+        if taken:
+            assert "ASIA" == assume(sts, role)["AccessKeyId"][:4]
+        else:
+            assert not_authorized(JOHN, role.arn) == refusal(assume, sts=sts, role=role)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:iam::123456789012:role/nobody",
+        "arn:aws:iam::123456789012:role/admin",
+        "arn:aws:iam::999999999999:role/team/admin",
+        "arn:aws-us-gov:iam::111122223333:role/gov",
+        JOHN,
+    ],
+)
+def test_a_role_that_is_not_there_is_refused(aws: LocalAWS, connect: Connect, user: User, arn: str) -> None:
+    """Who asks for a role that does not exist, or not in this partition, is told no more than who is not trusted."""
+    aws.create_role("admin", path="/team/")
+    aws.create_role("gov", account_id="111122223333", partition="aws-us-gov")
+    sts = connect("sts", user)
+    assert not_authorized(JOHN, arn) == refusal(sts.assume_role, RoleArn=arn, RoleSessionName="work")
+
+
+def test_roles_are_chained(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """A role trusts the sessions of another by that role's ARN, one by its own ARN, or all of its account."""
+    first = aws.create_role("first", path="/team/", trusted=user.arn)
+    session = connect("sts", assume(connect("sts", user), first))
+    arn = session.get_caller_identity()["Arn"]
+    assert "arn:aws:sts::123456789012:assumed-role/first/work" == arn
+    for number, trusted in enumerate((first.arn, arn, HERE, None)):
+        role = aws.create_role(f"second-{number}", trusted=trusted, account_id="210987654321")
+        identity = connect("sts", assume(session, role, "more")).get_caller_identity()
+        assert f"arn:aws:sts::210987654321:assumed-role/second-{number}/more" == identity["Arn"]
+    role = aws.create_role("third", trusted=[user.arn, arn.replace("work", "play")])
+    assert not_authorized(arn, role.arn) == refusal(assume, sts=session, role=role)
+
+
+def test_a_role_wants_mfa(aws: LocalAWS, connect: Connect, user: User, device: MFADevice) -> None:
+    """MFA is the session's or the request's, and is not inherited by a role's session."""
+    role = aws.create_role("admin", require_mfa=True)
+    sts = connect("sts", user)
+    plain = connect("sts", sts.get_session_token()["Credentials"])
+    for without in (sts, plain):
+        assert not_authorized(JOHN, role.arn) == refusal(assume, sts=without, role=role)
+    mfa = connect("sts", sign_in(sts, device))
+    with_code = assume(sts, role, SerialNumber=device.serial_number, TokenCode=device.code())
+    for credentials in (with_code, assume(mfa, role)):
+        chained = connect("sts", credentials)
+        arn = "arn:aws:sts::123456789012:assumed-role/admin/work"
+        assert not_authorized(arn, role.arn) == refusal(assume, sts=chained, role=role)
+
+
+def test_a_code_for_a_role_is_checked(aws: LocalAWS, connect: Connect, user: User, device: MFADevice) -> None:
+    """A code sent with AssumeRole has to be right, unused and of the signing user, even if no role wants it."""
+    role, sts = aws.create_role("admin"), connect("sts", user)
+    right = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
+    wrong = right | {"TokenCode": device.wrong_code()}
+    assert (403, "AccessDenied", WRONG_CODE) == refusal(assume, sts=sts, role=role, **wrong)
+    session = connect("sts", sts.get_session_token()["Credentials"])
+    chained = connect("sts", assume(sts, role))
+    jane = connect("sts", aws.create_user("jane.doe"))
+    for other in (session, chained, jane):
+        assert (403, "AccessDenied", WRONG_DEVICE) == refusal(assume, sts=other, role=role, **right)
+    message = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
+    half = {"TokenCode": device.code()}
+    assert (403, "AccessDenied", message) == refusal(assume, sts=sts, role=role, **half)
+    assume(sts, role, **right)
+    assert (403, "AccessDenied", WRONG_CODE) == refusal(assume, sts=sts, role=role, **right)
+
+
+def test_a_role_wants_an_external_id(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """The external id has to be the role's, if it has one."""
+    role, sts = aws.create_role("theirs", external_id="a:b/c"), connect("sts", user)
+    for wrong in ({}, {"ExternalId": "a:b/d"}):
+        assert not_authorized(JOHN, role.arn) == refusal(assume, sts=sts, role=role, **wrong)
+    assume(sts, role, ExternalId="a:b/c")
+    assume(sts, aws.create_role("ours"), ExternalId="any")
+
+
+def test_assuming_roles_is_denied(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """What a user or a role is denied is refused explicitly, whomever a role trusts."""
+    role, sts = aws.create_role("admin", trusted=HERE), connect("sts", user)
+    session = connect("sts", assume(sts, role))
+    user.deny("sts:AssumeRole")
+    role.deny("iam:*")
+    assert not_authorized(JOHN, role.arn, EXPLICITLY) == refusal(assume, sts=sts, role=role)
+    user_session = connect("sts", sts.get_session_token()["Credentials"])
+    assert not_authorized(JOHN, role.arn, EXPLICITLY) == refusal(assume, sts=user_session, role=role)
+    assume(session, role)
+    user.allow("sts:AssumeRole")
+    role.deny("sts:*")
+    assume(sts, role)
+    arn = "arn:aws:sts::123456789012:assumed-role/admin/work"
+    assert not_authorized(arn, role.arn, EXPLICITLY) == refusal(assume, sts=session, role=role)
+    role.allow("sts:*")
+    assume(session, role)
+
+
+def test_root_assumes_no_roles(aws: LocalAWS, connect: Connect) -> None:
+    """Neither root's key nor its session may."""
+    role, root = aws.create_role("admin"), aws.create_user(root=True)
+    session = connect("sts", root).get_session_token()["Credentials"]
+    for keys in (root, session):
+        expected = (403, "AccessDenied", "Roles may not be assumed by root accounts.")
+        assert expected == refusal(assume, sts=connect("sts", keys), role=role)
+
+
+def test_a_role_has_a_longest_session(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """A session lasts as asked, up to the role's maximum, which IAM tells; and from a role an hour at most."""
+    role, sts = aws.create_role("admin", max_session_duration=7200), connect("sts", user)
+    assert 7200 == connect("iam", user).get_role(RoleName="admin")["Role"]["MaxSessionDuration"]
+    for seconds in (900, 7200):
+        credentials = assume(sts, role, DurationSeconds=seconds)
+        left = (credentials["Expiration"] - datetime.now(UTC)).total_seconds()
+        assert seconds - 3 < left <= seconds
+    message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+    assert (400, "ValidationError", message) == refusal(assume, sts=sts, role=role, DurationSeconds=7201)
+    chained = connect("sts", credentials)
+    assume(chained, role, DurationSeconds=3600)
+    message = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+    assert (400, "ValidationError", message) == refusal(assume, sts=chained, role=role, DurationSeconds=3601)
+    # A session of GetSessionToken is no role.
+    assume(connect("sts", sts.get_session_token()["Credentials"]), role, DurationSeconds=7200)
+    for impossible in (3599, 43201):
+        with pytest.raises(ValueError, match="from 3600 to 43200"):
+            aws.create_role("other", max_session_duration=impossible)
+
+
+NAMES = r"Member must satisfy regular expression pattern: [\w+=,.@-]*"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "constraints"),
+    [
+        ("RoleArn", "arn:aws:iam::1:r/a", ["Member must have length greater than or equal to 20"]),
+        ("RoleArn", "arn:" + "a" * 2045, ["Member must have length less than or equal to 2048"]),
+        ("RoleArn", None, ["Member must not be null"]),
+        ("RoleSessionName", "a", ["Member must have length greater than or equal to 2"]),
+        ("RoleSessionName", "a" * 65, ["Member must have length less than or equal to 64"]),
+        ("RoleSessionName", "john doe", [NAMES]),
+        ("RoleSessionName", "/" * 65, ["Member must have length less than or equal to 64", NAMES]),
+        ("RoleSessionName", None, ["Member must not be null"]),
+        ("ExternalId", "a", ["Member must have length greater than or equal to 2"]),
+        ("ExternalId", "a" * 1225, ["Member must have length less than or equal to 1224"]),
+        ("ExternalId", "a b", [r"Member must satisfy regular expression pattern: [\w+=,.@:\/-]*"]),
+        ("DurationSeconds", "899", ["Member must have value greater than or equal to 900"]),
+        ("DurationSeconds", "43201", ["Member must have value less than or equal to 43200"]),
+        ("TokenCode", "12345", ["Member must have length greater than or equal to 6"]),
+    ],
+)
+def test_invalid_parameters_of_a_role_are_refused(
+    aws: LocalAWS, connect: Connect, user: User, parameter: str, value: str | None, constraints: list[str]
+) -> None:
+    """What breaks a constraint of AssumeRole is refused before anything else is looked at."""
+    role, sts = aws.create_role("admin", trusted=[]), connect("sts", user)
+
+    def change(params: dict[str, Any], **_: Any) -> None:
+        # After boto3 has looked: it does not send what is too short or left out.
+        params["body"].pop(parameter, None)
+        if value is not None:
+            params["body"][parameter] = value
+
+    sts.meta.events.register("before-call.sts", change)
+    shown = "null" if value is None else f"'{value}'"
+    name = parameter[0].lower() + parameter[1:]
+    broken = [f"Value {shown} at '{name}' failed to satisfy constraint: {constraint}" for constraint in constraints]
+    errors = "error" if len(broken) == 1 else "errors"
+    message = f"{len(broken)} validation {errors} detected: {'; '.join(broken)}"
+    assert (400, "ValidationError", message) == refusal(assume, sts=sts, role=role)
+
+
+@pytest.mark.parametrize("text", ["123456789012:role/admin", "arn:aws:iam::123456789012"])
+def test_a_role_is_named_by_its_arn(connect: Connect, user: User, text: str) -> None:
+    """What is no ARN is said to be invalid."""
+    sts = connect("sts", user)
+    expected = (400, "ValidationError", f"{text} is invalid")
+    assert expected == refusal(sts.assume_role, RoleArn=text, RoleSessionName="work")
+
+
+def test_a_role_has_no_devices_of_its_own(aws: LocalAWS, connect: Connect, user: User, device: MFADevice) -> None:
+    """A role may call IAM without MFA, about a user that it names, and makes no sessions of users."""
+    credentials = assume(connect("sts", user), aws.create_role("admin"))
+    iam = connect("iam", credentials)
+    listed = iam.list_mfa_devices(UserName="john.doe")["MFADevices"]
+    assert [device.serial_number] == [found["SerialNumber"] for found in listed]
+    expected = (400, "ValidationError", "Must specify userName when calling with non-User credentials")
+    for call in (iam.list_mfa_devices, iam.get_user, iam.list_access_keys):
+        assert expected == refusal(call)
+    denied = (403, "AccessDenied", "Cannot call GetSessionToken with session credentials")
+    assert denied == refusal(connect("sts", credentials).get_session_token)
+
+
+def test_a_role_is_denied_iam(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """What is denied to a role is denied to its sessions and to nobody else."""
+    role = aws.create_role("admin")
+    iam = connect("iam", assume(connect("sts", user), role))
+    iam.list_mfa_devices(UserName="john.doe")
+    role.deny("iam:List*")
+    message = (
+        "User: arn:aws:sts::123456789012:assumed-role/admin/work is not authorized to perform: iam:ListMFADevices "
+        "on resource: user john.doe because no identity-based policy allows the iam:ListMFADevices action"
+    )
+    assert (403, "AccessDenied", message) == refusal(iam.list_mfa_devices, UserName="john.doe")
+    connect("iam", user).list_mfa_devices()
+
+
+def test_a_session_of_a_role_ends(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """A role's session ends at its expiration, and with its role."""
+    role, sts = aws.create_role("admin"), connect("sts", user)
+    credentials = assume(sts, role, DurationSeconds=900)
+    left = (credentials["Expiration"] - datetime.now(UTC)).total_seconds()
+    aws.clock.advance(left - 5)
+    assert "assumed-role/admin/work" in identity_by_the_servers_clock(aws, credentials)
+    aws.clock.advance(6)
+    assert "<Code>ExpiredToken</Code>" in identity_by_the_servers_clock(aws, credentials)
+    aws.clock.offset = 0
+    session = connect("sts", credentials)
+    session.get_caller_identity()
+    connect("iam", user).delete_role(RoleName="admin")
+    assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(session.get_caller_identity)
+    arn = "arn:aws:iam::123456789012:role/admin"
+    assert not_authorized(JOHN, arn) == refusal(sts.assume_role, RoleArn=arn, RoleSessionName="work")
+
+
+def test_iam_shows_a_roles_trust(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """GetRole has the policy a role was made with, by the server's clock; one made with IAM trusts nobody."""
+    aws.clock.offset = -200
+    aws.create_role("admin", trusted=[JOHN], require_mfa=True, external_id="a:b")
+    iam = connect("iam", user)
+    shown = iam.get_role(RoleName="admin")["Role"]
+    assert abs((datetime.now(UTC) - shown["CreateDate"]).total_seconds() - 200) < 3
+    condition = {"Bool": {"aws:MultiFactorAuthPresent": "true"}, "StringEquals": {"sts:ExternalId": "a:b"}}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [JOHN]},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    }
+    assert {"Version": "2012-10-17", "Statement": [statement]} == shown["AssumeRolePolicyDocument"]
+    aws.create_role("open")
+    everybody = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    policy = iam.get_role(RoleName="open")["Role"]["AssumeRolePolicyDocument"]
+    assert {"Version": "2012-10-17", "Statement": [everybody]} == policy
+    made = iam.create_role(RoleName="made", AssumeRolePolicyDocument=json.dumps(policy))["Role"]["Arn"]
+    sts = connect("sts", user)
+    assert not_authorized(JOHN, made) == refusal(sts.assume_role, RoleArn=made, RoleSessionName="work")
+
+
+def test_a_role_is_in_a_partition(aws: LocalAWS, connect: Connect) -> None:
+    """A role of another partition has that partition's ARNs, and its sessions that partition's regions."""
+    user = aws.create_user("john.doe", account_id="111122223333", partition="aws-us-gov")
+    role = aws.create_role("admin", trusted=user.arn, account_id="111122223333", partition="aws-us-gov")
+    assert "arn:aws-us-gov:iam::111122223333:role/admin" == role.arn
+    credentials = assume(connect("sts", user, "us-gov-west-1"), role)
+    identity = connect("sts", credentials, "us-gov-east-1").get_caller_identity()
+    assert "arn:aws-us-gov:sts::111122223333:assumed-role/admin/work" == identity["Arn"]
+    elsewhere = connect("sts", credentials, "us-west-2")
+    assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(elsewhere.get_caller_identity)
+
+
+def test_many_roles_at_once_are_quick(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """200 roles, 16 at a time, are no work: what a test of a big configuration waits for is what it tests."""
+    roles = [aws.create_role(f"role-{number}", trusted=user.arn) for number in range(200)]
+    clients = [connect("sts", user) for _ in range(16)]
+    started = time.process_time()
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(lambda number: assume(clients[number % 16], roles[number]), range(200)))
+    assert time.process_time() - started < 5  # half a second, unless the machine is slow
+    assert 200 == len({credentials["AccessKeyId"] for credentials in made})
+
+
 # Codes
 
 
@@ -728,6 +1072,15 @@ def test_keys_live_as_iam_says(connect: Connect, user: User) -> None:
             assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(sts.get_caller_identity)
     connect("iam", new).delete_access_key(AccessKeyId=user.access_key_id)
     assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(connect("sts", user).get_caller_identity)
+
+
+def test_a_key_is_deactivated(connect: Connect, user: User) -> None:
+    """An inactive key is not known to AWS, and IAM shows what it is; sessions made with it go on."""
+    session = sign_in(connect("sts", user), user.add_virtual_device())
+    user.deactivate_access_key()
+    assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(connect("sts", user).get_caller_identity)
+    keys = connect("iam", session).list_access_keys()["AccessKeyMetadata"]
+    assert [(user.access_key_id, "Inactive")] == [(key["AccessKeyId"], key["Status"]) for key in keys]
 
 
 def test_a_deleted_users_session_ends(aws: LocalAWS, connect: Connect, user: User) -> None:
@@ -923,6 +1276,17 @@ def test_errors_come_on_demand(
     assert [None, error, error, None] == [request.error_code for request in aws.requests]
 
 
+def test_any_refusal_comes_on_demand(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """A refusal that this server has no reason for reaches the client and the log as AWS would say it."""
+    message = "STS is not activated in this region for account:123456789012 & no other."
+    aws.faults.add(refusal=(403, "RegionDisabledException", message), action="AssumeRole", times=1)
+    role, sts = aws.create_role("admin"), connect("sts", user)
+    sts.get_caller_identity()
+    assert (403, "RegionDisabledException", message) == refusal(assume, sts=sts, role=role)
+    assume(sts, role)
+    assert [None, "RegionDisabledException", None] == [request.error_code for request in aws.requests]
+
+
 def test_a_fault_lasts_until_it_is_removed(aws: LocalAWS, connect: Connect, user: User) -> None:
     """A fault without a number strikes every request until it, or all, are taken away."""
     sts = connect("sts", user)
@@ -972,8 +1336,10 @@ def test_faults_that_cannot_be_are_refused(aws: LocalAWS) -> None:
     """An unknown error, two answers in one, and no time at all are mistakes of a test."""
     with pytest.raises(ValueError, match="error must be one of"):
         aws.faults.add(error="Throttled")
-    with pytest.raises(ValueError, match="one of error, reset and answer"):
+    with pytest.raises(ValueError, match="one of error, refusal, reset and answer"):
         aws.faults.add(error="Throttling", reset=True)
+    with pytest.raises(ValueError, match="one of error, refusal, reset and answer"):
+        aws.faults.add(refusal=(403, "AccessDenied", "no"), answer=(200, b""))
     with pytest.raises(ValueError, match="at least 1"):
         aws.faults.add(error="Throttling", times=0)
 
@@ -1005,6 +1371,13 @@ def test_the_log_tells_who_asked_for_what(aws: LocalAWS, connect: Connect, user:
         second.error_code,
     )
     assert "Boto3/" in first.user_agent
+    assert aws.endpoint_url == f"http://{first.host}"
+    assert {
+        "Action": "GetSessionToken",
+        "Version": "2011-06-15",
+        "SerialNumber": device.serial_number,
+    } == first.parameters
+    assert {"Action": "GetUser", "Version": "2010-05-08", "UserName": "nobody"} == second.parameters
     assert first.ended is not None
     assert first.started <= first.ended <= second.started
     shown = repr([aws.requests, user, user.account, device, aws, answer["AccessKeyId"]])
@@ -1018,6 +1391,20 @@ def test_the_log_tells_who_asked_for_what(aws: LocalAWS, connect: Connect, user:
     ):
         assert secret is not None
         assert secret not in shown
+
+
+def test_no_code_is_in_the_log(aws: LocalAWS, connect: Connect, user: User, device: MFADevice) -> None:
+    """The codes that enable a device, and a code for a role, are left out; what is logged is not shown by repr."""
+    codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "654321"}
+    enable = {"UserName": "john.doe", "SerialNumber": "arn:aws:iam::123456789012:mfa/nowhere"}
+    refusal(connect("iam", user).enable_mfa_device, **enable, **codes)
+    parameters = {"ExternalId": "their-id", "SerialNumber": device.serial_number, "TokenCode": device.code()}
+    assume(connect("sts", user), aws.create_role("admin"), **parameters)
+    enabled, assumed = (dict(request.parameters) for request in aws.requests)
+    assert {"Action": "EnableMFADevice", "Version": "2010-05-08", **enable} == enabled
+    expected = {"Action", "Version", "RoleArn", "RoleSessionName", "ExternalId", "SerialNumber"}
+    assert expected == set(assumed)
+    assert "their-id" not in repr(aws.requests)
 
 
 def test_the_log_tells_how_many_at_once(aws: LocalAWS, connect: Connect, user: User) -> None:
@@ -1081,6 +1468,220 @@ def test_a_name_or_root(aws: LocalAWS) -> None:
         aws.create_user()
     with pytest.raises(ValueError, match="has a name"):
         aws.create_user("john.doe", root=True)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority() -> PrivateCA:
+    """A certificate authority for 127.0.0.1, and for AWS's STS in GovCloud."""
+    return PrivateCA("sts.us-gov-west-1.amazonaws.com")
+
+
+@pytest.fixture
+def bundle(authority: PrivateCA, tmp_path: Path) -> str:
+    """The file with the authority's certificate."""
+    path = tmp_path / "ca.pem"
+    authority.write_pem(path)
+    return str(path)
+
+
+@contextlib.contextmanager
+def sts_of(
+    user: User, region: str = "us-west-2", *, fips: bool = False, timeout: float = 10, **more: Any
+) -> Iterator[Any]:
+    """A client of STS that tries once, with an endpoint of AWS's unless given another."""
+    client = boto3.client(
+        "sts",
+        region_name=region,
+        aws_access_key_id=user.access_key_id,
+        aws_secret_access_key=user.secret_access_key,
+        config=Config(
+            retries={"total_max_attempts": 1},
+            use_fips_endpoint=fips,
+            connect_timeout=timeout,
+            read_timeout=timeout,
+        ),
+        **more,
+    )
+    with contextlib.closing(client):
+        yield client
+
+
+def test_it_speaks_tls(authority: PrivateCA, bundle: str) -> None:
+    """With an authority it is an https endpoint, for the clients that trust that authority."""
+    with LocalAWS(authority=authority) as aws:
+        user = aws.create_user("john.doe")
+        assert f"https://127.0.0.1:{aws.port}" == aws.endpoint_url
+        for host in ("127.0.0.1", "localhost"):
+            with sts_of(user, endpoint_url=f"https://{host}:{aws.port}", verify=bundle) as sts:
+                assert user.arn == sts.get_caller_identity()["Arn"]
+                assert user.arn == sts.get_caller_identity()["Arn"]
+        assert [f"127.0.0.1:{aws.port}"] * 2 + [f"localhost:{aws.port}"] * 2 == [
+            request.host for request in aws.requests
+        ]
+
+
+def test_who_does_not_trust_it_leaves_no_trace(
+    authority: PrivateCA, bundle: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A client without trust in the authority, without TLS or without sense is nothing to print or to log."""
+    with LocalAWS(authority=authority) as aws:
+        user = aws.create_user("john.doe")
+        with sts_of(user, endpoint_url=aws.endpoint_url) as sts, pytest.raises(SSLError, match="VERIFY_FAILED"):
+            sts.get_caller_identity()
+        with contextlib.suppress(ConnectionError):
+            assert "HTTP/1.1" not in exchange(aws, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        socket.create_connection(("127.0.0.1", aws.port)).close()
+        context = ssl.create_default_context(cafile=bundle)
+        connection = socket.create_connection(("127.0.0.1", aws.port), timeout=5)
+        with context.wrap_socket(connection, server_hostname="localhost") as wrapped:
+            socket.socket.sendall(wrapped, b"plain text\r\n\r\n")
+            with contextlib.suppress(OSError):
+                assert b"" == wrapped.recv(1)
+        assert [] == aws.requests
+        aws.faults.add(latency=0.1, times=1)
+        connection = socket.create_connection(("127.0.0.1", aws.port), timeout=5)
+        with context.wrap_socket(connection, server_hostname="localhost") as wrapped:
+            wrapped.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            wait_for(aws, 1)
+        with sts_of(user, endpoint_url=aws.endpoint_url, verify=bundle) as sts:
+            sts.get_caller_identity()
+    assert ("", "") == capfd.readouterr()
+
+
+def test_a_silent_client_keeps_nobody_waiting(authority: PrivateCA, bundle: str) -> None:
+    """A connection on which no handshake begins holds up neither another one nor the end."""
+    before = set(threading.enumerate())
+    with (
+        LocalAWS(authority=authority) as aws,
+        socket.create_connection(("127.0.0.1", aws.port)),
+        sts_of(aws.create_user("john.doe"), endpoint_url=aws.endpoint_url, verify=bundle) as sts,
+    ):
+        sts.get_caller_identity()
+        started = time.perf_counter()
+        aws.stop()
+        assert time.perf_counter() - started < 1
+    assert before >= set(threading.enumerate())
+
+
+def test_faults_come_through_tls(authority: PrivateCA, bundle: str) -> None:
+    """A connection is reset, and an answer held back is sent at the end, as without TLS."""
+    with (
+        LocalAWS(authority=authority) as aws,
+        sts_of(aws.create_user("john.doe"), endpoint_url=aws.endpoint_url, verify=bundle) as sts,
+        ThreadPoolExecutor() as pool,
+    ):
+        aws.faults.add(reset=True, times=1)
+        with pytest.raises(ConnectionClosedError):
+            sts.get_caller_identity()
+        aws.faults.add(latency=30)
+        held_back = pool.submit(sts.get_caller_identity)
+        wait_for(aws, 2)
+        aws.stop()
+        assert "123456789012" == held_back.result(5)["Account"]
+
+
+def test_an_answer_under_way_at_the_end_is_encrypted(authority: PrivateCA, bundle: str) -> None:
+    """Closing ends what is read from a connection, and not the encryption of what is still to be written."""
+    arrived = threading.Event()
+
+    def answer(_: signature.HTTPRequest) -> Answer:
+        arrived.set()
+        time.sleep(0.2)
+        return Answer(200, b"<late/>")
+
+    listener = Listener(0, Clock(), answer, authority.server_context())
+    context = ssl.create_default_context(cafile=bundle)
+    client = http.client.HTTPSConnection("localhost", listener.port, timeout=5, context=context)
+    with contextlib.closing(client):
+        client.request("GET", "/")
+        assert arrived.wait(5)
+        listener.close()
+        assert b"<late/>" == client.getresponse().read()
+
+
+# Proxies and other obstacles
+
+
+@pytest.fixture
+def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing about proxies, certificates or endpoints."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith("AWS_") or name.endswith("CA_BUNDLE"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("without_proxies")
+def test_awss_own_names_lead_here_through_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, authority: PrivateCA, bundle: str
+) -> None:
+    """With a proxy and the authority in the environment, a client that believes to talk to AWS talks to it."""
+    before = set(threading.enumerate())
+    host = "sts.us-gov-west-1.amazonaws.com"
+    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+    with LocalAWS(authority=authority) as aws, contextlib.ExitStack() as clients:
+        user = aws.create_user("john.doe", partition="aws-us-gov")
+        with ConnectProxy(aws.port) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            sts = clients.enter_context(sts_of(user, "us-gov-west-1", fips=True))
+            assert "arn:aws-us-gov:iam::123456789012:user/john.doe" == sts.get_caller_identity()["Arn"]
+            assert [f"{host}:443"] == proxy.connects
+            assert [(host, "us-gov-west-1")] == [(request.host, request.region) for request in aws.requests]
+            # The certificate is not for every name.
+            elsewhere = clients.enter_context(sts_of(user, "us-gov-east-1"))
+            with pytest.raises(SSLError, match="doesn't match"):
+                elsewhere.get_caller_identity()
+            assert [f"{host}:443", f"{host.replace('west', 'east')}:443"] == proxy.connects
+            started = time.perf_counter()
+        # It has ended although the first client keeps its connection.
+        assert time.perf_counter() - started < 1
+    assert before >= set(threading.enumerate())
+
+
+@pytest.mark.usefixtures("without_proxies")
+@pytest.mark.parametrize("status", [407, 502])
+def test_a_proxy_refuses(monkeypatch: pytest.MonkeyPatch, aws: LocalAWS, user: User, status: int) -> None:
+    """A proxy that refuses every tunnel says so with its status, and nothing reaches AWS."""
+    with ConnectProxy(aws.port, status) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with sts_of(user) as sts, pytest.raises(ProxyConnectionError) as caught:
+            sts.get_caller_identity()
+    # botocore's own text leaves out what the proxy said.
+    assert f"Tunnel connection failed: {status} " in str(caught.value.kwargs["error"])
+    assert ["sts.us-west-2.amazonaws.com:443"] == proxy.connects
+    assert [] == aws.requests
+
+
+@pytest.mark.usefixtures("without_proxies")
+def test_a_proxy_to_nowhere_refuses(monkeypatch: pytest.MonkeyPatch, aws: LocalAWS, user: User) -> None:
+    """A proxy whose target does not listen says that the gateway is bad."""
+    port = aws.port
+    aws.stop()
+    with ConnectProxy(port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with sts_of(user) as sts, pytest.raises(ProxyConnectionError) as caught:
+            sts.get_caller_identity()
+    assert "Tunnel connection failed: 502 " in str(caught.value.kwargs["error"])
+
+
+@pytest.mark.usefixtures("without_proxies")
+def test_a_black_hole_is_never_reached(user: User) -> None:
+    """Each connection to it times out."""
+    with black_hole() as port, sts_of(user, endpoint_url=f"http://127.0.0.1:{port}", timeout=0.3) as sts:
+        for _ in range(2):
+            with pytest.raises(ConnectTimeoutError):
+                sts.get_caller_identity()
+
+
+@pytest.mark.usefixtures("without_proxies")
+def test_a_mute_server_does_not_answer(user: User) -> None:
+    """It is reached, and the answer does not come."""
+    with mute_server() as port, sts_of(user, endpoint_url=f"http://127.0.0.1:{port}", timeout=0.3) as sts:
+        for _ in range(2):
+            with pytest.raises(ReadTimeoutError):
+                sts.get_caller_identity()
 
 
 # For a person

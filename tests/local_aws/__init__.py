@@ -9,15 +9,28 @@ It serves tests, in their own process, and people without an AWS account::
         sts.get_session_token(SerialNumber=device.serial_number, TokenCode=device.code())
 
 Each LocalAWS has its own accounts, clock, faults and request log.  moto keeps the users, the
-access keys and the devices; signatures, sessions, codes and permissions are checked here.
+access keys, the devices and the roles; signatures, sessions, codes, trust and permissions are
+checked here.
 For a person: ``python -m tests.local_aws``.
 """
 
-from tests.local_aws.accounts import User
+from tests.local_aws.accounts import Role, User
 from tests.local_aws.clock import Clock
 from tests.local_aws.devices import MFADevice
 from tests.local_aws.faults import Fault, Faults
 from tests.local_aws.log import Request, peak_concurrency
 from tests.local_aws.server import LocalAWS
+from tests.local_aws.tls import PrivateCA
 
-__all__ = ["Clock", "Fault", "Faults", "LocalAWS", "MFADevice", "Request", "User", "peak_concurrency"]
+__all__ = [
+    "Clock",
+    "Fault",
+    "Faults",
+    "LocalAWS",
+    "MFADevice",
+    "PrivateCA",
+    "Request",
+    "Role",
+    "User",
+    "peak_concurrency",
+]

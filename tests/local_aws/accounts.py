@@ -1,10 +1,11 @@
-"""Accounts, their users and keys, and who signed a request.
+"""Accounts, their users, roles and keys, and who signed a request.
 
 moto's IAM backend holds the state.  Each account has a backend of its own rather than moto's
 global one, so two LocalAWS in one process share nothing, whatever account ids they use.
 """
 
 import base64
+import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 import pyotp
 from moto.iam.exceptions import IAMException
 from moto.iam.models import AccessKey, AccessKeyLastUsed, IAMBackend, VirtualMfaDevice
+from moto.iam.models import Role as MotoRole
 from moto.iam.models import User as MotoUser
 from moto.iam.utils import generate_access_key_id_from_account_id
 from moto.utilities.utils import get_partition
@@ -32,14 +34,46 @@ IAM_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-
 
 @dataclass
 class Session:
-    """Temporary credentials of a user."""
+    """Temporary credentials of a user, or of a role, whose sessions have a ``name``."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str = field(repr=False)
-    user: MotoUser = field(repr=False)
+    principal: MotoUser | MotoRole = field(repr=False)
     expiration: datetime
     mfa: bool
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Who may assume a role, by ARN (None: everybody in its partition), and on which conditions."""
+
+    trusted: tuple[str, ...] | None
+    require_mfa: bool
+    external_id: str | None
+
+    def takes(self, arns: set[str], *, mfa: bool, external_id: str | None) -> bool:
+        """Whether a caller known by any of ``arns`` may assume the role."""
+        if self.trusted is not None and arns.isdisjoint(self.trusted):
+            return False
+        if self.require_mfa and not mfa:
+            return False
+        return self.external_id in (None, external_id)
+
+    def policy(self) -> str:
+        """The trust policy, as GetRole shows it."""
+        conditions: dict[str, dict[str, str]] = {}
+        if self.require_mfa:
+            conditions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
+        if self.external_id is not None:
+            conditions["StringEquals"] = {"sts:ExternalId": self.external_id}
+        principal = "*" if self.trusted is None else list(self.trusted)
+        statement: dict[str, object] = {"Effect": "Allow", "Principal": {"AWS": principal}}
+        statement["Action"] = "sts:AssumeRole"
+        if conditions:
+            statement["Condition"] = conditions
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 class Backend(IAMBackend):
@@ -62,6 +96,12 @@ class Backend(IAMBackend):
     def list_users(self, *args: Any, **kwargs: Any) -> list[MotoUser]:
         """Leave root out: moto has no notion of it, so here it is kept as a user."""
         return [user for user in super().list_users(*args, **kwargs) if user.name != ROOT]
+
+    def create_role(self, *args: Any, **kwargs: Any) -> MotoRole:
+        """Date the role by the server's clock."""
+        role = super().create_role(*args, **kwargs)
+        role.create_date = self._now()
+        return role
 
     def create_access_key(self, user_name: str, prefix: str = "AKIA", status: str = "Active") -> AccessKey:
         """Date the key by the server's clock."""
@@ -107,7 +147,7 @@ class Backend(IAMBackend):
 
 
 class Account:
-    """An AWS account in one partition: its IAM, its sessions and what its users are denied."""
+    """An AWS account in one partition: its IAM, its sessions, and what its users and roles are denied."""
 
     def __init__(self, account_id: str, partition: str, clock: Clock) -> None:
         self.account_id = account_id
@@ -116,27 +156,41 @@ class Account:
         self.region = IAM_REGIONS[partition]
         self.backend = Backend(partition, account_id, clock)
         self.sessions: dict[str, Session] = {}
-        self.denied: dict[str, set[str]] = {}  # by the user's unique id
+        self.denied: dict[str, set[str]] = {}  # by the user's or the role's unique id
+        # By the role's unique id.  A role that was made with IAM's CreateRole trusts nobody.
+        self.trust: dict[str, Trust] = {}
+
+    @property
+    def root_arn(self) -> str:
+        """The ARN of the root user, which in a trust policy stands for the whole account."""
+        return f"arn:{self.partition}:iam::{self.account_id}:root"
 
     def arn_of(self, user: MotoUser) -> str:
         """The user's ARN; moto has no root user, so that one is made here."""
-        if user.name == ROOT:
-            return f"arn:{self.partition}:iam::{self.account_id}:root"
-        return user.arn
+        return self.root_arn if user.name == ROOT else user.arn
 
-    def unique_id_of(self, user: MotoUser) -> str:
-        """The user's unique id ("AIDA..."); for root it is the account id."""
-        return self.account_id if user.name == ROOT else user.id
+    def role_with(self, arn: str) -> MotoRole | None:
+        """The account's role with this ARN."""
+        return next((role for role in self.backend.roles.values() if role.arn == arn), None)
 
-    def new_session(self, user: MotoUser, expiration: datetime, *, mfa: bool) -> Session:
-        """Make and keep new temporary credentials."""
+    def has(self, principal: MotoUser | MotoRole) -> bool:
+        """Whether the user or the role has not been deleted."""
+        if isinstance(principal, MotoRole):
+            return principal.id in self.backend.roles
+        return principal in self.backend.users.values()
+
+    def new_session(
+        self, principal: MotoUser | MotoRole, expiration: datetime, *, mfa: bool, name: str = ""
+    ) -> Session:
+        """Make and keep new temporary credentials; ``name`` is a role session's."""
         session = Session(
             generate_access_key_id_from_account_id(self.account_id, "ASIA", total_length=20),
             base64.b64encode(secrets.token_bytes(30)).decode(),
             _session_token(),
-            user,
+            principal,
             expiration,
             mfa,
+            name,
         )
         self.sessions[session.access_key_id] = session
         return session
@@ -144,31 +198,64 @@ class Account:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a request: a user with a long-term key, or with a session's."""
+    """Who signed a request: a user with a long-term key, or a user or a role with a session's."""
 
     account: Account
-    user: MotoUser
+    principal: MotoUser | MotoRole
     secret_access_key: str = field(repr=False)
     session: Session | None = field(repr=False)
 
     @property
+    def user(self) -> MotoUser | None:
+        """The user; None if it is a role."""
+        return self.principal if isinstance(self.principal, MotoUser) else None
+
+    @property
     def arn(self) -> str:
-        """The user's ARN: a session of GetSessionToken is its user."""
-        return self.account.arn_of(self.user)
+        """The ARN: a session of GetSessionToken is its user, and one of AssumeRole has its own."""
+        if isinstance(self.principal, MotoUser):
+            return self.account.arn_of(self.principal)
+        return assumed_role_arn(self.account, self.principal, self._session_name)
+
+    @property
+    def arns(self) -> set[str]:
+        """Every ARN by which a trust policy may mean this caller.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+        """
+        return {self.arn, self.principal.arn, self.account.root_arn}
+
+    @property
+    def unique_id(self) -> str:
+        """A user's id ("AIDA..."), root's account id, or the role's id ("AROA...") with the session's name.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+        """
+        if self.is_root:
+            return self.account.account_id
+        if self.user is not None:
+            return self.user.id
+        return f"{self.principal.id}:{self._session_name}"
 
     @property
     def is_root(self) -> bool:
         """Whether it is the account's root user."""
-        return self.user.name == ROOT
+        return self.user is not None and self.user.name == ROOT
+
+    @property
+    def _session_name(self) -> str:
+        assert self.session is not None  # only a session is a role
+        return self.session.name
 
     def check_permission(self, service: str, action: str, resource: str) -> None:
-        """Refuse what the user was denied.
+        """Refuse what the user or the role was denied.
 
         For IAM as AWS does when no policy allows it, else as when a policy denies it: users may
-        call GetSessionToken without any policy, so only a denial can stop them.
+        call GetSessionToken without any policy, so only a denial can stop them.  It has no
+        resource, and AssumeRole has the role.
         """
         permission = f"{service}:{action}"
-        denied = self.account.denied.get(self.user.id, set())
+        denied = self.account.denied.get(self.principal.id, set())
         if not any(fnmatchcase(permission.lower(), pattern.lower()) for pattern in denied):
             return
         message = f"User: {self.arn} is not authorized to perform: {permission} "
@@ -176,6 +263,7 @@ class Caller:
             message += f"on resource: {resource} because "
             message += f"no identity-based policy allows the {permission} action"
         else:
+            message += "" if resource == "*" else f"on resource: {resource} "
             message += "with an explicit deny in an identity-based policy"
         raise AWSError(403, "AccessDenied", message)
 
@@ -195,6 +283,12 @@ class Accounts:
         if account.partition != partition:
             raise ValueError(f"account {account_id} is in partition {account.partition}, not {partition}")
         return account
+
+    def find_role(self, arn: str, partition: str) -> tuple[Account, MotoRole] | None:
+        """The role with this ARN, and its account."""
+        account = self._accounts.get(arn.split(":")[4])
+        role = account.role_with(arn) if account is not None and account.partition == partition else None
+        return None if account is None or role is None else (account, role)
 
     def caller(self, authorization: Authorization, session_token: str | None) -> Caller:
         """Whose key signed the request; the signature itself is still to be checked.
@@ -226,11 +320,11 @@ class Accounts:
             session_token.encode(), session.session_token.encode()
         ):
             raise invalid_token()
-        if session.user not in account.backend.users.values():
+        if not account.has(session.principal):
             raise invalid_token()
         if self._clock.now() >= session.expiration:
             raise AWSError(403, "ExpiredToken", "The security token included in the request is expired")
-        return Caller(account, session.user, session.secret_access_key, session)
+        return Caller(account, session.principal, session.secret_access_key, session)
 
     def mark_key_used(self, caller: Caller, authorization: Authorization) -> None:
         """Keep what GetAccessKeyLastUsed will tell."""
@@ -241,11 +335,32 @@ class Accounts:
 
 
 @dataclass(eq=False)
-class User:
-    """A user as a test holds it, with its first access key."""
+class Principal:
+    """A user or a role as a test holds it."""
 
     account: Account = field(repr=False)
     name: str
+
+    def deny(self, action: str) -> None:
+        """Deny an action, ``iam:ListMFADevices`` or ``iam:*``, to this user or role and its sessions."""
+        if action.lower() == "sts:getcalleridentity":
+            # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+            raise ValueError("AWS answers GetCallerIdentity whatever a policy says")
+        self.account.denied.setdefault(self._moto.id, set()).add(action)
+
+    def allow(self, action: str) -> None:
+        """Undo a ``deny`` of the same action; everything is allowed that was not denied."""
+        self.account.denied.get(self._moto.id, set()).discard(action)
+
+    @property
+    def _moto(self) -> MotoUser | MotoRole:
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class User(Principal):
+    """A user as a test holds it, with its first access key."""
+
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
@@ -280,16 +395,9 @@ class User:
         self.account.backend.attach_device(self.name, device)
         return device
 
-    def deny(self, action: str) -> None:
-        """Deny an action, ``iam:ListMFADevices`` or ``iam:*``, to this user and its sessions."""
-        if action.lower() == "sts:getcalleridentity":
-            # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-            raise ValueError("AWS answers GetCallerIdentity whatever a policy says")
-        self.account.denied.setdefault(self._moto.id, set()).add(action)
-
-    def allow(self, action: str) -> None:
-        """Undo a ``deny`` of the same action; everything is allowed that was not denied."""
-        self.account.denied.get(self._moto.id, set()).discard(action)
+    def deactivate_access_key(self) -> None:
+        """Make the key inactive: AWS then takes it for one that it does not know."""
+        self.account.backend.update_access_key(self.name, self.access_key_id, "Inactive")
 
     @property
     def _moto(self) -> MotoUser:
@@ -302,6 +410,43 @@ def create_user(account: Account, name: str, path: str, *, root: bool) -> User:
     user = backend.create_user(account.region, ROOT if root else name, path)
     key = backend.create_access_key(user.name)
     return User(account, user.name, key.access_key_id, key.secret_access_key)
+
+
+@dataclass(eq=False)
+class Role(Principal):
+    """A role as a test holds it; what is denied to it is denied to its sessions."""
+
+    @property
+    def arn(self) -> str:
+        """For example ``arn:aws:iam::123456789012:role/admin``."""
+        return self._moto.arn
+
+    @property
+    def _moto(self) -> MotoRole:
+        return self.account.backend.get_role(self.name)
+
+
+def create_role(account: Account, name: str, path: str, max_session_duration: int, trust: Trust) -> Role:
+    """Create a role; how long its sessions may be is within AWS's limits."""
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    if not 3_600 <= max_session_duration <= 43_200:
+        raise ValueError(f"max_session_duration must be from 3600 to 43200, not {max_session_duration}")
+    made = account.backend.create_role(
+        role_name=name,
+        assume_role_policy_document=trust.policy(),
+        path=path,
+        permissions_boundary=None,
+        description="",
+        tags=[],
+        max_session_duration=str(max_session_duration),
+    )
+    account.trust[made.id] = trust
+    return Role(account, made.name)
+
+
+def assumed_role_arn(account: Account, role: MotoRole, session_name: str) -> str:
+    """The ARN of a role session, in which the role's path is left out."""
+    return f"arn:{account.partition}:sts::{account.account_id}:assumed-role/{role.name}/{session_name}"
 
 
 def invalid_token() -> AWSError:

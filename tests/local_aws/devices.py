@@ -34,11 +34,11 @@ class MFADevice:
                 return self._code_of(candidate)
         raise RuntimeError(f"every code of {self.serial_number} valid now has been used")
 
-    def wrong_code(self) -> str:
-        """Six digits that are a code of no window near now."""
+    def wrong_code(self, number: int = 0) -> str:
+        """Six digits that are a code of no window near now; each ``number`` gives others."""
         window = self._window()
         near = {self._code_of(window + step) for step in range(-3, 4)}
-        return next(code for code in (f"{number:06}" for number in range(10)) if code not in near)
+        return [code for code in (f"{digits:06}" for digits in range(20 + number)) if code not in near][number]
 
     def accept(self, code: str) -> bool:
         """Take a code if it is right: one window early or late at most, and each window's once."""

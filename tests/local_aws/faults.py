@@ -1,4 +1,4 @@
-"""Faults on demand: slow answers, throttling, 5xx, reset connections, answers that are no XML."""
+"""Faults on demand: slow answers, throttling, 5xx, refusals, reset connections, answers that are no XML."""
 
 import threading
 from dataclasses import dataclass
@@ -29,26 +29,31 @@ class Fault:
 
     ``latency`` (seconds) holds the answer back; what the request asked for has been done by then,
     as when a client gives up on an AWS that is only slow.  The others come before anything is
-    looked at: ``error`` is a key of ERRORS, ``reset`` a RST in place of an answer, ``answer`` a
-    status and a body sent as they are.
+    looked at: ``error`` is a key of ERRORS, ``refusal`` the status, the code and the message of a
+    refusal that this server cannot come to by itself (an organization's policy, a region that is
+    not enabled), ``reset`` a RST in place of an answer, ``answer`` a status and a body sent as they
+    are.
     """
 
     action: str | None = None
     times: int | None = None
     latency: float = 0.0
     error: str | None = None
+    refusal: tuple[int, str, str] | None = None
     reset: bool = False
     answer: tuple[int, bytes] | None = None
 
     @property
     def replaces_answer(self) -> bool:
         """Whether the request gets something else than its answer."""
-        return self.error is not None or self.reset or self.answer is not None
+        return self.error is not None or self.refusal is not None or self.reset or self.answer is not None
 
     def strike(self) -> Answer | None:
         """The answer given in place of the real one; None for no answer, but a reset."""
         if self.error is not None:
             raise failure(self.error)
+        if self.refusal is not None:
+            raise AWSError(*self.refusal)
         return None if self.answer is None else Answer(*self.answer)
 
 
@@ -66,17 +71,18 @@ class Faults:
         times: int | None = None,
         latency: float = 0.0,
         error: str | None = None,
+        refusal: tuple[int, str, str] | None = None,
         reset: bool = False,
         answer: tuple[int, bytes] | None = None,
     ) -> Fault:
         """Put a Fault in force, until it has struck ``times`` times or is removed."""
         if error is not None and error not in ERRORS:
             raise ValueError(f"error must be one of {', '.join(ERRORS)}, not {error}")
-        if (error is not None) + reset + (answer is not None) > 1:
-            raise ValueError("one fault has one of error, reset and answer")
+        if (error is not None) + (refusal is not None) + reset + (answer is not None) > 1:
+            raise ValueError("one fault has one of error, refusal, reset and answer")
         if times is not None and times < 1:
             raise ValueError(f"times must be at least 1, not {times}")
-        fault = Fault(action, times, latency, error, reset, answer)
+        fault = Fault(action, times, latency, error, refusal, reset, answer)
         with self._lock:
             self._faults.append(fault)
         return fault

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from botocore.model import OperationNotFoundError
 from moto.core.request import Request
 from moto.core.utils import get_service_model
+from moto.iam.models import User as MotoUser
 from moto.iam.responses import IamResponse
 
 from tests.local_aws import answers
@@ -43,8 +44,11 @@ def with_caller(caller: Caller, action: str, parameters: Mapping[str, str]) -> d
             f"1 validation error detected: Value null at '{name}' failed to satisfy constraint: "
             "Member must not be null",
         )
-    if "UserName" in shape.members:
-        filled.setdefault("UserName", caller.user.name)
+    if "UserName" in shape.members and "UserName" not in filled:
+        if caller.user is None:
+            message = "Must specify userName when calling with non-User credentials"
+            raise AWSError(400, "ValidationError", message)
+        filled["UserName"] = caller.user.name
     return filled
 
 
@@ -56,8 +60,9 @@ def resource_of(parameters: Mapping[str, str]) -> str:
 
 def answer(caller: Caller, action: str, parameters: Mapping[str, str]) -> Answer:
     """moto's answer for the caller's account."""
-    if action == "GetUser" and parameters["UserName"] == ROOT:
-        return _get_root(caller)
+    user = caller.user
+    if action == "GetUser" and user is not None and user.name == parameters["UserName"] == ROOT:
+        return _get_root(caller, user)
     request = Request.from_primitives(
         "POST",
         "http://127.0.0.1/",
@@ -80,10 +85,9 @@ def no_such_action(action: str, version: str) -> AWSError:
     return AWSError(400, "InvalidAction", f"Could not find operation {action} for version {version}")
 
 
-def _get_root(caller: Caller) -> Answer:
-    user = caller.user
+def _get_root(caller: Caller, user: MotoUser) -> Answer:
     values = {
-        "UserId": caller.account.unique_id_of(user),
+        "UserId": caller.unique_id,
         "Arn": caller.arn,
         "CreateDate": user.create_date.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

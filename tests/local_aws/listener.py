@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -19,10 +20,19 @@ POLL_SECONDS = 0.005
 
 
 class Listener:
-    """Serves ``answer`` from construction to ``close``; an answer of None is a reset connection."""
+    """Serves ``answer`` from construction to ``close``; an answer of None is a reset connection.
 
-    def __init__(self, port: int, clock: Clock, answer: Callable[[HTTPRequest], Answer | None]) -> None:
-        self._server = _Server(port, clock, answer)
+    With a ``context`` it speaks TLS.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        clock: Clock,
+        answer: Callable[[HTTPRequest], Answer | None],
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._server = _Server(port, clock, answer, context)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_SECONDS,), name="local-aws", daemon=True
         )
@@ -44,9 +54,16 @@ class Listener:
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     request_queue_size = 128
 
-    def __init__(self, port: int, clock: Clock, answer: Callable[[HTTPRequest], Answer | None]) -> None:
+    def __init__(
+        self,
+        port: int,
+        clock: Clock,
+        answer: Callable[[HTTPRequest], Answer | None],
+        context: ssl.SSLContext | None,
+    ) -> None:
         self.clock = clock
         self.answer = answer
+        self._context = context
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
@@ -55,6 +72,22 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         # Not HTTPServer's, which asks the resolver for the name of the host.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._context is None:
+            return connection, address
+        # The handshake waits for the client, so it is left to the connection's thread.
+        wrapped = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return wrapped, address
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if isinstance(request, ssl.SSLSocket):
+            try:
+                request.do_handshake()
+            except OSError:  # the client does not trust the certificate, speaks no TLS or is gone
+                return
+        super().finish_request(request, client_address)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         # Daemon threads, so that a test run that dies does not hang; end_connections() joins them.
@@ -85,7 +118,8 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             open_now = dict(self._connections)
         for thread, connection in open_now.items():
             with contextlib.suppress(OSError):  # the client was faster
-                connection.shutdown(socket.SHUT_RD)
+                # Not SSLSocket's, after which an answer that is still to be sent would be plain text.
+                socket.socket.shutdown(connection, socket.SHUT_RD)
             thread.join()
 
 
@@ -127,14 +161,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Serve a connection; one that the client cut is no error."""
         try:
             super().handle()
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             self.close_connection = True
 
     def finish(self) -> None:
         """Flush the answer, if the client still wants it."""
         try:
             super().finish()
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             self.rfile.close()
 
     def log_message(self, _format: str, *_: object) -> None:

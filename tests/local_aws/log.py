@@ -1,7 +1,7 @@
 """The log of requests: who asked for what, and when.  Never a secret, a token or a code."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -11,7 +11,8 @@ class Request:
     ``started`` and ``ended`` are seconds of ``time.monotonic()``, the server's clock aside;
     ``ended`` and ``status`` are None while the request is under way.  ``status`` stays None for a
     connection that was reset.  ``service``, ``access_key_id`` and ``region`` are what the
-    credential scope says, even when its signature was wrong; empty without one.
+    credential scope says, even when its signature was wrong; empty without one.  ``host`` is the
+    Host header, and ``parameters`` all that were sent except codes.
     """
 
     action: str
@@ -19,6 +20,8 @@ class Request:
     access_key_id: str
     region: str
     user_agent: str
+    host: str
+    parameters: Mapping[str, str] = field(repr=False)
     started: float
     ended: float | None = None
     status: int | None = None

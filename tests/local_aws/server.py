@@ -3,24 +3,27 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
 
 from tests.local_aws import accounts, answers, iam, signature, sts
-from tests.local_aws.accounts import Accounts, Caller, User
+from tests.local_aws.accounts import Accounts, Caller, Role, Trust, User
 from tests.local_aws.answers import Answer, AWSError
 from tests.local_aws.clock import Clock
 from tests.local_aws.faults import Faults, failure
 from tests.local_aws.listener import Listener
 from tests.local_aws.log import Request
 from tests.local_aws.signature import HTTPRequest
+from tests.local_aws.tls import PrivateCA
 
 logger = logging.getLogger(__name__)
 
 # One endpoint serves both services, so the Version parameter tells them apart.
 SERVICES = {"2011-06-15": "sts", "2010-05-08": "iam"}
+# The parameters that are MFA codes, of STS and of IAM's EnableMFADevice: they stay out of the log.
+CODES = {"TokenCode", "AuthenticationCode1", "AuthenticationCode2"}
 NAMESPACES = {"sts": sts.NAMESPACE, "iam": iam.NAMESPACE}
 
 
@@ -28,14 +31,16 @@ class LocalAWS:
     """An AWS on 127.0.0.1; as a context manager it starts and stops.
 
     ``requests`` is the log, ``faults`` what goes wrong on demand, ``clock`` the server's clock.
+    With an ``authority`` it speaks TLS, with that authority's certificate.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, authority: PrivateCA | None = None) -> None:
         self.clock = Clock()
         self.faults = Faults()
         self.requests: list[Request] = []
         self._accounts = Accounts(self.clock)
         self._port = port
+        self._authority = authority
         self._listener: Listener | None = None
         # moto's state is not made for threads, and a code must be taken once only.
         self._state = threading.Lock()
@@ -53,7 +58,8 @@ class LocalAWS:
     def start(self) -> None:
         """Listen, in a thread."""
         self._stopping.clear()
-        self._listener = Listener(self._port, self.clock, self._answer)
+        context = None if self._authority is None else self._authority.server_context()
+        self._listener = Listener(self._port, self.clock, self._answer, context)
 
     def stop(self) -> None:
         """Stop listening; answers that were held back are sent at once."""
@@ -64,10 +70,16 @@ class LocalAWS:
 
     @property
     def endpoint_url(self) -> str:
-        """For example ``http://127.0.0.1:40123``."""
+        """For example ``http://127.0.0.1:40123``; https with an authority."""
+        scheme = "http" if self._authority is None else "https"
+        return f"{scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1."""
         if self._listener is None:
             raise RuntimeError("the local AWS is not running")
-        return f"http://127.0.0.1:{self._listener.port}"
+        return self._listener.port
 
     def create_user(
         self,
@@ -87,6 +99,29 @@ class LocalAWS:
             raise ValueError("a user has a name, and root has none")
         with self._state:
             return accounts.create_user(self._accounts.open(account_id, partition), name, path, root=root)
+
+    def create_role(
+        self,
+        name: str,
+        *,
+        trusted: str | Sequence[str] | None = None,
+        account_id: str = "123456789012",
+        partition: str = "aws",
+        require_mfa: bool = False,
+        external_id: str | None = None,
+        max_session_duration: int = 3600,
+        path: str = "/",
+    ) -> Role:
+        """Create a role that ``trusted`` may assume: ARNs of users, of roles, or of whole accounts.
+
+        ``arn:aws:iam::111122223333:root`` is everybody in that account; None is everybody in every
+        account of the partition.
+        """
+        arns = (trusted,) if isinstance(trusted, str) else trusted
+        trust = Trust(None if arns is None else tuple(arns), require_mfa, external_id)
+        with self._state:
+            account = self._accounts.open(account_id, partition)
+            return accounts.create_role(account, name, path, max_session_duration, trust)
 
     def _answer(self, request: HTTPRequest) -> Answer | None:
         """Answer a request, with the fault it may be due; None resets the connection."""
@@ -118,10 +153,10 @@ class LocalAWS:
             caller = self._accounts.caller(authorization, session_token)
             signature.verify(request, authorization, caller.secret_access_key, self.clock.now())
             self._accounts.mark_key_used(caller, authorization)
-            return _act(caller, service, parameters)
+            return _act(self._accounts, caller, service, parameters)
 
 
-def _act(caller: Caller, service: str, parameters: Mapping[str, str]) -> Answer:
+def _act(known: Accounts, caller: Caller, service: str, parameters: Mapping[str, str]) -> Answer:
     """Do what an authenticated caller asks for, if it may."""
     name = parameters.get("Action", "")
     if service == "sts":
@@ -130,12 +165,13 @@ def _act(caller: Caller, service: str, parameters: Mapping[str, str]) -> Answer:
             raise iam.no_such_action(name, parameters.get("Version", ""))
         if action.deniable:
             caller.check_permission(service, name, "*")
-        return action.answer(caller, parameters)
+        return action.answer(known, caller, parameters)
     if service != "iam":
         raise iam.no_such_action(name, parameters.get("Version", ""))
     # "You cannot call any IAM API operations unless MFA authentication information is included in
     # the request": https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
-    if caller.session is not None and not caller.session.mfa:
+    # Sessions of roles are not bound by that.
+    if caller.user is not None and caller.session is not None and not caller.session.mfa:
         raise accounts.invalid_token()
     filled = iam.with_caller(caller, name, parameters)
     caller.check_permission(service, name, iam.resource_of(filled))
@@ -158,5 +194,7 @@ def _log_entry(request: HTTPRequest, parameters: Mapping[str, str]) -> Request:
         access_key_id=access_key_id,
         region=region,
         user_agent=request.header("user-agent") or "",
+        host=request.header("host") or "",
+        parameters={name: value for name, value in parameters.items() if name not in CODES},
         started=time.monotonic(),
     )
