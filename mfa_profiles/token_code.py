@@ -1,12 +1,13 @@
 """Where the six digits of an MFA device come from. They are never stored, logged or put into an error."""
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mfa_profiles import mfa_process
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
+from mfa_profiles.mfa_process import MFAProcess, parse
 
 ENVIRONMENT_VARIABLE = "MFA_PROFILES_TOKEN_CODE"
 
@@ -21,32 +22,60 @@ class CodeSource(Protocol):
     def attempts(self) -> int:
         """How many codes are worth trying when AWS refuses one."""
 
+    @property
+    def waits(self) -> bool:
+        """True if a refused code was a right one that had been used: the next 30 seconds bring another."""
+
     def code(self, serial_number: str) -> str:
         """The next code of a device: six digits."""
 
 
-def find_source(option: str | None, environment: Mapping[str, str], ask: Ask | None) -> CodeSource:
-    """The first source there is: ``--token-code``, ``MFA_PROFILES_TOKEN_CODE``, the terminal.
+@dataclass(frozen=True)
+class CodeSources:
+    """Where the codes of one run come from: ``--token-code``, the environment, a command or the terminal.
 
-    Raises TokenCodeNeededError if there is none, UsageError if a given code is not one.
+    The sources know of each other: a person is not asked to type for one profile what has been used for another.
     """
-    given = option or environment.get(ENVIRONMENT_VARIABLE)
-    if given == "-":
-        return _FromStdin()
-    if given:
-        return _Given(_six_digits(given))
-    if ask is not None:
-        return _FromTerminal(ask)
-    raise TokenCodeNeededError(
-        "a token code is needed, and there is no terminal to ask for it on",
-        f"give it with --token-code CODE, on stdin with --token-code -, or in {ENVIRONMENT_VARIABLE}",
-    )
+
+    option: str | None = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+    ask: Ask | None
+    _typed: set[tuple[str, str]] = field(default_factory=set, init=False, repr=False)
+
+    @property
+    def gives_one_code(self) -> bool:
+        """True if there is one code and no more: AWS takes it once, so it does not serve two identities."""
+        return self._given not in (None, "-")
+
+    def for_profile(self, process: MFAProcess | None = None) -> CodeSource:
+        """The first source that there is for a base profile with this ``mfa_process``.
+
+        Raises TokenCodeNeededError if there is none, UsageError if a given code is not one.
+        """
+        if self._given == "-":
+            return _FromStdin()
+        if self._given:
+            return _Given(_six_digits(self._given))
+        if process is not None:
+            return _FromProcess(process)
+        if self.ask is not None:
+            return _FromTerminal(self.ask, self._typed)
+        raise TokenCodeNeededError(
+            "a token code is needed, and there is no terminal to ask for it on",
+            f"give it with --token-code CODE, on stdin with --token-code -, or in {ENVIRONMENT_VARIABLE}",
+            "or set mfa_process in the base profile to a command that prints it",
+        )
+
+    @property
+    def _given(self) -> str | None:
+        return self.option or self.environment.get(ENVIRONMENT_VARIABLE) or None
 
 
-def parse(text: str) -> str | None:
-    """The six digits in a text, or None. Authenticators show them in groups, so spaces do not count."""
-    digits = "".join(text.split())
-    return digits if re.fullmatch(r"\d{6}", digits, re.ASCII) else None
+def find_source(
+    option: str | None, environment: Mapping[str, str], ask: Ask | None, process: MFAProcess | None = None
+) -> CodeSource:
+    """The source of codes if there is just one profile in a run; see CodeSources."""
+    return CodeSources(option, environment, ask).for_profile(process)
 
 
 def _six_digits(text: str) -> str:
@@ -60,6 +89,7 @@ def _six_digits(text: str) -> str:
 class _Given:
     digits: str = field(repr=False)
     attempts: int = 1
+    waits: bool = False
 
     def code(self, serial_number: str) -> str:  # noqa: ARG002 - it is meant for the one device there is
         return self.digits
@@ -68,19 +98,39 @@ class _Given:
 @dataclass(frozen=True)
 class _FromStdin:
     attempts: int = 1
+    waits: bool = False
 
     def code(self, serial_number: str) -> str:  # noqa: ARG002 - as above
         return _six_digits(sys.stdin.readline() if sys.stdin else "")
 
 
 @dataclass(frozen=True)
+class _FromProcess:
+    process: MFAProcess
+    attempts: int = 2
+    waits: bool = True
+
+    def code(self, serial_number: str) -> str:  # noqa: ARG002 - the command knows its device
+        return mfa_process.token_code(self.process.command, self.process.profile)
+
+
+@dataclass(frozen=True)
 class _FromTerminal:
     ask: Ask
+    typed: set[tuple[str, str]] = field(repr=False)
+    """Serial numbers and the codes that were typed for them in this run."""
     attempts: int = 3
+    waits: bool = False
 
     def code(self, serial_number: str) -> str:
         question = f"MFA code for {serial_number}:"
-        code = parse(self.ask(question))
-        while code is None:
-            code = parse(self.ask(f"That is not six digits.\n{question}"))
-        return code
+        complaint = ""
+        while True:
+            code = parse(self.ask(complaint + question))
+            if code is None:
+                complaint = "That is not six digits.\n"
+            elif (serial_number, code) in self.typed:
+                complaint = "That code was just used: wait until the device shows the next one.\n"
+            else:
+                self.typed.add((serial_number, code))
+                return code
