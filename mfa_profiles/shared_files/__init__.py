@@ -1,14 +1,25 @@
 """The two shared files, ``credentials`` and ``config``: reading them, and the edits that this tool makes."""
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from mfa_profiles import ini, sessions
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.sessions import Origin, SessionCredentials
-from mfa_profiles.shared_files import editing, storage
+from mfa_profiles.shared_files import editing, locking, storage
+from mfa_profiles.shared_files.editing import Put
 from mfa_profiles.shared_files.storage import Stored
 
-__all__ = ["Stored", "change", "has_session_of_ours", "load", "rehearse", "with_session", "without_sessions"]
+__all__ = [
+    "Stored",
+    "change",
+    "has_session_of_ours",
+    "load",
+    "rehearse",
+    "single_flight",
+    "with_sessions",
+    "without_sessions",
+]
 
 
 def load(paths: SharedPaths) -> Profiles:
@@ -24,6 +35,19 @@ def change(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> Stored:
 def rehearse(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> None:
     """Do all that ``change`` does but the last step, and raise what it would."""
     storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit), rehearsal=True)
+
+
+@contextlib.contextmanager
+def single_flight(paths: SharedPaths, names: Collection[str], waiting: Callable[[str], None]) -> Iterator[None]:
+    """Be the only process that gets sessions for some base profiles; ``waiting`` is told whom others are busy with.
+
+    Apart from the locks of the files, so that nobody who writes has to wait for a person who types a code. Raises
+    StorageError if another process takes too long.
+    """
+    with contextlib.ExitStack() as locks:
+        for name in sorted(names):  # always in the same order, so that no two processes wait for each other
+            locks.enter_context(locking.in_flight(paths.credentials, name, waiting))
+        yield
 
 
 def _edit_of_bytes(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> storage.Edit:
@@ -44,27 +68,30 @@ def _profiles(paths: SharedPaths, credentials: bytes | None, config: bytes | Non
     return Profiles(ini.parse(credentials, paths.credentials), ini.parse(config, paths.config))
 
 
-def with_session(profiles: Profiles, pair: ProfilePair, credentials: SessionCredentials, origin: Origin) -> Profiles:
-    """Both files with a session in the derived profile, and with the settings that it needs from the base profile.
+def with_sessions(profiles: Profiles, new: Mapping[ProfilePair, tuple[SessionCredentials, Origin]]) -> Profiles:
+    """Both files with sessions in derived profiles, and with the settings that these need from their base profiles.
 
-    Settings that the derived profile has already stay as they are: a person may have changed them.
+    Settings that a derived profile has already stay as they are: a person may have changed them.
     """
-    replaced = profiles.credentials.sections.get(pair.derived, {})
-    credentials_file = editing.put_section(
-        profiles.credentials,
-        pair.derived,
-        sessions.session_settings(credentials, replaced),
-        comment=sessions.expiration_comment(credentials.expiration, origin),
-        drop={"aws_security_token"},  # botocore would read this one, and boto 2 is no more
-    )
-    header = profiles.config_header(pair.derived)
-    present = profiles.settings(pair.derived)
-    missing = {key: value for key, value in profiles.call_settings(pair.base).items() if key not in present}
-    if not missing:
-        return Profiles(credentials_file, profiles.config)
-    comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
+    in_credentials = {
+        pair.derived: Put(
+            sessions.session_settings(credentials, profiles.credentials.sections.get(pair.derived, {})),
+            sessions.expiration_comment(credentials.expiration, origin),
+            drop={"aws_security_token"},  # botocore would read this one, and boto 2 is no more
+        )
+        for pair, (credentials, origin) in new.items()
+    }
+    in_config = {}
+    for pair in new:
+        present = profiles.settings(pair.derived)
+        missing = {key: value for key, value in profiles.call_settings(pair.base).items() if key not in present}
+        if missing:
+            header = profiles.config_header(pair.derived)
+            comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
+            in_config[header] = Put(missing, comment, may_have_blocks=True)
     return Profiles(
-        credentials_file, editing.put_section(profiles.config, header, missing, comment=comment, may_have_blocks=True)
+        editing.put_sections(profiles.credentials, in_credentials),
+        editing.put_sections(profiles.config, in_config) if in_config else profiles.config,
     )
 
 

@@ -6,6 +6,7 @@ botocore's parser does not read as meant, with every other section unchanged.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mfa_profiles import ini, sessions
 from mfa_profiles.errors import FileRefusedError
@@ -15,35 +16,41 @@ from mfa_profiles.shared_files.blocks import Document, Section, doubt
 COPIED_COMMENT = "# Settings copied by mfa-profiles from profile "
 
 
-def put_section(
-    file: IniFile,
-    name: str,
-    values: Mapping[str, str],
-    *,
-    comment: str | None = None,
-    drop: Collection[str] = (),
-    may_have_blocks: bool = False,
-) -> IniFile:
-    """The file with ``values`` in section ``name``, which is added at the end of the file if it is not there.
+@dataclass(frozen=True)
+class Put:
+    """What a section is to hold.
 
     ``comment`` (a line of ours, without its ending) goes directly under the header, in the place of one that is there
     already. Keys in ``drop`` are removed. With ``may_have_blocks``, a value whose key is new to the section may be an
     indented block, as RawConfigParser gives it (``"\\nkey = value"``); else line breaks are refused.
+    """
+
+    values: Mapping[str, str] = field(repr=False)
+    comment: str | None = None
+    drop: Collection[str] = ()
+    may_have_blocks: bool = False
+
+
+def put_sections(file: IniFile, puts: Mapping[str, Put]) -> IniFile:
+    """The file with some sections as they are to be; those that are not there are added at the end of the file.
 
     Raises FileRefusedError where the edit cannot be made without doubt.
     """
-    _refuse_line_breaks(file, "".join([name, comment or "", *values]), "\r\n\0")
-    _refuse_line_breaks(file, "".join(values.values()), "\r\0" if may_have_blocks else "\r\n\0")
     document = Document.of(file)
     texts = list(document.texts)
-    index = document.find(name)
-    if index is None:
-        # After a blank line, which goes with the section when it is removed.
-        texts.append((file.newline if texts else "") + _new_section(name, values, comment, file.newline))
-    else:
-        texts[index] = _edited_section(document.section(index), values, comment, drop)
-    others = {key: value for key, value in file.sections.get(name, {}).items() if key not in drop}
-    return _verified(document, texts, {**file.sections, name: {**others, **values}})
+    sections = dict(file.sections)
+    for name, put in puts.items():
+        _refuse_line_breaks(file, "".join([name, put.comment or "", *put.values]), "\r\n\0")
+        _refuse_line_breaks(file, "".join(put.values.values()), "\r\0" if put.may_have_blocks else "\r\n\0")
+        index = document.find(name)
+        if index is None:
+            # After a blank line, which goes with the section when it is removed.
+            texts.append((file.newline if texts else "") + _new_section(name, put, file.newline))
+        else:
+            texts[index] = _edited_section(document.section(index), put)
+        others = {key: value for key, value in sections.get(name, {}).items() if key not in put.drop}
+        sections[name] = {**others, **put.values}
+    return _verified(document, texts, sections)
 
 
 def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
@@ -63,7 +70,7 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
         section = document.section(index)
         sections[name] = {key: value for key, value in file.sections[name].items() if key not in taken}
         if sections[name]:
-            texts[index] = _without_our_comments(_edited_section(section, {}, None, taken))
+            texts[index] = _without_our_comments(_edited_section(section, Put({}, drop=taken)))
         else:
             del sections[name]
             texts[index] = _below_last_key(section)
@@ -79,9 +86,9 @@ def is_copied_by_us(file: IniFile, name: str) -> bool:
     return header.search(file.text) is not None
 
 
-def _new_section(name: str, values: Mapping[str, str], comment: str | None, newline: str) -> str:
-    lines = [f"[{name}]", *([comment] if comment else [])]
-    options = (_option(key, value, "", newline) for key, value in values.items())
+def _new_section(name: str, put: Put, newline: str) -> str:
+    lines = [f"[{name}]", *([put.comment] if put.comment else [])]
+    options = (_option(key, value, "", newline) for key, value in put.values.items())
     return "".join(line + newline for line in lines) + "".join(options)
 
 
@@ -91,20 +98,20 @@ def _option(key: str, value: str, indent: str, newline: str) -> str:
     return "".join(line + newline for line in lines)
 
 
-def _edited_section(section: Section, values: Mapping[str, str], comment: str | None, drop: Collection[str]) -> str:
+def _edited_section(section: Section, put: Put) -> str:
     newline = "\r\n" if section.header.endswith("\r\n") else "\n"
-    texts = [section.header, *([comment + newline] if comment else [])]
+    texts = [section.header, *([put.comment + newline] if put.comment else [])]
     present = {part.key for part in section.parts if part.key is not None}
-    missing = {key: value for key, value in values.items() if key not in present}
+    missing = {key: value for key, value in put.values.items() if key not in present}
     # New keys follow the last one of ours, or else the last of all, and take its indent: deeper they would continue
     # its value, shallower the next key would continue theirs.
-    anchors = present & set(values) or present - set(drop)
+    anchors = present & set(put.values) or present - set(put.drop)
     anchor, indent = len(texts), _indent(section.header)
     for part in section.parts:
-        text = _without_our_comments(part.text) if comment else part.text
-        if part.key is not None and part.key in values:
-            text = _with_value(text, values[part.key])
-        elif part.key in drop:
+        text = _without_our_comments(part.text) if put.comment else part.text
+        if part.key is not None and part.key in put.values:
+            text = _with_value(text, put.values[part.key])
+        elif part.key in put.drop:
             text = _at_column_0(_comments_in(text))
         texts.append(text)
         if part.key in anchors:

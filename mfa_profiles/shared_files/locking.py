@@ -1,16 +1,61 @@
-"""The lock of a shared file: one writer at a time, of those that use this tool."""
+"""Locks between processes of this tool: one writer of a file at a time, and one that gets a session.
+
+All are side files beside the file that links lead to, so that all ways to it share one lock, and are left there:
+removing one would let two processes hold "the" lock.
+"""
 
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mfa_profiles.errors import StorageError
 
 TIMEOUT = 30.0
 """Seconds to wait for another process that is writing; one write takes milliseconds."""
 
+IN_FLIGHT_TIMEOUT = 300.0
+"""Seconds to wait for another process that gets a session: a person may have to find their phone."""
+
 _MODE = 0o600
+
+
+@contextlib.contextmanager
+def in_flight(target: str, name: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Be the only process that gets a session for a base profile, among those that use one credentials file.
+
+    ``waiting`` is called with the name if another process is at it. Raises StorageError if that takes too long. Where
+    no lock can be made nothing can be written either, so whoever comes to that will tell: there is none then.
+    """
+    import hashlib
+
+    from filelock import FileLock, Timeout
+
+    directory, file_name = os.path.split(os.path.realpath(target))
+    # Names of profiles may hold anything, slashes too.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    path = os.path.join(directory, f".{file_name}.mfa-profiles.{digest}.lock")
+    lock = FileLock(path, mode=_MODE)
+    try:
+        if not os.path.isdir(directory):
+            os.makedirs(directory, 0o700)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting(name)
+            lock.acquire(timeout=IN_FLIGHT_TIMEOUT)
+        _share_lock(path, target)
+    except Timeout:
+        raise StorageError(
+            f"another mfa-profiles has been busy with profile {name} for {IN_FLIGHT_TIMEOUT / 60:.0f} minutes",
+            f"finish or end it: fuser {path}",
+        ) from None
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager
@@ -18,9 +63,6 @@ def locked(target: str) -> Iterator[None]:
     """Hold the lock of a file: a side file, as the file itself is replaced. Makes the directory if it is missing.
 
     Raises StorageError if another process holds it for too long, OSError if the directory does not allow a lock.
-
-    It stands beside the file that links lead to, so that all ways to a file share one lock, and is left there:
-    removing it would let two processes hold "the" lock.
     """
     from filelock import FileLock, Timeout
 

@@ -9,7 +9,7 @@ from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.sessions import Origin, SessionCredentials
-from mfa_profiles.shared_files import with_session, without_sessions
+from mfa_profiles.shared_files import with_sessions, without_sessions
 from tests import strict_reader
 from tests.documents import Document, documents
 
@@ -25,6 +25,11 @@ def credentials(number: int) -> SessionCredentials:
     )
 
 
+def with_session(profiles: Profiles, new: SessionCredentials) -> Profiles:
+    """Both files with a session in the derived profile of the pair."""
+    return with_sessions(profiles, {PAIR: (new, ORIGIN)})
+
+
 @st.composite
 def both_files(draw: st.DrawFn) -> Profiles:
     """Two files that botocore accepts, and into which a session can be put."""
@@ -35,7 +40,7 @@ def both_files(draw: st.DrawFn) -> Profiles:
             for document, name in zip(texts, ("credentials", "config"), strict=True)
         ]
         profiles = Profiles(*files)
-        with_session(profiles, PAIR, credentials(1), ORIGIN)
+        with_session(profiles, credentials(1))
     except FileRefusedError:
         assume(False)
     return profiles
@@ -44,8 +49,8 @@ def both_files(draw: st.DrawFn) -> Profiles:
 @given(both_files())
 def test_a_second_refresh_leaves_nothing_of_the_first(before: Profiles) -> None:
     """Refresh twice equals refresh once with the last values, in both files."""
-    twice = with_session(with_session(before, PAIR, credentials(1), ORIGIN), PAIR, credentials(2), ORIGIN)
-    once = with_session(before, PAIR, credentials(2), ORIGIN)
+    twice = with_session(with_session(before, credentials(1)), credentials(2))
+    once = with_session(before, credentials(2))
 
     assert (once.credentials.text, once.config.text) == (twice.credentials.text, twice.config.text)
 
@@ -55,7 +60,7 @@ def test_refresh_and_clear_give_back_both_files(before: Profiles) -> None:
     """If the derived profile was in neither file, nothing of it is left."""
     assume(PAIR.derived not in before)
 
-    after = without_sessions(with_session(before, PAIR, credentials(1), ORIGIN), [PAIR])
+    after = without_sessions(with_session(before, credentials(1)), [PAIR])
 
     assert (before.credentials.text, before.config.text) == (after.credentials.text, after.config.text)
 
@@ -63,7 +68,7 @@ def test_refresh_and_clear_give_back_both_files(before: Profiles) -> None:
 @given(both_files())
 def test_the_derived_profile_calls_aws_as_its_base_does(before: Profiles) -> None:
     """Every setting that says how to call is there; what was there before is as it was; other profiles are too."""
-    after = with_session(before, PAIR, credentials(1), ORIGIN)
+    after = with_session(before, credentials(1))
 
     assert set(before.call_settings(PAIR.base)) <= set(after.settings(PAIR.derived))
     for name in before.names():

@@ -4,7 +4,7 @@ import pytest
 
 from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
-from mfa_profiles.shared_files.editing import put_section, take_keys
+from mfa_profiles.shared_files.editing import Put, put_sections, take_keys
 
 COMMENT = "# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a)"
 OLD_COMMENT = "# Expires 2020-01-01T00:00:00Z (mfa-profiles: source_profile a)"
@@ -13,7 +13,7 @@ OLD_COMMENT = "# Expires 2020-01-01T00:00:00Z (mfa-profiles: source_profile a)"
 def put(text: str, values: dict[str, str], *, comment: str | None = COMMENT, drop: tuple[str, ...] = ()) -> str:
     """The text with the values in [x]."""
     file = ini.parse(text.encode(), "credentials")
-    return put_section(file, "x", values, comment=comment, drop=drop).text
+    return put_sections(file, {"x": Put(values, comment, drop)}).text
 
 
 # name: (before, after putting k = new into [x])
@@ -101,7 +101,7 @@ def test_put_keeps_the_byte_order_mark() -> None:
     """It is put aside for the edit, and stands at the beginning again."""
     file = ini.parse(b"\xef\xbb\xbf[x]\nk = old\n", "credentials")
 
-    edited = put_section(file, "x", {"k": "new"})
+    edited = put_sections(file, {"x": Put({"k": "new"})})
 
     assert b"\xef\xbb\xbf[x]\nk = new\n" == edited.encode(edited.text)
 
@@ -115,7 +115,7 @@ def test_put_drops_a_key_and_keeps_its_comments() -> None:
 
 def test_put_writes_a_nested_block() -> None:
     """A value that begins with a line break is a block, as botocore gives it."""
-    edited = put_section(ini.parse(b"", "config"), "x", {"s3": "\na = b\nc = d"}, may_have_blocks=True)
+    edited = put_sections(ini.parse(b"", "config"), {"x": Put({"s3": "\na = b\nc = d"}, may_have_blocks=True)})
 
     assert "[x]\ns3 =\n    a = b\n    c = d\n" == edited.text
 
@@ -150,7 +150,7 @@ def test_config_headers_that_mean_the_same_are_refused(header: str) -> None:
     file = ini.parse(f"[{header}]\nregion = a\n".encode(), "config")
 
     with pytest.raises(FileRefusedError, match="some SDKs take this header"):
-        put_section(file, "profile x", {"k": "v"})
+        put_sections(file, {"profile x": Put({"k": "v"})})
 
 
 @pytest.mark.parametrize("value", ["a\rb", "a\0b", "a\n[evil]\nb = c"])

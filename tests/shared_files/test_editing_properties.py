@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
-from mfa_profiles.shared_files.editing import put_section, take_keys
+from mfa_profiles.shared_files.editing import Put, put_sections, take_keys
 from tests import strict_reader
 from tests.documents import NAME, Document, documents
 
@@ -36,7 +36,7 @@ def parsed(document: Document, mark: bytes = b"") -> IniFile:
 def edited(file: IniFile, session: dict[str, str], expiration: str) -> IniFile:
     """The file with a session in it; refusals are left aside."""
     try:
-        return put_section(file, NAME, session, comment=COMMENT.format(expiration), drop={"aws_security_token"})
+        return put_sections(file, {NAME: Put(session, COMMENT.format(expiration), drop={"aws_security_token"})})
     except FileRefusedError:
         event("refused")
         assume(False)

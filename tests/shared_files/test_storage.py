@@ -477,7 +477,8 @@ from mfa_profiles.shared_files import editing, storage
 path, writer = sys.argv[1:]
 for number in range(50):
     def edit(contents):
-        file = editing.put_section(ini.parse(contents[0], path), f"{writer}-{number}", {"k": "v" * 200})
+        put = editing.Put({"k": "v" * 200})
+        file = editing.put_sections(ini.parse(contents[0], path), {f"{writer}-{number}": put})
         return [file.encode(file.text)]
     storage.rewrite([path], edit)
 """
