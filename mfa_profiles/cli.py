@@ -15,13 +15,17 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.status import SessionStatus, exit_code
 from mfa_profiles.errors import MfaProfilesError
 from mfa_profiles.sessions import (
-    DEFAULT_DURATION,
     DEFAULT_MIN_REMAINING,
     MAX_DURATION,
     MIN_DURATION,
     State,
     format_time,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfa_profiles.commands.devices import ListedDevice
+    from mfa_profiles.commands.refresh import Refreshed
 
 app = typer.Typer(
     add_completion=False,
@@ -38,6 +42,9 @@ def _context() -> Context:
         now=lambda: datetime.now(UTC),  # noqa: TID251 - the one place
         ask=terminal.ask if terminal.is_there() else None,
         warn=terminal.warn,
+        note=terminal.note,
+        wait=terminal.wait,
+        progress=terminal.progress,
         before_writing=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
 
@@ -106,8 +113,22 @@ _Json = Annotated[bool, typer.Option("--json", help="Print an array of objects f
 
 @app.command()
 def refresh(
-    profile: _Name = None,
+    profiles: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROFILE]...",
+            help="Base or derived profiles; if not given, AWS_PROFILE, else default.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    refresh_all: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="All that mfa-profiles wrote, every base profile with an MFA device, and the roles behind these.",
+        ),
+    ] = False,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="NAME", help="The derived profile, if not PROFILE-mfa. It is remembered."),
@@ -117,8 +138,8 @@ def refresh(
         typer.Option(
             "--token-code",
             metavar="CODE",
-            help=f"The six digits; - reads them from stdin. If not given, {token_code.ENVIRONMENT_VARIABLE} is taken "
-            "from the environment, or the terminal asks.",
+            help=f"The six digits; - reads them from stdin. If not given: {token_code.ENVIRONMENT_VARIABLE} in the "
+            "environment, mfa_process of the profile, the terminal.",
             show_default=False,
         ),
     ] = None,
@@ -132,13 +153,14 @@ def refresh(
         ),
     ] = None,
     duration: Annotated[
-        timedelta,
+        timedelta | None,
         _time_option(
             "--duration-seconds",
             _session_duration,
-            "How long the session lives, in seconds or like 45m, 15m to 36h; if not given, 12h.",
+            "How long the session lives, in seconds or like 45m, 15m to 36h (a role: 12h); if not given, 12h, "
+            "and for a role its duration_seconds or 1h.",
         ),
-    ] = DEFAULT_DURATION,
+    ] = None,
     min_remaining: Annotated[
         timedelta,
         _time_option(
@@ -157,10 +179,13 @@ def refresh(
     ] = False,
     as_json: _Json = False,
 ) -> int:
-    """Get MFA session credentials and write the derived profile.
+    """Get MFA session credentials and write derived profiles.
 
-    Does nothing while the session has more than --min-remaining left. Afterwards
+    Does nothing while a session has more than --min-remaining left. Afterwards
     AWS_PROFILE=PROFILE-mfa works in every AWS tool and SDK.
+
+    A profile with role_arn and source_profile gets a session of the role; one
+    code opens all the roles behind an identity.
     """
     from mfa_profiles.commands import refresh as command
 
@@ -173,19 +198,86 @@ def refresh(
         min_remaining=min_remaining,
         force=force,
     )
-    name = profile or context.default_profile
+    if refresh_all and profiles:
+        raise typer.BadParameter("--all cannot be combined with profile names")
+    names = profiles or [context.default_profile]
     try:
-        outcome = command.refresh(name, options, context)
+        outcomes = command.refresh_all(options, context) if refresh_all else command.refresh(names, options, context)
     except MfaProfilesError as error:
         if as_json:
-            status = command.status_after_failure(name, options, context)
-            _print_json([{**status.as_json(), "refreshed": False, "error": error.message}])
+            statuses = [] if refresh_all else [command.status_after_failure(name, options, context) for name in names]
+            _print_json([{**status.as_json(), "refreshed": False, "error": error.message} for status in statuses])
         raise
+    if not outcomes:
+        terminal.note("nothing to refresh: no profile has a session or an MFA device; name one")
+    return _report(outcomes, context.now(), as_json=as_json)
+
+
+def _report(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) -> int:
+    """Say what became of each profile, and return the exit code: that of the failures if nothing else is there."""
+    requested = [outcome for outcome in outcomes if outcome.requested]
     if as_json:
-        _print_json([{**outcome.status.as_json(), "refreshed": outcome.refreshed}])
-    still = "" if outcome.refreshed else "still "
-    terminal.note(f"{outcome.status.profile} is {still}valid{_until(outcome.status, context.now())}")
+        _print_json([_as_json(outcome) for outcome in requested])
+    for outcome in outcomes:
+        if outcome.error is None:
+            still = "" if outcome.refreshed else "still "
+            terminal.note(f"{outcome.status.profile} is {still}valid{_until(outcome.status, now)}")
+    failed: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for outcome in requested:
+        if outcome.error is not None:
+            failed.setdefault((outcome.error.message, outcome.error.hints), []).append(outcome.status.profile)
+    for (message, hints), names in failed.items():
+        terminal.error(f"{_some(names)}: {message}", hints)
+    codes = {outcome.error.exit_code if outcome.error else 0 for outcome in requested}
+    return next(iter(codes)) if len(codes) == 1 else int(bool(codes))
+
+
+def _as_json(outcome: "Refreshed") -> dict[str, str | int | bool | None]:
+    error = {"error": outcome.error.message} if outcome.error else {}
+    return {**outcome.status.as_json(), "refreshed": outcome.refreshed, **error}
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names in a sentence, however many there are."""
+    shown = 3 if len(names) > 4 else len(names)
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest
+
+
+@app.command()
+def devices(profile: _Name = None, *, as_json: _Json = False) -> int:
+    """Show the MFA devices of the user, and which one refresh takes.
+
+    In a pipe: a line for each device, with tabs between serial number, kind,
+    whether it is usable, and why refresh takes it (- if it does not).
+    """
+    from mfa_profiles.commands import devices as command
+
+    context = _context()
+    listed = command.devices(profile or context.default_profile, context)
+    if as_json:
+        _print_json([device.as_json() for device in listed])
+    elif not listed:
+        terminal.note("this user has no MFA device")
+    elif terminal.stdout_is_terminal():
+        rows = [
+            [device.serial_number, "usable" if device.why_not is None else "not usable", device.kind, _taken(device)]
+            for device in listed
+        ]
+        colours = ["green" if device.why_not is None else "yellow" for device in listed]
+        terminal.data(terminal.table(("DEVICE", "STATE", "KIND", "REFRESH"), rows, colours))
+    else:
+        for device in listed:
+            usable = "usable" if device.why_not is None else "unusable"
+            cells = (device.serial_number, device.kind, usable, device.chosen_because or "-")
+            terminal.data("\t".join(terminal.printable(cell) for cell in cells))
     return 0
+
+
+def _taken(device: "ListedDevice") -> str:
+    if device.chosen_because is not None:
+        return f"takes it: {device.chosen_because}"
+    return f"cannot: {device.why_not}" if device.why_not else ""
 
 
 @app.command(

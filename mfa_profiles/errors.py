@@ -51,4 +51,8 @@ class AWSError(MfaProfilesError):
 
 
 class TokenCodeRefusedError(AWSError):
-    """AWS did not take the token code: another one may do."""
+    """AWS did not take the token code: another one may do, and the next comes in ``seconds_until_next``."""
+
+    def __init__(self, message: str, *hints: str, seconds_until_next: int) -> None:
+        super().__init__(message, *hints)
+        self.seconds_until_next = seconds_until_next

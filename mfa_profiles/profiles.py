@@ -51,11 +51,12 @@ class ProfilePair:
 
 
 @dataclass(frozen=True)
-class LongTermKeys:
-    """The access key of an IAM user, as the base profile holds it."""
+class Keys:
+    """What signs requests: the access key of an IAM user, or with a session token temporary credentials."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Profiles:
         if to is not None:
             pair = ProfilePair(pair.base, to)
         if pair.base not in self and pair.derived not in self:
-            raise self._no_such_profile(name)
+            raise self.no_such_profile(name)
         return pair
 
     def _find_pair(self, name: str) -> ProfilePair:
@@ -137,7 +138,8 @@ class Profiles:
     def _has_long_term_keys(self, name: str) -> bool:
         return sessions.has_long_term_keys(self.settings(name))
 
-    def _no_such_profile(self, name: str) -> ProfileError:
+    def no_such_profile(self, name: str) -> ProfileError:
+        """The error for a name that no profile has, with those that are like it."""
         import difflib
 
         if shown(name) != name:
@@ -153,16 +155,21 @@ class Profiles:
         values = self.settings(name)
         return values.get("mfa_serial") or values.get("aws_mfa_device") or None
 
-    def long_term_keys(self, name: str) -> LongTermKeys:
-        """The keys of a base profile, from the files alone. Raises ProfileError if it has none, or temporary ones."""
+    def has_keys(self, name: str) -> bool:
+        """True if a profile holds keys itself, whether or not they are complete."""
+        values = self.settings(name)
+        return bool(values.get("aws_access_key_id") or values.get("aws_secret_access_key"))
+
+    def provider(self, name: str) -> str | None:
+        """The setting by which the SDKs get credentials for a profile from somewhere else, or None."""
+        values = self.settings(name)
+        return next((key for key in settings.PROVIDER_KEYS if values.get(key)), None)
+
+    def keys(self, name: str) -> Keys:
+        """The keys that a profile holds itself, long-term or temporary. Raises ProfileError if it has none."""
         values = self.settings(name)
         if name not in self:
-            raise self._no_such_profile(name)
-        if sessions.has_session_token(values):
-            raise ProfileError(
-                f"profile {name} holds session credentials, and AWS gives no MFA session for those",
-                "name a profile that has long-term keys (aws_access_key_id begins with AKIA)",
-            )
+            raise self.no_such_profile(name)
         access_key_id = values.get("aws_access_key_id")
         secret_access_key = values.get("aws_secret_access_key")
         if not access_key_id or not secret_access_key:
@@ -171,7 +178,12 @@ class Profiles:
                 f"profile {name} has no {missing}",
                 f"put the long-term keys of your IAM user into [{name}] in {self.credentials.path}",
             )
-        return LongTermKeys(access_key_id, secret_access_key)
+        token = values.get("aws_security_token") or values.get("aws_session_token") or None
+        return Keys(access_key_id, secret_access_key, token)
+
+    def mfa_process(self, name: str) -> str | None:
+        """The command that prints a token code: aws-vault's key ``mfa_process``."""
+        return self.settings(name).get("mfa_process") or None
 
     def hidden_settings(self, name: str) -> dict[str, str]:
         """What stands under ``[name]`` in the config file, where only ``[profile name]`` is seen by the SDKs."""

@@ -7,11 +7,12 @@
 - names come out of files and from AWS: control characters in them never reach a terminal.
 """
 
+import contextlib
 import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TextIO
 
@@ -121,10 +122,43 @@ def ask(question: str) -> str:
         return answer.rstrip("\n")
 
 
+def wait(seconds: int, reason: str) -> None:
+    """Let some seconds pass; on a terminal with a countdown behind the reason, which goes when it is over."""
+    import time
+
+    try:
+        writer = open(TERMINAL, "w", errors="backslashreplace")  # noqa: SIM115 - closed below
+    except OSError:
+        note(f"{reason} {seconds} s")
+        time.sleep(seconds)
+        return
+    with writer:
+        try:
+            for left in range(seconds, 0, -1):
+                writer.write(f"\r{printable(reason)} {left} s \x1b[K")
+                writer.flush()
+                time.sleep(1)
+        finally:
+            writer.write("\r\x1b[K")
+
+
+@contextlib.contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[], object]]:
+    """A bar on stderr, if that is a terminal and there is more than one thing to do; what is yielded moves it on."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    import typer
+
+    with typer.progressbar(length=total, label=what, file=sys.stderr, show_eta=False) as bar:
+        yield lambda: bar.update(1)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str]) -> str:
     """Rows below a header in aligned columns, each row's second cell (its state) in a colour of its own."""
     cells = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    widths[-1] = 0  # nothing stands behind it
     padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     padded[0] = [styled(cell, "bold", sys.stdout) for cell in padded[0]]
     for row, colour in zip(padded[1:], colours, strict=True):

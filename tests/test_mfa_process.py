@@ -56,11 +56,14 @@ def failure(command: str) -> ProfileError:
 
 
 def is_gone(pid_file: Path) -> bool:
-    """True if the process whose ID is in a file does not run any more, and is no zombie either."""
-    try:
-        os.kill(int(pid_file.read_text()), 0)
-    except ProcessLookupError:
-        return True
+    """True if the process whose ID is in a file does not run any more, or ends within a moment."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.kill(int(pid_file.read_text()), 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
     return False
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mfa_profiles.profiles import LongTermKeys
+from mfa_profiles.profiles import Keys
 from mfa_profiles.sessions import SessionCredentials
 from tests.home import BASE, TOOL, Home
 from tests.local_aws import LocalAWS, MFADevice
@@ -74,7 +74,7 @@ def test_no_secret_in_repr() -> None:
 
     credentials = SessionCredentials("ASIAX", "hunter2", "hunter2", datetime.now(UTC))
     file = parse(b"[a]\naws_secret_access_key = hunter2\n", "credentials")
-    shown = repr([credentials, LongTermKeys("AKIAX", "hunter2"), file, RefreshOptions(token_code="hunter2")])
+    shown = repr([credentials, Keys("AKIAX", "hunter2"), file, RefreshOptions(token_code="hunter2")])
 
     assert "hunter2" not in shown
     assert "ASIAX" in shown

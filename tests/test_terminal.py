@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 from mfa_profiles import terminal
-from tests.home import BASE, DERIVED, TOOL, Home, session_section
+from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
 PROMPT = r"MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
@@ -103,9 +103,9 @@ def test_a_refused_code_asks_again(base: Home, device: MFADevice, refreshing: Te
 def test_three_refusals_are_enough(base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal) -> None:
     """After the third the error stands, and the files are as they were."""
     before = base.files()
-    for _ in range(3):
+    for number in range(3):
         refreshing.expect(PROMPT)
-        refreshing.type(device.wrong_code() + "\n")
+        refreshing.type(device.wrong_code(number) + "\n")
 
     assert 1 == refreshing.end()
     assert "mfa-profiles: error: AWS did not accept the token code" in refreshing.err
@@ -176,6 +176,105 @@ def test_a_person_chooses_among_devices(home: Home, user: User) -> None:
     assert "mfa_serial GAHT12345678" in home.text(home.credentials)
 
 
+def test_each_identity_has_its_prompt(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Two users, two codes; the roles behind them need none."""
+    other = aws.create_user("other")
+    second = other.add_virtual_device()
+    base.secrets.append(other.secret_access_key)
+    base.credentials.write_text(base.credentials.read_text() + base_section(other, "other"))
+    roles = "".join(
+        f"\n[profile {source}-admin]\nrole_arn = {aws.create_role(source).arn}\nsource_profile = {source}\n"
+        for source in (BASE, "other")
+    )
+    serial = f"\n[profile other]\nmfa_serial = {second.serial_number}\n"
+    base.config.write_text(base.config.read_text() + serial + roles)
+    command = Terminal(base, "refresh", "--all")
+
+    command.expect(PROMPT)
+    command.type(base.code(device) + "\n")
+    command.expect("MFA code for arn:aws:iam::123456789012:mfa/other: ")
+    command.type(base.code(second) + "\n")
+
+    assert 0 == command.end()
+    assert ["GetSessionToken", "GetSessionToken", "AssumeRole", "AssumeRole"] == [r.action for r in aws.requests]
+
+
+def add_roles(home: Home, aws: LocalAWS, count: int) -> None:
+    """Role profiles behind the base profile."""
+    sections = [
+        f"\n[profile role-{n}]\nrole_arn = {aws.create_role(f'role-{n}').arn}\nsource_profile = {BASE}\n"
+        for n in range(count)
+    ]
+    home.config.write_text(home.config.read_text() + "".join(sections))
+
+
+def test_a_bar_shows_how_many_roles_are_assumed(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """On a terminal; in a file it would be noise."""
+    add_roles(base, aws, 20)
+    aws.faults.add(action="AssumeRole", latency=0.2)
+    code = base.code(device)
+
+    child = pexpect.spawn(
+        TOOL, ["refresh", "--all", "--token-code", code], env=base.environment(), encoding="utf-8", timeout=20
+    )
+    child.expect(r"assuming roles  \[-+\]")
+    child.expect(r"assuming roles  \[#+-+\] +\d+%")
+    child.expect(r"assuming roles  \[#+\] +100%")
+    child.expect("role-19-mfa is valid until ")
+    child.expect(pexpect.EOF)
+    child.close()
+    again = base.run("refresh", "--all", "--force", "--token-code", base.code(device))
+
+    assert (0, 0) == (child.exitstatus, again.code)
+    assert "assuming" not in again.stderr
+
+
+def test_ctrl_c_while_roles_are_assumed(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """It does not wait for the calls that are under way, and nothing is written."""
+    add_roles(base, aws, 20)
+    aws.faults.add(action="AssumeRole", latency=15)
+    before = base.files()
+    command = Terminal(base, "refresh", "--all", "--token-code", base.code(device))
+    while len(aws.requests) < 2:
+        time.sleep(0.01)
+    started = time.monotonic()
+    command.type(CTRL_C)
+
+    assert 130 == command.end()
+    assert "mfa-profiles: error: interrupted" == command.err.splitlines()[-1]
+    assert before == base.files()
+    assert time.monotonic() - started < 5
+
+
+def test_ctrl_c_while_another_process_is_waited_for(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Who waits can give up; who types goes on."""
+    first = Terminal(base, "refresh", BASE)
+    first.expect(PROMPT)
+    second = Terminal(base, "refresh", BASE)
+    while "waiting for another mfa-profiles that is refreshing smce-veda" not in second.err:
+        time.sleep(0.05)
+    second.type(CTRL_C)
+    code = second.end()
+    first.type(base.code(device) + "\n")
+
+    assert (130, 0) == (code, first.end())
+    assert 1 == len(aws.requests)
+
+
+def test_devices_on_a_terminal_is_a_table(base: Home, user: User, device: MFADevice) -> None:
+    """With what refresh takes and what it cannot take."""
+    user.add_passkey()
+    env = base.environment()
+    child = pexpect.spawn(TOOL, ["devices", BASE], env=env, encoding="utf-8", timeout=20, dimensions=(24, 200))
+    child.expect(pexpect.EOF)
+
+    plain = re.sub(r"\x1b\[\d*m", "", str(child.before)).splitlines()
+    assert re.fullmatch(r"DEVICE +STATE +KIND +REFRESH", plain[0])
+    rows = sorted(re.split(r"  +", line) for line in plain[1:])
+    assert [device.serial_number, "usable", "virtual", f"takes it: profile {BASE} names it"] == rows[0]
+    assert ["not usable", "passkey", "cannot: a passkey, and AWS STS takes codes only"] == rows[1][1:]
+
+
 def test_without_a_terminal_and_a_code_it_ends_within_a_second(base: Home) -> None:
     """No cron job hangs on a prompt that nobody sees."""
     started = time.monotonic()
@@ -219,7 +318,7 @@ def test_no_colour_where_it_is_not_wanted(home: Home, env: str) -> None:
     assert "\x1b" not in shown(home, env=env)
 
 
-@pytest.mark.parametrize("command", [[], ["refresh"], ["status"], ["clear"]])
+@pytest.mark.parametrize("command", [[], ["refresh"], ["devices"], ["status"], ["clear"]])
 def test_help_fits_into_80_columns(home: Home, command: list[str]) -> None:
     """And names every option with a sentence."""
     result = home.run(*command, "--help")

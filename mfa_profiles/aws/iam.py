@@ -13,9 +13,20 @@ class MFADevice:
     serial_number: str
 
     @property
+    def kind(self) -> str:
+        """``virtual`` (an authenticator app), ``hardware`` (a token) or ``passkey`` (any FIDO device).
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html and the serial numbers that
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_MFADevice.html describes.
+        """
+        if ":u2f/" in self.serial_number:
+            return "passkey"
+        return "virtual" if ":mfa/" in self.serial_number else "hardware"
+
+    @property
     def gives_codes(self) -> bool:
-        """False for passkeys and other FIDO devices: the STS API takes nothing but six digits."""
-        return ":u2f/" not in self.serial_number
+        """False for passkeys: the STS API takes nothing but six digits."""
+        return self.kind != "passkey"
 
 
 def list_mfa_devices(caller: Caller) -> list[MFADevice]:

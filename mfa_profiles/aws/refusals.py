@@ -1,27 +1,37 @@
-"""AWS's refusals, and failures on the way to it, as sentences with hints.
+"""AWS's refusals, and failures on the way to it, as sentences with hints: tables, of which the first row counts.
 
-The texts of AWS and botocore are not passed on: SignatureDoesNotMatch quotes the request with its session token,
-ValidationError the token code.
+``table`` is for what AWS answers, ``network`` for what botocore raises; here is what fills their sentences in.
+The texts of AWS and botocore are matched, and never passed on: SignatureDoesNotMatch quotes the request with its
+session token, ValidationError the token code.
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from mfa_profiles.aws.caller import CONNECT_TIMEOUT, READ_TIMEOUT, Caller
-from mfa_profiles.errors import AWSError, TokenCodeRefusedError
-from mfa_profiles.profiles import masked
+from mfa_profiles.aws import clients, network
+from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.rows import Facts
+from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
+from mfa_profiles.errors import MfaProfilesError
+from mfa_profiles.profiles import Profiles, masked, shown
+from mfa_profiles.roles import Role
 
 if TYPE_CHECKING:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 
 # AWS takes a signature that is up to five minutes old:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-_CLOCK_HINT = "set this machine's clock, best with a time service: timedatectl set-ntp true"
+
+# Codes are TOTP with windows of 30 seconds:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_enable_virtual.html
+_WINDOW = 30
 
 
 @dataclass(frozen=True)
@@ -31,169 +41,321 @@ class Attempt:
     action: str
     caller: Caller
     serial_number: str | None = None
+    duration: timedelta | None = None
+    role: Role | None = None
+
+
+def not_a_serial_number(text: str | None) -> tuple[str, str]:
+    """The sentence and the hint for what cannot be the serial number of an MFA device."""
+    return f"{shown(text or 'nothing')} is not the serial number of an MFA device", _SERIAL_NUMBER_FORM
+
+
+_SERIAL_NUMBER_FORM = "it is an ARN such as arn:aws:iam::123456789012:mfa/john.doe, or the number of a hardware token"
 
 
 @contextlib.contextmanager
 def explained(attempt: Attempt) -> Iterator[None]:
     """Turn whatever boto3 raises inside into an AWSError, which has nothing of the original in it."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
         yield
     except ClientError as error:
         refusal = _refused(error, attempt)
+    except ParamValidationError as error:  # botocore looks at some parameters itself
+        refusal = _explanation("ValidationError", str(error.kwargs.get("report", "")), {}, attempt)
     except BotoCoreError as error:
-        refusal = _failed(error, attempt)
-    except AWSError:
+        row = network.first(network.FAILURES, error)
+        refusal = row.told(_failure_facts(error, attempt.caller.clients.profiles, attempt.caller.profile, attempt))
+    except MfaProfilesError:
         raise
     except Exception:  # noqa: BLE001 - botocore's parsers raise whatever the answer of a stranger leads them to
-        refusal = _not_from_aws()
+        refusal = NOT_FROM_AWS.told(Facts())
     else:
         return
     raise refusal
 
 
-def _refused(error: "ClientError", attempt: Attempt) -> AWSError:
-    code = error.response.get("Error", {}).get("Code", "")
-    message = error.response.get("Error", {}).get("Message", "")
-    match code:
-        case "AccessDenied":
-            return _access_denied(message, attempt)
-        case "InvalidClientTokenId":
-            return AWSError(
-                f"AWS does not know the access key {_key(attempt)} of profile {attempt.caller.pair.base}",
-                "it was deleted or deactivated, or its last characters were lost in copying: see the IAM console",
-            )
-        case "SignatureDoesNotMatch":
-            return _signature(message, error.response, attempt)
-        case "ValidationError" if "durationSeconds" in message:
-            return AWSError("AWS does not allow a session of this length", "--duration-seconds takes 900 to 129600")
-        case "ValidationError" if "serialNumber" in message:
-            return AWSError(*not_a_serial_number(attempt.serial_number))
-        case "Throttling" | "ThrottlingException" | "RequestLimitExceeded":
-            return AWSError("AWS throttled the request", "try again in a minute", _STILL_GOOD)
-        case "InternalFailure" | "ServiceUnavailable" | "InternalError":
-            return AWSError(
-                f"AWS reported an internal error ({code})", "try again; see https://health.aws.amazon.com"
-            )
-    if not re.fullmatch(r"[A-Za-z.]{1,64}", code):  # a broken answer can hold anything, a secret too
-        return _not_from_aws()
-    return AWSError(
-        f"AWS refused {attempt.action} with {code}",
-        "https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html says what that means",
+@contextlib.contextmanager
+def credentials_explained(profiles: Profiles, profile: str) -> Iterator[None]:
+    """Turn whatever botocore raises while it gets a profile's credentials into an AWSError or a ProfileError."""
+    try:
+        yield
+    except MfaProfilesError:
+        raise
+    except Exception as error:  # noqa: BLE001 - commands, files and services of all kinds are behind it
+        web_identity = profiles.settings(profile).get("web_identity_token_file") and "web_identity_token_file"
+        row = network.first(network.CREDENTIALS, error, web_identity or profiles.provider(profile))
+        refusal = row.told(_failure_facts(error, profiles, profile))
+    else:
+        return
+    raise refusal
+
+
+def _refused(error: "ClientError", attempt: Attempt) -> MfaProfilesError:
+    told = error.response.get("Error", {})
+    return _explanation(str(told.get("Code", "")), str(told.get("Message", "")), error.response, attempt)
+
+
+def _explanation(code: str, message: str, response: Mapping[str, Any], attempt: Attempt) -> MfaProfilesError:
+    temporary = attempt.caller.keys.session_token is not None
+    row = next(row for row in ROWS if row.matches(code, message, attempt.action, temporary=temporary))
+    # A broken answer can hold anything in place of a code, a secret too.
+    if not row.codes and not re.fullmatch(r"[A-Za-z][A-Za-z.]{0,63}", code):
+        row = NOT_FROM_AWS
+    return row.told(_refusal_facts(code, message, response, attempt))
+
+
+def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt: Attempt) -> Facts:
+    caller, role = attempt.caller, attempt.role
+    profiles = caller.clients.profiles
+    permission = _permission(message, attempt)
+    policy, policy_owner = _policy(message)
+    role_profile = role.profile if role else caller.profile
+    own_devices = cache(partial(_own_devices, attempt))  # two hints want it
+    return Facts(
+        action=attempt.action,
+        base=_base(profiles, caller.holder),
+        before_mfa=None if attempt.role else permission,
+        code=code,
+        config=profiles.config.path,
+        credentials=profiles.credentials.path,
+        device_to_set=lambda: (own_devices() or ["ARN"])[0],
+        drift=partial(_drift, response, attempt),
+        duration=int(attempt.duration.total_seconds()) if attempt.duration else "this many",
+        external_id=_external_id(attempt),
+        holder=caller.holder,
+        key=masked(caller.keys.access_key_id),
+        max_duration=partial(_max_duration, attempt),
+        mfa=_mfa(attempt),
+        off=partial(_off, response, attempt),
+        own_devices=lambda: _listed(own_devices()),
+        permission=permission,
+        policy=policy,
+        policy_owner=policy_owner,
+        profile=caller.profile,
+        profile_section=profiles.config_header(caller.profile),
+        region=caller.region,
+        renew=_renewal(profiles, caller.holder),
+        role=role.arn if role else "the role",
+        role_profile=role_profile,
+        role_section=profiles.config_header(role_profile),
+        seconds=partial(_seconds_until_next_code, response, attempt),
+        section=profiles.config_header(caller.holder),
+        serial_number=shown(attempt.serial_number or "the device"),
+        serial_number_form=_SERIAL_NUMBER_FORM,
+        statement=_statement(permission, attempt),
+        still_good=_still_good(attempt),
+        **_partitions(attempt),
     )
 
 
-def not_a_serial_number(text: str | None) -> tuple[str, str]:
-    """The sentence and the hint for what cannot be the serial number of an MFA device."""
-    return (
-        f"{text} is not the serial number of an MFA device",
-        "it is an ARN such as arn:aws:iam::123456789012:mfa/john.doe, or the number of a hardware token",
+def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: Attempt | None = None) -> Facts:
+    host, proxy = network.called_host(error), network.proxy_host(error)
+    ca_bundle = os.environ.get("AWS_CA_BUNDLE") or profiles.call_settings(profile).get("ca_bundle")
+    region = attempt.caller.region if attempt else profiles.call_settings(profile).get("region")
+    return Facts(
+        at=f" {host}" if host else "",
+        ca_bundle=f" {ca_bundle}" if ca_bundle else "",
+        config=profiles.config.path,
+        connect_timeout=clients.CONNECT_TIMEOUT,
+        credentials=profiles.credentials.path,
+        kind=type(error).__name__,
+        missing=network.missing_part(error),
+        profile=profile,
+        proxy=f" {proxy}" if proxy else "",
+        quoted_region=repr(region or ""),
+        read_timeout=clients.READ_TIMEOUT,
+        region=region or "that region",
+        section=profiles.config_header(profile),
+        setting=network.refused_setting(error),
+        still_good=_still_good(attempt) if attempt else None,
     )
 
 
-_STILL_GOOD = "the token code may still be good"
+def _still_good(attempt: Attempt) -> str | None:
+    return "the token code may still be good" if attempt.serial_number else None
 
 
-def _not_from_aws() -> AWSError:
-    return AWSError("the response did not come from AWS", "is AWS_ENDPOINT_URL or a proxy in the way?")
+# --- The device.
 
 
-def _access_denied(message: str, attempt: Attempt) -> AWSError:
-    base = attempt.caller.pair.base
-    if "invalid MFA one time pass code" in message:
-        return TokenCodeRefusedError(
-            "AWS did not accept the token code",
-            "each code works once: wait until the device shows the next one",
-            f"if it is refused too: is {attempt.serial_number} the device you read it from?",
+def _own_devices(attempt: Attempt) -> list[str] | None:
+    """The serial numbers of the user's devices that give codes, or None if AWS does not tell."""
+    from mfa_profiles.aws.iam import MFADevice  # which imports this module
+
+    try:
+        pages = attempt.caller.iam().get_paginator("list_mfa_devices").paginate()
+        found = [MFADevice(device["SerialNumber"]) for page in pages for device in page["MFADevices"]]
+    except Exception:  # noqa: BLE001 - it is for a hint only, and the refusal itself is told in any case
+        return None
+    return [device.serial_number for device in found if device.gives_codes]
+
+
+def _listed(found: list[str] | None) -> str | None:
+    if found is None:
+        return None
+    return f"this user's: {', '.join(found)}" if found else "this user has none that gives codes"
+
+
+# --- Permissions.
+
+# By AWS's word for a kind of policy, ours, and who can change it.
+_POLICIES = {
+    "identity-based policy": ("a policy of the user", "an administrator of the account"),
+    "service control policy": ("a service control policy", "who manages your AWS organization"),
+    "resource control policy": ("a resource control policy", "who manages your AWS organization"),
+    "permissions boundary": ("a permissions boundary", "an administrator of the account"),
+    "session policy": ("a session policy", "who made the session"),
+    "VPC endpoint policy": ("the policy of a VPC endpoint", "who manages your network in AWS"),
+    "resource-based policy": ("a resource policy", "who manages the resource"),
+    "role trust policy": ("the trust policy of the role", "who manages the role"),
+}
+
+
+def _policy(message: str) -> tuple[str, str]:
+    found = re.search(rf"(?:explicit deny in (?:an?|the)|because no) ({'|'.join(_POLICIES)})", message)
+    return _POLICIES[found[1]] if found else ("a policy", "an administrator")
+
+
+def _permission(message: str, attempt: Attempt) -> str:
+    found = re.search(r"not authorized to perform: ([a-z]{2,20}:[A-Za-z]{2,40})(?![A-Za-z])", message)
+    service = "iam" if attempt.action == "ListMFADevices" else "sts"
+    return found[1] if found else f"{service}:{attempt.action}"
+
+
+def _statement(permission: str, attempt: Attempt) -> str:
+    resource = attempt.role.arn if attempt.role else "*"
+    return f'{{"Effect": "Allow", "Action": "{permission}", "Resource": "{resource}"}}'
+
+
+def _mfa(attempt: Attempt) -> str | None:
+    """What there is to know of MFA if a role asks for it, or None if the call had it, or cannot have it."""
+    if attempt.role is None or attempt.serial_number is not None:
+        return None
+    profiles = attempt.caller.clients.profiles
+    base = _base(profiles, attempt.caller.holder)
+    if base != attempt.role.profile and profiles.settings(base).get("role_arn") and not profiles.has_keys(base):
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+        return (
+            f"if it asks for MFA: no session of a role has that, and {base} is one; name the user as source_profile"
         )
-    if "unable to validate MFA code" in message:
-        return AWSError(
-            f"{attempt.serial_number} is not an MFA device of this user that gives codes",
-            f"name another one with --serial-number, or set mfa_serial in [profile {base}]",
-        )
-    if "session credentials" in message:
-        return AWSError(
-            f"the keys of profile {base} are temporary, and AWS gives no MFA session for those",
-            f"put long-term keys of your IAM user into [{base}]",
-        )
-    permission = re.search(r"not authorized to perform: ([a-z]+:[A-Za-z]+)", message)
-    if permission is None:
-        return AWSError(
-            f"AWS denied {attempt.action} to profile {base}",
-            "a policy of your organization or account may restrict it, by network or time for example",
-        )
-    if permission[1] == "iam:ListMFADevices":
-        return AWSError(
-            f"the MFA device is not known, and profile {base} may not look for it (no permission {permission[1]})",
-            f"add to [profile {base}] in {attempt.caller.profiles.config.path}: mfa_serial = ARN",
-            "the IAM console shows the ARN: your name at the top right, Security credentials, MFA",
-        )
-    return AWSError(
-        f"profile {base} has no permission {permission[1]}",
-        f'an administrator can allow it: {{"Effect": "Allow", "Action": "{permission[1]}", "Resource": "*"}}',
-    )
+    if attempt.caller.keys.session_token is not None:
+        return None
+    return f"if it asks for MFA: mfa_serial = ARN under [{profiles.config_header(base)}] in {profiles.config.path}"
 
 
-def _signature(message: str, response: Mapping[str, Any], attempt: Attempt) -> AWSError:
-    if "Signature expired" in message or "not yet current" in message:
-        return AWSError(f"this machine's clock is wrong{_by_how_much(response, attempt)}", _CLOCK_HINT)
-    return AWSError(
-        f"the secret access key of profile {attempt.caller.pair.base} does not belong to {_key(attempt)}",
-        f"copy both again into [{attempt.caller.pair.base}] in {attempt.caller.profiles.credentials.path}",
-    )
+def _external_id(attempt: Attempt) -> str | None:
+    if attempt.role is None:
+        return None
+    profiles = attempt.caller.clients.profiles
+    place = f"[{profiles.config_header(attempt.role.profile)}] in {profiles.config.path}"
+    if attempt.role.external_id is None:
+        return f"if it asks for an external ID: external_id = ID under {place}"
+    return f"is the external_id under {place} the one that it asks for?"
 
 
-def _by_how_much(response: Mapping[str, Any], attempt: Attempt) -> str:
-    """By how much the clock is off, from the ``Date`` header of the answer; empty if it has none."""
+# --- Keys.
+
+
+def _base(profiles: Profiles, holder: str) -> str:
+    """The profile behind the one that holds the keys, if those are of a session that this tool got."""
+    pair = profiles.pair_of_derived(holder)
+    return pair.base if pair else holder
+
+
+def _renewal(profiles: Profiles, holder: str) -> str:
+    """What to do for new session credentials of a profile."""
+    pair = profiles.pair_of_derived(holder)
+    if pair is not None and pair.base != pair.derived:
+        return f"mfa-profiles refresh {holder} --force"
+    if profiles.settings(holder).get("aws_session_token"):
+        return f"put new ones into [{holder}] in {profiles.credentials.path}"
+    provider = profiles.provider(holder) or ""
+    if provider.startswith("sso_"):
+        return f"aws sso login --profile {holder}"
+    if provider == "login_session":
+        return f"aws login --profile {holder}"
+    if provider in ("credential_process", "credential_source", "web_identity_token_file"):
+        return f"they come from {provider} under [{profiles.config_header(holder)}] in {profiles.config.path}"
+    return f"mfa-profiles refresh {holder} --force"
+
+
+# What the names of regions begin with: https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+
+
+def _partitions(attempt: Attempt) -> dict[str, str]:
+    """The partitions of the region and of an ARN of the account, if they are not the same."""
+    arn = attempt.serial_number or (attempt.role.arn if attempt.role else "")
+    region = attempt.caller.region
+    of_region = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+    of_arn = re.match(r"arn:(aws[a-z-]*):", arn)
+    if of_arn is None or of_arn[1] == of_region:
+        return {}
+    return {"arn": arn, "arn_partition": of_arn[1], "region_partition": of_region}
+
+
+# --- Times.
+
+
+def _time_at_aws(response: Mapping[str, Any]) -> datetime | None:
+    """When AWS answered, by its own clock."""
     from email.utils import parsedate_to_datetime
 
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
-        ahead = attempt.caller.now() - parsedate_to_datetime(date)
+        moment = parsedate_to_datetime(date)
     except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _seconds_until_next_code(response: Mapping[str, Any], attempt: Attempt) -> int:
+    now = _time_at_aws(response) or attempt.caller.clients.now()
+    return _WINDOW - int(now.timestamp()) % _WINDOW
+
+
+def _off(response: Mapping[str, Any], attempt: Attempt) -> str:
+    """By how much the clock is off, if it is off by more than AWS bears; else empty."""
+    ahead = _ahead(response, attempt)
+    if ahead is None or abs(ahead) < _CLOCK_TOLERANCE:
         return ""
-    if abs(ahead) < _CLOCK_TOLERANCE:
-        return ""
-    minutes = round(abs(ahead).total_seconds() / 60)
-    return f": it is {minutes} minutes {'ahead of' if ahead > timedelta() else 'behind'} AWS's"
+    return f": it is {_in_words(ahead)} AWS's"
 
 
-def _failed(error: "BotoCoreError", attempt: Attempt) -> AWSError:
-    from botocore import exceptions
-
-    region = attempt.caller.region
-    match error:
-        case exceptions.ConnectTimeoutError():
-            return AWSError(f"AWS did not answer within {CONNECT_TIMEOUT} s", "is this machine online?", _STILL_GOOD)
-        case exceptions.ReadTimeoutError():
-            return AWSError(f"AWS took the request and gave no answer within {READ_TIMEOUT} s", "try the next code")
-        case exceptions.ProxyConnectionError():
-            return AWSError("the proxy cannot be reached", "see HTTPS_PROXY and NO_PROXY", _STILL_GOOD)
-        case exceptions.SSLError():
-            return AWSError(
-                "the certificate of the AWS endpoint is not trusted",
-                "if a proxy intercepts TLS, name its certificates in AWS_CA_BUNDLE or in ca_bundle of the profile",
-            )
-        case exceptions.InvalidRegionError():
-            return AWSError(
-                f"{region!r} is not a region",
-                "a comment behind a value is a part of the value: boto3 and the AWS CLI want it on a line of its own",
-            )
-        case exceptions.EndpointConnectionError():
-            return AWSError(
-                f"the AWS endpoint in {region} cannot be reached",
-                f"is this machine online, and is {region} the region you mean?",
-                _STILL_GOOD,
-            )
-        case exceptions.ConnectionClosedError() | exceptions.HTTPClientError():
-            return AWSError("the connection to AWS broke off", "try again, with the next code if this one is refused")
-
-    name = type(error).__name__
-    return AWSError(
-        f"boto3 could not make the call ({name})", f"see the settings of profile {attempt.caller.pair.base}"
-    )
+def _drift(response: Mapping[str, Any], attempt: Attempt) -> str | None:
+    """By how much the clock is off, if the codes of another window come out by it."""
+    ahead = _ahead(response, attempt)
+    return None if ahead is None or abs(ahead).total_seconds() < _WINDOW else _in_words(ahead)
 
 
-def _key(attempt: Attempt) -> str:
-    return masked(attempt.caller.keys.access_key_id)
+def _ahead(response: Mapping[str, Any], attempt: Attempt) -> timedelta | None:
+    there = _time_at_aws(response)
+    return None if there is None else attempt.caller.clients.now() - there
+
+
+def _in_words(ahead: timedelta) -> str:
+    seconds = round(abs(ahead).total_seconds())
+    amount = f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} minutes"
+    return f"{amount} {'ahead of' if ahead > timedelta() else 'behind'}"
+
+
+def _max_duration(attempt: Attempt) -> int | None:
+    """How long sessions of the role may be, or None if AWS does not tell."""
+    if attempt.role is None:
+        return None
+    try:
+        found = attempt.caller.iam().get_role(RoleName=attempt.role.arn.rsplit("/")[-1])["Role"]
+    except Exception:  # noqa: BLE001 - it is for a hint only, and 3600 always works
+        return None
+    # IAM looks in the caller's account, where another role may have the name.
+    return found.get("MaxSessionDuration") if found["Arn"] == attempt.role.arn else None

@@ -1,14 +1,24 @@
-"""AWS STS: session credentials for a token code."""
+"""AWS STS: session credentials for a token code, and of roles."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.aws import refusals
 from mfa_profiles.aws.caller import Caller
 from mfa_profiles.errors import AWSError
+from mfa_profiles.roles import Role
 from mfa_profiles.sessions import SessionCredentials
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
+
+
+def connect(caller: Caller) -> None:
+    """Make the client that a call will use, so that it need not be made then. Raises AWSError as the call would."""
+    with refusals.explained(refusals.Attempt("GetSessionToken", caller)):
+        caller.sts()
 
 
 def get_session_token(
@@ -18,12 +28,44 @@ def get_session_token(
 
     Raises TokenCodeRefusedError if another code may do, AWSError for every other refusal or failure.
     """
-    attempt = refusals.Attempt("GetSessionToken", caller, serial_number)
+    attempt = refusals.Attempt("GetSessionToken", caller, serial_number=serial_number, duration=duration)
     with refusals.explained(attempt):
         answer = caller.sts().get_session_token(
-            SerialNumber=serial_number, TokenCode=token_code, DurationSeconds=int(duration.total_seconds())
+            SerialNumber=serial_number, TokenCode=token_code, DurationSeconds=_seconds(duration)
         )
     return _credentials(answer)
+
+
+def assume_role(
+    caller: Caller,
+    role: Role,
+    *,
+    duration: timedelta,
+    serial_number: str | None = None,
+    token_code: str | None = None,
+) -> SessionCredentials:
+    """Credentials of a role; with a serial number and a token code if the caller's keys carry no MFA themselves.
+
+    Raises TokenCodeRefusedError if another code may do, AWSError for every other refusal or failure.
+    """
+    attempt = refusals.Attempt("AssumeRole", caller, serial_number=serial_number, duration=duration, role=role)
+    request: AssumeRoleRequestTypeDef = {
+        "RoleArn": role.arn,
+        "RoleSessionName": role.session_name,
+        "DurationSeconds": _seconds(duration),
+    }
+    if role.external_id is not None:
+        request["ExternalId"] = role.external_id
+    if serial_number is not None and token_code is not None:
+        request["SerialNumber"] = serial_number
+        request["TokenCode"] = token_code
+    with refusals.explained(attempt):
+        answer = caller.sts().assume_role(**request)
+    return _credentials(answer)
+
+
+def _seconds(duration: timedelta) -> int:
+    return int(duration.total_seconds())
 
 
 def _credentials(answer: Mapping[str, Any]) -> SessionCredentials:

@@ -1,6 +1,7 @@
 """The use cases, one a file: what they need comes in as arguments, what they found goes out. They print nothing."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,7 +18,15 @@ class Context:
     ask: Ask | None
     """Puts a question to a person on the terminal; None if there is none."""
     warn: Callable[[str], None]
-    """Tells a person something at once, without ending the command."""
+    """Tells a person something at once that they should act on, without ending the command."""
+    note: Callable[[str], None] = lambda _: None
+    """Tells a person something at once."""
+    wait: Callable[[int, str], None] = lambda _seconds, _reason: None
+    """Lets some seconds pass, with a countdown behind the reason if there is a terminal."""
+    progress: Callable[[int, str], AbstractContextManager[Callable[[], object]]] = lambda _total, _what: nullcontext(
+        lambda: None
+    )
+    """Shows how many of a number of things are done: a context in which each one done is told by a call."""
     before_writing: Callable[[], object] = lambda: None
     """Called when all is ready and only the writing is left: an interruption from here on would come too late to be
     reported as one that left the files alone."""

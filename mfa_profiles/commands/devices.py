@@ -1,9 +1,14 @@
-"""Which MFA device a session is asked for with."""
+"""The MFA devices of a user: which there are, and which one a session is asked for with."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from mfa_profiles import parallel, roles, shared_files
 from mfa_profiles.aws import iam
-from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.caller import Caller, region_of
+from mfa_profiles.aws.clients import Clients
+from mfa_profiles.aws.iam import MFADevice
 from mfa_profiles.aws.refusals import not_a_serial_number
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import AWSError, ProfileError
@@ -12,29 +17,118 @@ from mfa_profiles.profiles import ProfilePair, Profiles
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html, SerialNumber
 _SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
+PASSKEY = "a passkey, and AWS STS takes codes only"
 
-def known_serial_number(option: str | None, profiles: Profiles, pair: ProfilePair) -> str | None:
-    """The serial number that was given, configured, or remembered in the derived section, in this order."""
-    origin = profiles.origins.get(pair.derived)
-    remembered = origin.mfa_serial if origin and origin.source_profile == pair.base else None
-    serial_number = option or profiles.mfa_serial(pair.base) or remembered
-    if not serial_number:
+
+@dataclass(frozen=True)
+class KnownDevice:
+    """A serial number that AWS need not be asked for, and where it stands."""
+
+    serial_number: str
+    because: str
+
+
+@dataclass(frozen=True)
+class ListedDevice:
+    """A device as ``devices`` shows it; ``chosen_because`` says why refresh takes this one, None if it does not."""
+
+    serial_number: str
+    kind: str
+    why_not: str | None
+    chosen_because: str | None = None
+
+    def as_json(self) -> dict[str, str | bool | None]:
+        """The object that ``--json`` prints."""
+        return {
+            "serial_number": self.serial_number,
+            "kind": self.kind,
+            "usable": self.why_not is None,
+            "why_not": self.why_not,
+            "chosen": self.chosen_because is not None,
+            "chosen_because": self.chosen_because,
+        }
+
+
+def devices(name: str, context: Context) -> list[ListedDevice]:
+    """The MFA devices of the user behind a profile, and which of them refresh takes.
+
+    If AWS does not allow to list them, those that are configured or remembered. Raises an MfaProfilesError if nothing
+    is known.
+    """
+    profiles = shared_files.load(context.paths)
+    chain = roles.sources(profiles, profiles.pair(name).base)
+    pair = profiles.pair(chain[-1])
+    known = known_serial_number(None, profiles, pair, tuple(reversed(chain[:-1])))
+    region = region_of(profiles, pair, context.environment, known.serial_number if known else None)
+    keys = profiles.keys(pair.base)
+    caller = Caller(Clients(profiles, context.now), pair.base, keys, pair.base, region)
+    try:
+        found = parallel.run(lambda: iam.list_mfa_devices(caller))
+    except AWSError as error:
+        if known is None:
+            raise
+        context.warn(f"{error.message}: only what is configured is shown")
+        found = [MFADevice(known.serial_number)]
+    if known is not None and known.serial_number not in [device.serial_number for device in found]:
+        context.warn(f"{known.serial_number} is not a device of this user, but {known.because}")
+    return _listed(found, known)
+
+
+def _listed(found: Sequence[MFADevice], known: KnownDevice | None) -> list[ListedDevice]:
+    usable = [device for device in found if device.gives_codes]
+    listed = []
+    for device in found:
+        because = None
+        if known is not None:
+            because = known.because if known.serial_number == device.serial_number else None
+        elif usable == [device]:
+            because = "it is the only one that gives codes"
+        why_not = None if device.gives_codes else PASSKEY
+        listed.append(ListedDevice(device.serial_number, device.kind, why_not, because))
+    return listed
+
+
+def known_serial_number(
+    option: str | None, profiles: Profiles, pair: ProfilePair, lenders: Sequence[str] = ()
+) -> KnownDevice | None:
+    """The device that was given, configured, or remembered in the derived section, in this order.
+
+    ``lenders`` are role profiles whose ``mfa_serial`` counts if their source has none. Raises ProfileError for one
+    that cannot give codes.
+    """
+    known = _known_device(option, profiles, pair, lenders)
+    if known is None:
         return None
-    if not _SERIAL_NUMBER.fullmatch(serial_number):
-        raise ProfileError(*not_a_serial_number(serial_number))
-    if not iam.MFADevice(serial_number).gives_codes:
-        raise ProfileError(f"{serial_number} is a passkey, and AWS STS takes codes only", *_REGISTER)
-    return serial_number
+    if not _SERIAL_NUMBER.fullmatch(known.serial_number):
+        raise ProfileError(*not_a_serial_number(known.serial_number))
+    if not MFADevice(known.serial_number).gives_codes:
+        raise ProfileError(f"{known.serial_number} is {PASSKEY}", *_REGISTER)
+    return known
+
+
+def _known_device(
+    option: str | None, profiles: Profiles, pair: ProfilePair, lenders: Sequence[str]
+) -> KnownDevice | None:
+    if option:
+        return KnownDevice(option, "--serial-number names it")
+    for profile in (pair.base, *lenders):
+        serial_number = profiles.mfa_serial(profile)
+        if serial_number:
+            return KnownDevice(serial_number, f"profile {profile} names it")
+    origin = profiles.origins.get(pair.derived)
+    if origin and origin.source_profile == pair.base and origin.mfa_serial:
+        return KnownDevice(origin.mfa_serial, f"the session in {pair.derived} was made with it")
+    return None
 
 
 def discover_serial_number(caller: Caller, context: Context) -> str:
     """The serial number that AWS knows for the caller; a person chooses among several. Passkeys are left out."""
-    devices = iam.list_mfa_devices(caller)
-    usable = [device.serial_number for device in devices if device.gives_codes]
-    passkeys = len(devices) - len(usable)
+    found = parallel.run(lambda: iam.list_mfa_devices(caller))
+    usable = [device.serial_number for device in found if device.gives_codes]
+    passkeys = len(found) - len(usable)
     if not usable:
-        found = "only passkeys, and AWS STS takes codes only" if passkeys else "none"
-        raise AWSError(f"the user of profile {caller.pair.base} has no MFA device for codes: {found}", *_REGISTER)
+        held = "only passkeys, and AWS STS takes codes only" if passkeys else "none"
+        raise AWSError(f"the user of profile {caller.profile} has no MFA device for codes: {held}", *_REGISTER)
     if passkeys:
         context.warn(f"left out {passkeys} passkey{'s' * (passkeys > 1)}: AWS STS takes codes only")
     return usable[0] if len(usable) == 1 else _choose(usable, context)

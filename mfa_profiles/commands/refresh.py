@@ -1,24 +1,20 @@
-"""Get session credentials for a token code and write them into the derived profile."""
+"""Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from mfa_profiles import ini, shared_files, token_code
-from mfa_profiles.aws import sts
-from mfa_profiles.aws.caller import Caller, region_of
+from mfa_profiles import ini, shared_files
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.devices import discover_serial_number, known_serial_number
+from mfa_profiles.commands import plan as planning
+from mfa_profiles.commands.plan import Plan, Wanted
 from mfa_profiles.commands.status import SessionStatus, session_status
-from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeRefusedError, UsageError
+from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError
 from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
-from mfa_profiles.sessions import (
-    DEFAULT_DURATION,
-    DEFAULT_MIN_REMAINING,
-    Origin,
-    SessionCredentials,
-    State,
-)
-from mfa_profiles.token_code import CodeSource
+from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, Origin, SessionCredentials, State
+from mfa_profiles.token_code import CodeSources
+
+_Session = tuple[SessionCredentials, Origin]
 
 
 @dataclass(frozen=True)
@@ -28,43 +24,109 @@ class RefreshOptions:
     to: str | None = None
     token_code: str | None = field(default=None, repr=False)
     serial_number: str | None = None
-    duration: timedelta = DEFAULT_DURATION
+    duration: timedelta | None = None
     min_remaining: timedelta = DEFAULT_MIN_REMAINING
     force: bool = False
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """The session that is there now; ``refreshed`` is False if it was good enough already."""
+    """A derived profile and what became of it: ``refreshed``, good enough already, or ``error``.
+
+    ``requested`` is False for the source of a role, refreshed on the way.
+    """
 
     status: SessionStatus
     refreshed: bool
+    error: MfaProfilesError | None = None
+    requested: bool = True
 
 
-def refresh(name: str, options: RefreshOptions, context: Context) -> Refreshed:
-    """Make sure that the derived profile of a base profile holds a session, asking AWS for one if need be.
+def refresh(names: Sequence[str], options: RefreshOptions, context: Context) -> list[Refreshed]:
+    """Make sure that derived profiles hold good sessions, asking AWS for those that do not.
 
-    Nothing is written before AWS has answered, and no code is asked for before it is sure that the answer can be
-    stored. Raises an MfaProfilesError for everything that stands in the way.
+    Nothing is written before AWS has answered everything, and no code is asked for before it is sure that the answer
+    can be stored. What fails is in the list, and does not keep the rest from being written; an MfaProfilesError is
+    raised for what keeps all from it, and if there is one name and it fails.
     """
+    if options.to is not None and len(names) > 1:
+        raise UsageError("--to names one derived profile, and there are several profiles to refresh")
     profiles = shared_files.load(context.paths)
-    pair = profiles.pair(name, options.to)
-    _guard(profiles, pair, options, context)
-    current = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
-    if current.state is State.VALID and not options.force:
-        return Refreshed(current, refreshed=False)
-    keys = profiles.long_term_keys(pair.base)
-    codes = token_code.find_source(options.token_code, context.environment, context.ask)
-    known = known_serial_number(options.serial_number, profiles, pair)
-    region = region_of(profiles, pair, context.environment, known)
-    _rehearse(profiles, pair, context)
-    caller = Caller(profiles, pair, keys, region, context.now)
-    serial_number = known or discover_serial_number(caller, context)
-    credentials = _get_session(caller, serial_number, codes, options.duration, context)
-    profiles = _store(credentials, Origin(pair.base, serial_number), pair, options, context)
-    _warn_of_what_hides_the_session(profiles, pair, context)
-    now = context.now()
-    return Refreshed(session_status(profiles, pair, now=now, min_remaining=options.min_remaining), refreshed=True)
+    pairs, unknown = _pairs(profiles, names, options)
+    outcomes = _refresh(profiles, pairs, options, context) + unknown
+    if len(names) == 1:
+        _raise_error_of(outcomes)
+    return outcomes
+
+
+def refresh_all(options: RefreshOptions, context: Context) -> list[Refreshed]:
+    """Refresh all that this tool wrote, each base profile with an MFA device, and the roles behind these."""
+    if options.to is not None:
+        raise UsageError("--to names one derived profile, and --all refreshes several")
+    profiles = shared_files.load(context.paths)
+    return _refresh(profiles, planning.all_pairs(profiles), options, context)
+
+
+def _pairs(
+    profiles: Profiles, names: Sequence[str], options: RefreshOptions
+) -> tuple[list[ProfilePair], list[Refreshed]]:
+    """The pairs that names mean, and an outcome for each name that means none."""
+    pairs, unknown = [], []
+    for name in dict.fromkeys(names):
+        try:
+            pairs.append(profiles.pair(name, options.to))
+        except ProfileError as error:
+            if shown(name) != name:  # a token code, as other tools take it
+                raise
+            status = SessionStatus(options.to or shown(name), None, State.UNKNOWN)
+            unknown.append(Refreshed(status, refreshed=False, error=error))
+    return pairs, unknown
+
+
+def _raise_error_of(outcomes: Sequence[Refreshed]) -> None:
+    for outcome in outcomes:
+        if outcome.requested and outcome.error is not None:
+            raise outcome.error
+
+
+def _refresh(
+    profiles: Profiles, pairs: Sequence[ProfilePair], options: RefreshOptions, context: Context
+) -> list[Refreshed]:
+    wanted = Wanted(context.now(), options.min_remaining, options.force)
+    plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context)
+    _fail_without_codes(profiles, plan, _code_sources(options, context))
+    if not plan.steps:
+        return _outcomes(profiles, plan, [], options, context)
+    seen = {pair: planning.key_of(profiles, pair) for pair in plan.targets}
+
+    def waiting(name: str) -> None:
+        context.note(f"waiting for another mfa-profiles that is refreshing {name}")
+
+    with shared_files.single_flight(context.paths, plan.identities, waiting):
+        # Whoever had the lock before may have done it all.
+        profiles = shared_files.load(context.paths)
+        wanted = Wanted(context.now(), options.min_remaining, options.force, seen)
+        plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context)
+        got = _get(profiles, plan, options, context) if plan.steps else {}
+        stored = _store(plan, got, options, context) if got else []
+    profiles = shared_files.load(context.paths)
+    _warn_of_what_hides_the_sessions(profiles, stored, context)
+    return _outcomes(profiles, plan, stored, options, context)
+
+
+def _guarded(profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context) -> Plan:
+    """The plan without the steps that would overwrite what is not ours."""
+    warned = set()
+    for pair in [*plan.targets, *plan.steps]:
+        if pair in plan.failed:
+            continue
+        try:
+            if pair not in warned:
+                _guard(profiles, pair, options if pair in plan.targets else RefreshOptions(), context)
+        except ProfileError as error:
+            plan.fail(pair, error)
+        warned.add(pair)
+    return plan
 
 
 def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, context: Context) -> None:
@@ -73,18 +135,18 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, conte
             f"--to {pair.base} would overwrite the base profile's own keys", "name another profile, or leave it out"
         )
     if pair.base == pair.derived:
-        profiles.long_term_keys(pair.base)  # has none, and says so
+        raise planning.no_mfa_session(profiles, pair.base)
     if pair.derived not in profiles.credentials.sections:
         refuse_illegal_name(pair.derived)
-    replaced = _refuse_to_overwrite(profiles, pair, options)
+    replaced = _refuse_to_overwrite(profiles, pair, force=options.force)
     if replaced is not None:
         context.warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")
 
 
-def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, options: RefreshOptions) -> str | None:
+def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, *, force: bool) -> str | None:
     """What is not ours and would be overwritten, in words, or None. Raises ProfileError unless --force allows it."""
     replaced = profiles.foreign_content(pair)
-    if replaced is not None and not options.force:
+    if replaced is not None and not force:
         raise ProfileError(
             f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}",
             "--to NAME writes the session to another profile, --force replaces what is there",
@@ -92,56 +154,91 @@ def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, options: Refresh
     return replaced
 
 
-def _rehearse(profiles: Profiles, pair: ProfilePair, context: Context) -> None:
-    """Raise what would stand in the way of storing a session, before a code is spent on it."""
+def _code_sources(options: RefreshOptions, context: Context) -> CodeSources:
+    return CodeSources(options.token_code, context.environment, context.ask)
+
+
+def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources) -> None:
+    """Take out what cannot be had without a code or keys, before another process is waited for."""
+    for step in [step for step in plan.steps.values() if step.needs_code]:
+        try:
+            if profiles.has_keys(step.keys_in) or not profiles.provider(step.keys_in):
+                profiles.keys(step.keys_in)
+            sources.for_profile(planning.mfa_process(profiles, step))
+        except (ProfileError, TokenCodeNeededError) as error:
+            plan.fail(step.pair, error)
+
+
+def _get(profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context) -> Mapping[ProfilePair, _Session]:
+    from mfa_profiles.commands.acquire import Acquisition
+
+    _rehearse(profiles, plan, context)
+    acquisition = Acquisition(
+        profiles, plan, _code_sources(options, context), options.serial_number, options.duration, context
+    )
+    return acquisition.run()
+
+
+def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
+    """Raise what would stand in the way of storing sessions, before a code is spent on them."""
     for file in (profiles.credentials, profiles.config):
         ini.refuse_byte_order_mark(file)
     stand_in = SessionCredentials("ASIA", "secret", "token", datetime(2000, 1, 1, tzinfo=UTC))
-    shared_files.rehearse(
-        context.paths, lambda latest: shared_files.with_session(latest, pair, stand_in, Origin(pair.base))
-    )
+    new = {pair: (stand_in, Origin(pair.base)) for pair in plan.steps}
+    shared_files.rehearse(context.paths, lambda latest: shared_files.with_sessions(latest, new))
 
 
 def _store(
-    credentials: SessionCredentials, origin: Origin, pair: ProfilePair, options: RefreshOptions, context: Context
-) -> Profiles:
+    plan: Plan, got: Mapping[ProfilePair, _Session], options: RefreshOptions, context: Context
+) -> list[ProfilePair]:
+    """Write sessions into both files, and return whose; what has turned up in the place of one since stays."""
+    stored: dict[ProfilePair, _Session] = {}
+
     def edit(latest: Profiles) -> Profiles:
-        _refuse_to_overwrite(latest, pair, options)
-        edited = shared_files.with_session(latest, pair, credentials, origin)
+        stored.clear()
+        for pair, session in got.items():
+            try:
+                _refuse_to_overwrite(latest, pair, force=options.force and pair in plan.targets)
+                stored[pair] = session
+            except ProfileError as error:
+                plan.fail(pair, error)
+        edited = shared_files.with_sessions(latest, stored)
         context.before_writing()
         return edited
 
     for warning in shared_files.change(context.paths, edit).warnings:
         context.warn(warning)
-    return shared_files.load(context.paths)
+    return list(stored)
 
 
-def _get_session(
-    caller: Caller, serial_number: str, codes: CodeSource, duration: timedelta, context: Context
-) -> SessionCredentials:
-    attempts_left = codes.attempts
-    while True:
-        code = codes.code(serial_number)
-        attempts_left -= 1
-        try:
-            return sts.get_session_token(caller, serial_number=serial_number, token_code=code, duration=duration)
-        except TokenCodeRefusedError as refusal:
-            if not attempts_left:
-                raise
-            context.warn(f"{refusal.message}; {refusal.hints[0]}")
+def _outcomes(
+    profiles: Profiles,
+    plan: Plan,
+    stored: Sequence[ProfilePair],
+    options: RefreshOptions,
+    context: Context,
+) -> list[Refreshed]:
+    now = context.now()
+    outcomes = []
+    for pair in [*(pair for pair in stored if pair not in plan.targets), *plan.targets]:
+        status = session_status(profiles, pair, now=now, min_remaining=options.min_remaining)
+        requested = pair in plan.targets
+        outcomes.append(Refreshed(status, pair in stored, plan.failed.get(pair), requested))
+    return outcomes
 
 
-def _warn_of_what_hides_the_session(profiles: Profiles, pair: ProfilePair, context: Context) -> None:
-    if profiles.hidden_settings(pair.base):
-        context.warn(
-            f"[{pair.base}] in {profiles.config.path} is not seen by the SDKs: the header has to be "
-            f"[profile {pair.base}]; its settings count for {pair.derived} all the same"
-        )
-    outranked_by = profiles.outranked_by(pair.derived)
-    if outranked_by:
-        context.warn(
-            f"profile {pair.derived} has {outranked_by}, which the SDKs follow before they look at the session"
-        )
+def _warn_of_what_hides_the_sessions(profiles: Profiles, pairs: Sequence[ProfilePair], context: Context) -> None:
+    for pair in pairs:
+        if profiles.hidden_settings(pair.base):
+            context.warn(
+                f"[{pair.base}] in {profiles.config.path} is not seen by the SDKs: the header has to be "
+                f"[profile {pair.base}]; its settings count for {pair.derived} all the same"
+            )
+        outranked_by = profiles.outranked_by(pair.derived)
+        if outranked_by:
+            context.warn(
+                f"profile {pair.derived} has {outranked_by}, which the SDKs follow before they look at the session"
+            )
     if context.environment.get("AWS_ACCESS_KEY_ID"):
         context.warn(
             "AWS_ACCESS_KEY_ID in the environment outranks AWS_PROFILE for most tools: "

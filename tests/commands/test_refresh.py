@@ -10,6 +10,7 @@ import pytest
 
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.refresh import RefreshOptions, refresh
+from mfa_profiles.profiles import shown
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
@@ -741,7 +742,7 @@ def test_an_interruption_is_put_off_once_writing_begins(
         before_writing=lambda: seen.append({name: text for name, text in base.files().items() if name in before}),
     )
 
-    refresh(BASE, RefreshOptions(token_code=base.code(device)), context)
+    refresh([BASE], RefreshOptions(token_code=base.code(device)), context)
 
     assert [before] == seen
     assert before != base.files()
@@ -749,9 +750,11 @@ def test_an_interruption_is_put_off_once_writing_begins(
 
 @pytest.mark.parametrize("serial_number", ["123456", "arn:aws:iam::123456789012:mfa/a b", "x" * 257])
 def test_what_is_no_serial_number_is_not_sent_to_aws(base: Home, aws: LocalAWS, serial_number: str) -> None:
-    """With what one looks like."""
+    """With what one looks like; six digits may be a code that went to the wrong option, and are not shown."""
     result = base.run("refresh", BASE, "--token-code", "123456", "--serial-number", serial_number)
 
     assert (1, []) == (result.code, aws.requests)
-    assert f"mfa-profiles: error: {serial_number} is not the serial number of an MFA device" == result.errors[0]
+    assert (
+        f"mfa-profiles: error: {shown(serial_number)} is not the serial number of an MFA device" == result.errors[0]
+    )
     assert result.errors[1].startswith("hint: it is an ARN such as arn:aws:iam::")

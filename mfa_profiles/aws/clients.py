@@ -1,0 +1,116 @@
+"""boto3 clients, made once for all callers whose calls would go out the same way."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mfa_profiles.errors import AWSError
+from mfa_profiles.profiles import Keys, Profiles
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 20
+"""Seconds. An endpoint that does not answer is given up before a person gives up."""
+
+MAX_CALLS_AT_ONCE = 16
+"""As many roles are assumed at once: AWS throttles a user's calls to STS together, whoever makes them."""
+
+_MAX_ATTEMPTS = 5
+_PATIENCE = 4.0  # seconds: a call that has failed on its way after more than this is not tried again
+
+
+class Clients:
+    """The clients of one command.
+
+    Two profiles with the same settings and keys share a client: with two hundred roles behind one code, the making
+    of clients would take longer than all the calls.
+    """
+
+    def __init__(self, profiles: Profiles, now: Callable[[], datetime]) -> None:
+        self.profiles = profiles
+        self.now = now
+        self._sessions: dict[object, boto3.Session] = {}
+        self._clients: dict[object, Any] = {}
+        self._lock = threading.Lock()  # botocore's sessions are not made for threads; its clients are
+
+    def get(self, service: Any, *, profile: str, keys: Keys, region: str) -> Any:
+        """A client that signs with keys and honours the settings of a profile: endpoints, proxies, CAs, ..."""
+        # The region aside, which every client is given.
+        settings = frozenset((self.profiles.call_settings(profile) | {"region": ""}).items())
+        with self._lock, _endpoint_explained():
+            if settings not in self._sessions:
+                self._sessions[settings] = _session(profile)
+            name = (service, settings, keys, region)
+            if name not in self._clients:
+                self._clients[name] = _client(self._sessions[settings], service, keys, region)
+            return self._clients[name]
+
+
+def _session(profile: str) -> "boto3.Session":
+    import boto3
+    import botocore.session
+
+    return boto3.Session(botocore_session=botocore.session.Session(profile=profile))
+
+
+def _client(session: "boto3.Session", service: Any, keys: Keys, region: str) -> Any:
+    client = session.client(
+        service,
+        region_name=region,
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        aws_session_token=keys.session_token,
+        config=_config(),
+    )
+    client.meta.events.register_first("before-call", _note_start)
+    client.meta.events.register_first("needs-retry", _give_up_in_time)
+    return client
+
+
+def _config() -> "Config":
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=MAX_CALLS_AT_ONCE,
+        # Not "adaptive": throttled within its first half second, when it has measured no rate yet, that lets out one
+        # call in two seconds (20 roles of which 10 are throttled once: 4 to 24 s; like this 1.2 s).
+        retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS},
+    )
+
+
+def _note_start(params: dict[str, Any], **_: object) -> None:
+    params["context"]["mfa_profiles_started"] = time.monotonic()
+
+
+def _give_up_in_time(request_dict: dict[str, Any], caught_exception: Exception | None, **_: object) -> None:
+    """Raise a failure that has taken its time, where botocore would try five times over.
+
+    After a time-out nobody waits four times more; and a GetSessionToken that AWS may have got must not be sent
+    again: its code counts once, and the refusal of the second would hide what happened to the first.
+    """
+    started = request_dict["context"].get("mfa_profiles_started", 0.0)
+    if caught_exception is not None and time.monotonic() - started > _PATIENCE:
+        raise caught_exception
+
+
+@contextlib.contextmanager
+def _endpoint_explained() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except BotoCoreError:
+        raise
+    except ValueError:  # with a text that quotes the endpoint, credentials in it included
+        pass
+    else:
+        return
+    raise AWSError("the AWS endpoint is not a URL", "see AWS_ENDPOINT_URL, and endpoint_url in the base profile")

@@ -1,0 +1,49 @@
+"""Keys that a profile does not hold itself, but that botocore can get for it."""
+
+from mfa_profiles.aws import refusals
+from mfa_profiles.errors import ProfileError
+from mfa_profiles.profiles import Keys, Profiles
+
+
+def resolve(profiles: Profiles, profile: str) -> Keys:
+    """The keys of a profile with ``credential_process``, ``sso_*``, ``web_identity_token_file`` or ``login_session``.
+
+    Raises AWSError or ProfileError if there are none.
+    """
+    import botocore.session
+
+    with refusals.credentials_explained(profiles, profile):
+        found = botocore.session.Session(profile=profile).get_credentials()
+        return _keys(found, profile)
+
+
+def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> Keys:
+    """The keys that ``credential_source`` of a profile names: of the environment, the container or the machine.
+
+    Raises AWSError or ProfileError if there are none.
+    """
+    import botocore.session
+
+    method = _METHODS.get(credential_source.lower())
+    if method is None:
+        raise ProfileError(
+            f"credential_source of profile {profile} is not one that AWS knows",
+            "it is Environment, Ec2InstanceMetadata or EcsContainer",
+        )
+    with refusals.credentials_explained(profiles, profile):
+        # A session without a profile: one that was named would leave the environment out.
+        resolver = botocore.session.Session().get_component("credential_provider")
+        return _keys(resolver.get_provider(method).load(), profile)
+
+
+_METHODS = {"environment": "env", "ec2instancemetadata": "iam-role", "ecscontainer": "container-role"}
+
+
+def _keys(found: object, profile: str) -> Keys:
+    frozen = found.get_frozen_credentials() if found is not None else None  # type: ignore[attr-defined]
+    if frozen is None or not frozen.access_key or not frozen.secret_key:
+        raise ProfileError(
+            f"the AWS SDK finds no credentials for profile {profile}",
+            f"see what the AWS CLI says: aws sts get-caller-identity --profile {profile}",
+        )
+    return Keys(frozen.access_key, frozen.secret_key, frozen.token)

@@ -1,0 +1,201 @@
+"""Get the sessions of a plan from AWS: those for codes one after the other, then roles in parallel."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from mfa_profiles import parallel
+from mfa_profiles.aws import credentials, sts
+from mfa_profiles.aws.caller import Caller, region_of
+from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
+from mfa_profiles.commands import Context
+from mfa_profiles.commands import plan as planning
+from mfa_profiles.commands.devices import discover_serial_number, known_serial_number
+from mfa_profiles.commands.plan import Plan, Step
+from mfa_profiles.errors import MfaProfilesError, TokenCodeRefusedError, UsageError
+from mfa_profiles.profiles import Keys, ProfilePair, Profiles
+from mfa_profiles.roles import DEFAULT_DURATION as DEFAULT_ROLE_DURATION
+from mfa_profiles.roles import MAX_CHAINED_DURATION, Role, role_of
+from mfa_profiles.sessions import DEFAULT_DURATION, Origin, SessionCredentials
+from mfa_profiles.token_code import CodeSources
+
+
+class Acquisition:
+    """One run through a plan, which is told what fails."""
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        plan: Plan,
+        codes: CodeSources,
+        serial_number: str | None,
+        duration: timedelta | None,
+        context: Context,
+    ) -> None:
+        self._profiles = profiles
+        self._plan = plan
+        self._codes = codes
+        self._serial_number = serial_number
+        self._duration = duration
+        self._context = context
+        self._clients = Clients(profiles, context.now)
+        self._got: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
+        self._identities: dict[Keys, tuple[ProfilePair, SessionCredentials, str]] = {}
+
+    def run(self) -> Mapping[ProfilePair, tuple[SessionCredentials, Origin]]:
+        """Get all that can be had; the plan is told what cannot."""
+        steps = self._plan.steps
+        self._get_for_codes([step for step in steps.values() if step.needs_code])
+        while left := [step for step in steps.values() if step.pair not in self._got]:
+            self._assume([step for step in left if step.source not in steps or step.source in self._got])
+        return self._got
+
+    def _get_for_codes(self, steps: Sequence[Step]) -> None:
+        callers = {}
+        for step in steps:
+            try:
+                callers[step.pair] = self._caller(step)
+            except MfaProfilesError as error:
+                self._plan.fail(step.pair, error)
+        identities = {caller.keys for caller in callers.values()}
+        if len(identities) > 1:
+            self._refuse_one_for_all([step.pair.base for step in steps if step.pair in callers])
+        for step in steps:
+            if step.pair not in callers:
+                continue
+            try:
+                self._get_for_code(step, callers[step.pair])
+            except UsageError:
+                raise
+            except MfaProfilesError as error:
+                self._plan.fail(step.pair, error)
+
+    def _refuse_one_for_all(self, bases: Sequence[str]) -> None:
+        if self._serial_number is not None or self._codes.gives_one_code:
+            what = "--serial-number names one device" if self._serial_number else "there is one token code"
+            raise UsageError(
+                f"{what}, and these profiles need one each: {', '.join(bases)}",
+                "refresh them one by one, or let the terminal or mfa_process give the codes",
+            )
+
+    def _get_for_code(self, step: Step, caller: Caller) -> None:
+        same = self._identities.get(caller.keys)
+        if same is not None and step.role is None:  # two profiles of one user: a code opens both
+            _, session, serial_number = same
+        else:
+            serial_number = self._device(step, caller)
+            session = self._with_code(step, caller, serial_number)
+            if step.role is None:
+                self._identities[caller.keys] = step.pair, session, serial_number
+        role_arn = step.role.arn if step.role else None
+        self._got[step.pair] = session, Origin(step.pair.base, serial_number, role_arn)
+
+    def _device(self, step: Step, caller: Caller) -> str:
+        known = known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
+        return known.serial_number if known else discover_serial_number(caller, self._context)
+
+    def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
+        source = self._codes.for_profile(planning.mfa_process(self._profiles, step))
+        parallel.start(functools.partial(sts.connect, caller))  # while a person types
+        duration = self._duration_of(step)
+        attempts_left = source.attempts
+        while True:
+            code = source.code(serial_number)
+            attempts_left -= 1
+            try:
+                session = parallel.run(functools.partial(_call, caller, step.role, serial_number, code, duration))
+            except TokenCodeRefusedError as refusal:
+                if not attempts_left:
+                    raise
+                self._before_next_attempt(refusal, waits=source.waits)
+            else:
+                self._tell_if_shorter(step, session, duration)
+                return session
+
+    def _before_next_attempt(self, refusal: TokenCodeRefusedError, *, waits: bool) -> None:
+        if waits:
+            # It came from a machine: it was right, and has been used. A second more, as no two clocks are the same.
+            self._context.wait(
+                refusal.seconds_until_next + 1, "the token code was used already: the next one comes in"
+            )
+        else:
+            self._context.warn(f"{refusal.message}; {refusal.hints[0]}")
+
+    def _tell_if_shorter(self, step: Step, session: SessionCredentials, duration: timedelta) -> None:
+        given = session.expiration - self._context.now()
+        if step.role is None and given < duration - timedelta(minutes=6):  # a clock may be five minutes off
+            self._context.warn(
+                f"AWS gave a shorter session to {step.pair.base} than it was asked for: the root user of an account "
+                "gets an hour at most"
+            )
+
+    def _assume(self, steps: Sequence[Step]) -> None:
+        calls: list[Callable[[], SessionCredentials]] = []
+        called: list[Step] = []
+        for step in steps:
+            try:
+                caller = self._caller(step)
+                calls.append(functools.partial(_call, caller, step.role, None, None, self._duration_of(step)))
+                called.append(step)
+            except MfaProfilesError as error:
+                self._plan.fail(step.pair, error)
+        with self._context.progress(len(calls), "assuming roles") as advance:
+            for index, outcome in parallel.run_all(calls, at_once=MAX_CALLS_AT_ONCE):
+                step = called[index]
+                try:
+                    self._got[step.pair] = outcome(), self._origin(step)
+                except MfaProfilesError as error:
+                    self._plan.fail(step.pair, error)
+                advance()
+
+    def _origin(self, step: Step) -> Origin:
+        origin = self._origin_of(step.source) if step.source else None
+        return Origin(step.pair.base, origin.mfa_serial if origin else None, step.role.arn if step.role else None)
+
+    def _origin_of(self, pair: ProfilePair) -> Origin | None:
+        return self._got[pair][1] if pair in self._got else self._profiles.origins.get(pair.derived)
+
+    def _caller(self, step: Step) -> Caller:
+        keys = self._keys(step)
+        arn = step.role.arn if step.role else self._profiles.mfa_serial(step.pair.base)
+        region = region_of(self._profiles, step.pair, self._context.environment, self._serial_number or arn)
+        return Caller(self._clients, step.pair.base, keys, step.keys_in, region)
+
+    def _keys(self, step: Step) -> Keys:
+        """The keys that make the call of a step. Raises MfaProfilesError if it is not for them."""
+        if step.source in self._got:
+            session, _ = self._got[step.source]
+            return Keys(session.access_key_id, session.secret_access_key, session.session_token)
+        if step.role and step.role.credential_source:
+            source = step.role.credential_source
+            keys = parallel.run(lambda: credentials.resolve_source(self._profiles, step.pair.base, source))
+        elif not self._profiles.has_keys(step.keys_in) and self._profiles.provider(step.keys_in):
+            keys = parallel.run(lambda: credentials.resolve(self._profiles, step.keys_in))
+        else:
+            keys = self._profiles.keys(step.keys_in)
+        if keys.session_token and step.role is None:
+            raise planning.no_mfa_session(self._profiles, step.keys_in)
+        return keys
+
+    def _duration_of(self, step: Step) -> timedelta:
+        requested = self._duration if step.pair in self._plan.targets else None
+        if step.role is None:
+            return requested or DEFAULT_DURATION
+        duration = requested or step.role.duration or DEFAULT_ROLE_DURATION
+        if duration > MAX_CHAINED_DURATION and step.source and role_of(self._profiles, step.source.base):
+            self._context.warn(
+                f"the session of {step.pair.base} ends after one hour: AWS gives no more to a role that another "
+                f"role assumes ({step.source.base})"
+            )
+            return MAX_CHAINED_DURATION
+        return duration
+
+
+def _call(
+    caller: Caller, role: Role | None, serial_number: str | None, code: str | None, duration: timedelta
+) -> SessionCredentials:
+    if role is not None:
+        return sts.assume_role(caller, role, duration=duration, serial_number=serial_number, token_code=code)
+    assert serial_number is not None
+    assert code is not None
+    return sts.get_session_token(caller, serial_number=serial_number, token_code=code, duration=duration)

@@ -1,0 +1,66 @@
+"""Calls that wait for the network, made beside the main thread so that Ctrl-C works while they do."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _Outcome(Generic[T]):
+    """What a call returned or raised."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._error: BaseException | None = None
+        try:
+            self._value = call()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is asked for
+            self._error = error
+
+    def get(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+def run(call: Callable[[], T]) -> T:
+    """Make one call."""
+    return start(call)()
+
+
+def start(call: Callable[[], T]) -> Callable[[], T]:
+    """Begin a call; what is returned waits for its end, once, and returns or raises what it did."""
+    outcomes = _start([call], at_once=1)
+    return lambda: outcomes.get()[1].get()
+
+
+def run_all(calls: Sequence[Callable[[], T]], *, at_once: int) -> Iterator[tuple[int, Callable[[], T]]]:
+    """Make some calls, ``at_once`` of them at a time, and give back each as it ends: its index and its outcome.
+
+    An outcome is called for what the call returned, or to have it raise what the call raised.
+    """
+    outcomes = _start(calls, at_once)
+    for _ in calls:
+        index, outcome = outcomes.get()
+        yield index, outcome.get
+
+
+def _start(calls: Sequence[Callable[[], T]], at_once: int) -> "queue.SimpleQueue[tuple[int, _Outcome[T]]]":
+    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, _Outcome[T]]] = queue.SimpleQueue()
+    for item in enumerate(calls):
+        waiting.put(item)
+
+    def work() -> None:
+        while True:
+            try:
+                index, call = waiting.get_nowait()
+            except queue.Empty:
+                return
+            done.put((index, _Outcome(call)))
+
+    # Not a ThreadPoolExecutor: at its end that waits for calls that a person has interrupted.
+    for _ in range(min(at_once, len(calls))):
+        threading.Thread(target=work, daemon=True).start()
+    return done

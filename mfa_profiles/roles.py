@@ -1,0 +1,101 @@
+"""Role profiles: what they say of the role, and where the credentials come from that assume it."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mfa_profiles.errors import ProfileError
+from mfa_profiles.profiles import Profiles
+
+DEFAULT_DURATION = timedelta(hours=1)
+"""What AWS gives if nothing else is asked for; every role allows it."""
+
+MAX_CHAINED_DURATION = timedelta(hours=1)
+"""What AWS gives at most to a role that another role assumes.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, DurationSeconds
+"""
+
+DEFAULT_SESSION_NAME = "mfa-profiles"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role as a profile names it; exactly one of ``source_profile`` and ``credential_source`` is set."""
+
+    profile: str
+    arn: str
+    source_profile: str | None
+    credential_source: str | None
+    session_name: str = DEFAULT_SESSION_NAME
+    external_id: str | None = None
+    duration: timedelta | None = None
+
+
+def role_of(profiles: Profiles, name: str) -> Role | None:
+    """The role of a profile with ``role_arn``, or None for another profile, by botocore's rules (credentials.py).
+
+    Raises ProfileError for a role profile that no SDK could use.
+    """
+    values = profiles.settings(name)
+    arn = values.get("role_arn")
+    if not arn or values.get("web_identity_token_file"):
+        return None
+    source, credential_source = values.get("source_profile") or None, values.get("credential_source") or None
+    if source and credential_source:
+        raise ProfileError(
+            f"profile {name} has both source_profile and credential_source", "AWS tools want one of the two"
+        )
+    if not source and not credential_source:
+        raise ProfileError(
+            f"profile {name} has role_arn, but does not say whose credentials assume the role",
+            f"add source_profile = NAME to [{profiles.config_header(name)}] in {profiles.config.path}",
+        )
+    if source and source not in profiles:
+        missing = profiles.no_such_profile(source)
+        raise ProfileError(f"source_profile of profile {name}: {missing.message}", *missing.hints)
+    return Role(
+        name,
+        arn,
+        source,
+        credential_source,
+        values.get("role_session_name") or DEFAULT_SESSION_NAME,
+        values.get("external_id") or None,
+        _duration(name, values.get("duration_seconds")),
+    )
+
+
+def _duration(profile: str, text: str | None) -> timedelta | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,6}", text, re.ASCII):
+        raise ProfileError(
+            f"duration_seconds of profile {profile} is not a number of seconds", "it is 900 to 43200, such as 3600"
+        )
+    return timedelta(seconds=int(text))
+
+
+def sources(profiles: Profiles, name: str) -> list[str]:
+    """A profile and the profiles behind it, each the source of the one before; the last has keys, or gets them.
+
+    A role profile that is its own source ends there. Raises ProfileError for a loop.
+    """
+    chain: list[str] = []
+    current: str | None = name
+    while current is not None:
+        if current in chain:
+            raise ProfileError(
+                f"the source profiles go round in a circle: {' -> '.join([*chain[chain.index(current) :], current])}",
+                "one of them has to be a profile with keys",
+            )
+        chain.append(current)
+        # A source that has keys is one, whatever else it has; so botocore sees it.
+        role = None if len(chain) > 1 and profiles.has_keys(current) else role_of(profiles, current)
+        source = role.source_profile if role else None
+        current = None if source == current and profiles.has_keys(current) else source and base_of(profiles, source)
+    return chain
+
+
+def base_of(profiles: Profiles, source_profile: str) -> str:
+    """The base profile that a source profile means: people name the derived one too, for other tools' sake."""
+    return profiles.pair(source_profile).base

@@ -1,0 +1,210 @@
+"""refresh of several profiles at once: one prompt for each identity, roles in parallel, one write."""
+
+import concurrent.futures
+import json
+import os
+import time
+
+from tests.home import BASE, DERIVED, Home, base_section, session_section
+from tests.local_aws import LocalAWS, MFADevice, User, peak_concurrency
+
+EXPIRED = "2020-01-01T00:00:00Z"
+
+
+def actions(aws: LocalAWS) -> list[str]:
+    """What the local AWS was asked for."""
+    return [request.action for request in aws.requests]
+
+
+def add_roles(home: Home, aws: LocalAWS, names: list[str]) -> None:
+    """Roles, and a role profile behind the base profile for each."""
+    sections = [
+        f"[profile {name}]\nrole_arn = {aws.create_role(name).arn}\nsource_profile = {BASE}\n" for name in names
+    ]
+    home.config.write_text(home.config.read_text() + "".join(sections))
+
+
+def test_two_hundred_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """One code, one AssumeRole each and 16 at once, one replaced file; under two seconds after the code."""
+    names = [f"role-{number:03}" for number in range(200)]
+    add_roles(base, aws, names)
+    aws.faults.add(latency=0.05)
+    inodes = {base.credentials.stat().st_ino}
+
+    result = base.run("refresh", "--all", "--token-code", base.code(device))
+
+    counts = {action: actions(aws).count(action) for action in set(actions(aws))}
+    assert (0, {"GetSessionToken": 1, "AssumeRole": 200}) == (result.code, counts)
+    assert len(names) == len({request.parameters.get("RoleArn") for request in aws.requests} - {None})
+    assert 16 == peak_concurrency(aws.requests)
+    inodes.add(base.credentials.stat().st_ino)
+    assert 2 == len(inodes)
+    assert 201 == base.text(base.credentials).count("# Expires ")
+    ends = [request.ended for request in aws.requests if request.ended is not None]
+    # From AWS's getting the code to its last answer: what is before and after has a test of its own.
+    assert max(ends) - aws.requests[0].started < 2
+
+
+def test_all_takes_what_has_a_session_or_a_device_and_the_roles_behind(
+    base: Home, aws: LocalAWS, device: MFADevice
+) -> None:
+    """And leaves alone what needs no code, or is somebody else's."""
+    add_roles(base, aws, ["admin"])
+    other = aws.create_user("other")
+    base.credentials.write_text(base.credentials.read_text() + base_section(other, "plain"))
+    base.secrets.append(other.secret_access_key)
+
+    result = base.run("refresh", "--all", "--json", "--token-code", base.code(device))
+
+    assert 0 == result.code
+    assert [DERIVED, "admin-mfa"] == [item["profile"] for item in json.loads(result.stdout)]
+
+
+def test_nothing_to_refresh(home: Home, user: User) -> None:
+    """--all without anything that it takes says so."""
+    home.write(base_section(user))
+
+    result = home.run("refresh", "--all")
+
+    assert (0, ["nothing to refresh: no profile has a session or an MFA device; name one"]) == (
+        result.code,
+        result.errors,
+    )
+
+
+def test_what_succeeded_is_written_though_something_failed(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Each failure is told with the profile it belongs to, and the exit code is 1."""
+    add_roles(base, aws, ["admin", "gone"])
+    base.config.write_text(base.config.read_text().replace("role/gone", "role/nothing"))
+
+    result = base.run("refresh", "admin", "gone", "nobody", "--json", "--token-code", base.code(device))
+
+    by_profile = {item["profile"]: item for item in json.loads(result.stdout)}
+    assert 1 == result.code
+    assert {"admin-mfa": True, "gone-mfa": False, "nobody": False} == {
+        name: item["refreshed"] for name, item in by_profile.items()
+    }
+    assert ["gone-mfa", "nobody"] == [name for name, item in by_profile.items() if "error" in item]
+    assert "mfa-profiles: error: nobody: there is no profile nobody" in result.stderr
+    assert "[admin-mfa]" in base.text(base.credentials)
+    assert "[gone-mfa]" not in base.text(base.credentials)
+
+
+def test_a_failure_that_many_share_is_told_once(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Roles behind a code that was refused."""
+    add_roles(base, aws, [f"role-{number}" for number in range(9)])
+    wrong = device.wrong_code()
+    base.secrets.append(wrong)
+
+    result = base.run("refresh", "--all", "--token-code", wrong)
+
+    assert (1, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert (
+        "mfa-profiles: error: smce-veda-mfa, role-0-mfa, role-1-mfa and 7 more: AWS did not accept"
+        in (result.errors[0])
+    )
+    assert 1 == result.stderr.count("error:")
+
+
+def test_one_code_does_not_serve_two_identities(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """It is said before any is spent."""
+    other = aws.create_user("other")
+    base.secrets.append(other.secret_access_key)
+    text = f"{base.credentials.read_text()}{base_section(other, 'other')}mfa_serial = {device.serial_number}\n"
+    base.credentials.write_text(text)
+
+    result = base.run("refresh", BASE, "other", "--token-code", base.code(device))
+
+    assert (2, []) == (result.code, aws.requests)
+    assert f"there is one token code, and these profiles need one each: {BASE}, other" in result.errors[0]
+
+
+def test_codes_on_stdin_are_taken_one_by_one(base: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """A line for each identity; two profiles with the same key are one."""
+    other = aws.create_user("other")
+    second = other.add_virtual_device()
+    base.secrets.append(other.secret_access_key)
+    base.credentials.write_text(
+        f"{base.credentials.read_text()}{base_section(other, 'other')}mfa_serial = {second.serial_number}\n"
+        f"{base_section(user, 'same')}mfa_serial = {device.serial_number}\n"
+    )
+    codes = f"{base.code(device)}\n{base.code(second)}\n"
+
+    result = base.run("refresh", BASE, "other", "same", "--token-code", "-", stdin=codes)
+
+    assert (0, ["GetSessionToken"] * 2) == (result.code, actions(aws))
+    assert base.section(DERIVED)["aws_access_key_id"] == base.section("same-mfa")["aws_access_key_id"]
+
+
+def test_to_names_one_profile(base: Home) -> None:
+    """So it goes with one name, and not with --all."""
+    several = base.run("refresh", BASE, "other", "--to", "x")
+    everything = base.run("refresh", "--all", "--to", "x")
+
+    assert (2, 2) == (several.code, everything.code)
+    assert "--to names one derived profile" in several.stderr
+    assert "--to names one derived profile" in everything.stderr
+
+
+def test_throttled_roles_are_tried_again(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """With some time in between, but not much."""
+    add_roles(base, aws, [f"role-{number}" for number in range(20)])
+    aws.faults.add(action="AssumeRole", error="Throttling", times=10)
+    started = time.monotonic()
+
+    result = base.run("refresh", "--all", "--token-code", base.code(device))
+
+    assert (0, 30) == (result.code, actions(aws).count("AssumeRole"))
+    assert time.monotonic() - started < 10
+
+
+def test_twenty_processes_ask_aws_once(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Each finds the session expired; one spends the code, the others wait and use what it got."""
+    expired = session_section(DERIVED, source=BASE, expires=EXPIRED)
+    base.credentials.write_text(base.credentials.read_text() + expired)
+    code = base.code(device)
+    aws.faults.add(action="GetSessionToken", latency=3.0)
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(lambda _: base.run("refresh", BASE, "--token-code", code), range(20)))
+
+    assert ([0] * 20, ["GetSessionToken"]) == ([result.code for result in results], actions(aws))
+    waited = sum("waiting for another mfa-profiles that is refreshing smce-veda" in r.stderr for r in results)
+    assert waited >= 10
+
+
+def test_force_takes_what_another_process_has_just_got(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """--force wants a new session, and a new session is there: the code is not spent again."""
+    base.run("refresh", BASE, "--token-code", base.code(device))
+    code = base.code(device)
+    aws.requests.clear()
+    aws.faults.add(action="GetSessionToken", latency=3.0)
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: base.run("refresh", BASE, "--force", "--token-code", code), range(3)))
+
+    assert ([0] * 3, ["GetSessionToken"]) == ([result.code for result in results], actions(aws))
+
+
+def test_a_process_that_cannot_have_a_code_does_not_wait(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """A cron job ends at once, even while somebody else is at it."""
+    aws.faults.add(action="GetSessionToken", latency=4.0)
+    code = base.code(device)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other = pool.submit(base.run, "refresh", BASE, "--token-code", code)
+        while not aws.requests:
+            time.sleep(0.05)
+        result = base.run("refresh", BASE)
+        assert not other.done()
+
+    assert (5, 0) == (result.code, other.result().code)
+
+
+def test_the_locks_are_private_files(base: Home, device: MFADevice) -> None:
+    """Nobody else may hold one, and they hold nothing."""
+    base.run("refresh", BASE, "--token-code", base.code(device))
+
+    locks = list(base.credentials.parent.glob(".*.lock"))
+    assert 3 == len(locks)
+    assert {(0o600, 0)} == {(os.stat(lock).st_mode & 0o777, os.stat(lock).st_size) for lock in locks}

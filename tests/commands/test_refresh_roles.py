@@ -1,0 +1,264 @@
+"""refresh of role profiles: one code opens every role behind it, against a local AWS."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from tests.home import BASE, DERIVED, Home, base_section
+from tests.local_aws import LocalAWS, MFADevice, Request, User
+
+ADMIN = "arn:aws:iam::123456789012:role/admin"
+
+
+def actions(aws: LocalAWS) -> list[str]:
+    """What the local AWS was asked for."""
+    return [request.action for request in aws.requests]
+
+
+def assumed(aws: LocalAWS) -> list[Request]:
+    """The requests for roles."""
+    return [request for request in aws.requests if request.action == "AssumeRole"]
+
+
+def add_role(home: Home, name: str, arn: str, settings: str = "", source: str = BASE) -> None:
+    """Add a role profile to the config file."""
+    with home.config.open("a") as config:
+        config.write(f"\n[profile {name}]\nrole_arn = {arn}\nsource_profile = {source}\n{settings}")
+
+
+def who_am_i(home: Home, profile: str) -> str:
+    """What AWS says of a derived profile."""
+    program = f'import boto3; print(boto3.Session(profile_name="{profile}", region_name="us-west-2").client("sts")'
+    result = home.run("-c", program + '.get_caller_identity()["Arn"])', program="python")
+    assert 0 == result.code
+    return result.stdout.strip()
+
+
+def test_one_code_opens_the_role_and_its_source(base: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """Both derived profiles are written, and each says where it came from."""
+    role = aws.create_role("admin", trusted=user.arn, require_mfa=True)
+    add_role(base, "admin", role.arn, "region = eu-west-1\n")
+
+    result = base.run("refresh", "admin", "--token-code", base.code(device))
+
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+    assert [DERIVED, "admin-mfa"] == [line.split(" is valid until ")[0] for line in result.errors]
+    assert f"(mfa-profiles: source_profile admin, mfa_serial {device.serial_number}, role_arn {ADMIN})" in base.text(
+        base.credentials
+    )
+    assert {"region": "eu-west-1"} == base.section("profile admin-mfa", base.config)
+    assert "arn:aws:sts::123456789012:assumed-role/admin/mfa-profiles" == who_am_i(base, "admin-mfa")
+
+
+def test_a_second_role_needs_no_code(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """While the session of the source lives, no terminal and no code is needed."""
+    for name in ("admin", "reader"):
+        add_role(base, name, aws.create_role(name, require_mfa=True).arn)
+    base.run("refresh", "admin", "--token-code", base.code(device))
+    aws.requests.clear()
+
+    second = base.run("refresh", "reader")
+    again = base.run("refresh", "reader")
+
+    assert (0, 0, ["AssumeRole"]) == (second.code, again.code, actions(aws))
+    assert "reader-mfa is still valid until" in again.stderr
+
+
+def test_what_a_role_profile_says_is_honoured(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """external_id, role_session_name, duration_seconds and region go into the request."""
+    role = aws.create_role("admin", external_id="x-42", max_session_duration=7200)
+    settings = "external_id = x-42\nrole_session_name = jane\nduration_seconds = 7200\nregion = eu-west-1\n"
+    add_role(base, "admin", role.arn, settings)
+
+    base.run("refresh", "admin", "--token-code", base.code(device))
+
+    [request] = assumed(aws)
+    expected = {"ExternalId": "x-42", "RoleSessionName": "jane", "DurationSeconds": "7200", "RoleArn": role.arn}
+    assert expected == {key: request.parameters[key] for key in expected}
+    assert "eu-west-1" == request.region
+    left = datetime.fromisoformat(base.section("admin-mfa")["x_security_token_expires"]) - datetime.now(UTC)
+    assert timedelta(hours=2) >= left > timedelta(hours=1, minutes=59)
+
+
+def test_duration_seconds_of_the_command_counts_for_the_role_asked_for(
+    base: Home, aws: LocalAWS, device: MFADevice
+) -> None:
+    """And not for the session of its source, which lives its 12 hours."""
+    add_role(base, "admin", aws.create_role("admin", max_session_duration=7200).arn)
+
+    base.run("refresh", "admin", "--duration-seconds", "2h", "--token-code", base.code(device))
+
+    durations = [(request.action, request.parameters["DurationSeconds"]) for request in aws.requests]
+    assert [("GetSessionToken", "43200"), ("AssumeRole", "7200")] == durations
+
+
+def test_a_chain_of_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Each role is assumed with the session of the one before, and lives an hour at most."""
+    first = aws.create_role("first", require_mfa=True)
+    second = aws.create_role("second", trusted=first.arn, max_session_duration=14400)
+    add_role(base, "first", first.arn)
+    add_role(base, "second", second.arn, "duration_seconds = 14400\n", source="first")
+
+    result = base.run("refresh", "second", "--token-code", base.code(device))
+
+    assert (0, ["GetSessionToken", "AssumeRole", "AssumeRole"]) == (result.code, actions(aws))
+    assert "the session of second ends after one hour: AWS gives no more to a role that another role assumes" in (
+        result.stderr
+    )
+    assert "3600" == assumed(aws)[1].parameters["DurationSeconds"]
+    assert "arn:aws:sts::123456789012:assumed-role/second/mfa-profiles" == who_am_i(base, "second-mfa")
+
+
+def test_a_loop_is_shown(base: Home, aws: LocalAWS) -> None:
+    """With the names on the way round, before anything is asked."""
+    add_role(base, "a", ADMIN, source="b")
+    add_role(base, "b", ADMIN, source="c")
+    add_role(base, "c", ADMIN, source="b")
+
+    result = base.run("refresh", "a")
+
+    assert (1, []) == (result.code, aws.requests)
+    assert "mfa-profiles: error: the source profiles go round in a circle: b -> c -> b" == result.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ("", "profile r has role_arn, but does not say whose credentials assume the role"),
+        ("source_profile = nobody\n", "source_profile of profile r: there is no profile nobody"),
+        (
+            f"source_profile = {BASE}\ncredential_source = Environment\n",
+            "profile r has both source_profile and credential_source",
+        ),
+        (
+            f"source_profile = {BASE}\nduration_seconds = 1h\n",
+            "duration_seconds of profile r is not a number of seconds",
+        ),
+        ("credential_source = Moon\n", "credential_source of profile r is not one that AWS knows"),
+    ],
+)
+def test_a_role_profile_that_cannot_work(base: Home, settings: str, sentence: str) -> None:
+    """What is wrong, and with which profile."""
+    base.config.write_text(f"{base.config.read_text()}\n[profile r]\nrole_arn = {ADMIN}\n{settings}")
+
+    result = base.run("refresh", "r", "--token-code", "123456")
+
+    assert (1, f"mfa-profiles: error: {sentence}") == (result.code, result.errors[0])
+    assert result.errors[1].startswith("hint: ")
+
+
+def test_the_device_of_the_role_serves_a_source_without_one(home: Home, aws: LocalAWS, user: User) -> None:
+    """As people write it for the AWS CLI: mfa_serial beside role_arn, and none in the base profile."""
+    device = user.add_virtual_device()
+    user.deny("iam:ListMFADevices")
+    home.add_base(user)
+    add_role(home, "admin", aws.create_role("admin", require_mfa=True).arn, f"mfa_serial = {device.serial_number}\n")
+
+    result = home.run("refresh", "admin", "--token-code", home.code(device))
+
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+
+
+def test_the_derived_profile_may_be_the_source(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """So that the SDKs can follow the role themselves; the session of the same pair is meant."""
+    add_role(base, "admin", aws.create_role("admin", require_mfa=True).arn, source=DERIVED)
+    base.config.write_text(base.config.read_text() + f"\n[profile {DERIVED}]\nregion = us-west-2\n")
+
+    result = base.run("refresh", "admin", "--token-code", base.code(device))
+
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+
+
+def test_a_role_profile_with_keys_of_its_own(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """It is its own source: the code goes with AssumeRole, as there is no room for another session."""
+    role = aws.create_role("admin", require_mfa=True)
+    home.secrets.append(user.secret_access_key)
+    settings = f"role_arn = {role.arn}\nsource_profile = {BASE}\nmfa_serial = {device.serial_number}\n"
+    home.write(base_section(user), f"[profile {BASE}]\n{settings}")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert (0, ["AssumeRole"]) == (result.code, actions(aws))
+    assert "arn:aws:sts::123456789012:assumed-role/admin/mfa-profiles" == who_am_i(home, DERIVED)
+
+
+def test_keys_of_the_environment_may_be_the_source(home: Home, aws: LocalAWS, user: User) -> None:
+    """With credential_source = Environment, and only then."""
+    role = aws.create_role("admin", trusted=user.arn)
+    home.secrets.append(user.secret_access_key)
+    home.write("", f"[profile admin]\nrole_arn = {role.arn}\ncredential_source = Environment\nregion = us-west-2\n")
+    keys = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
+
+    result = home.run("refresh", "admin", env=keys)
+    without = home.run("refresh", "admin", "--force")
+
+    assert (0, 1) == (result.code, without.code)
+    assert "mfa-profiles: error: the AWS SDK finds no credentials for profile admin" == without.errors[0]
+
+
+def test_long_term_keys_may_come_from_a_credential_process(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """A password manager's, say: what botocore can resolve is used."""
+    keys = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
+    home.secrets.append(user.secret_access_key)
+    (home.path / "keys").write_text(json.dumps(keys))
+    process = f"credential_process = cat {home.path}/keys\nmfa_serial = {device.serial_number}\n"
+    home.write("", f"[profile {BASE}]\nregion = us-west-2\n{process}")
+
+    result = home.run("refresh", BASE, "--token-code", home.code(device))
+
+    assert (0, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert user.arn == who_am_i(home, DERIVED)
+
+
+def test_temporary_keys_of_a_credential_process_are_explained(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """They cannot call GetSessionToken; as the source of a role they do."""
+    sts = boto3.client(
+        "sts",
+        endpoint_url=aws.endpoint_url,
+        region_name="us-west-2",
+        aws_access_key_id=user.access_key_id,
+        aws_secret_access_key=user.secret_access_key,
+    )
+    keys = sts.get_session_token(SerialNumber=device.serial_number, TokenCode=device.code())["Credentials"]
+    sts.close()
+    process = {"Version": 1} | {key: value for key, value in keys.items() if key != "Expiration"}
+    home.secrets.extend([keys["SecretAccessKey"], keys["SessionToken"]])
+    (home.path / "keys").write_text(json.dumps(process))
+    home.write("", f"[profile sso]\nregion = us-west-2\ncredential_process = cat {home.path}/keys\n")
+    add_role(home, "admin", aws.create_role("admin", require_mfa=True).arn, source="sso")
+
+    session = home.run("refresh", "sso", "--token-code", "123456")
+    role = home.run("refresh", "admin")
+
+    assert (1, 0) == (session.code, role.code)
+    assert "profile sso gets temporary credentials through credential_process" in session.errors[0]
+    assert "admin-mfa" in role.errors[-1]
+
+
+def test_without_a_code_for_the_source_it_ends_at_once(base: Home, aws: LocalAWS) -> None:
+    """Exit 5, before AWS is asked for anything."""
+    add_role(base, "admin", ADMIN)
+
+    result = base.run("refresh", "admin")
+
+    assert (5, []) == (result.code, aws.requests)
+
+
+def test_a_source_that_is_not_ours_is_left_alone(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Not even with --force, which is meant for the role."""
+    add_role(base, "admin", aws.create_role("admin").arn)
+    with base.credentials.open("a") as credentials:
+        credentials.write(f"[{DERIVED}]\naws_access_key_id = ASIAX\naws_secret_access_key = s/x\n")
+        credentials.write("aws_session_token = t/x\n")
+    before = base.files()
+
+    result = base.run("refresh", "admin", "--force", "--token-code", base.code(device))
+
+    assert (1, [], before) == (result.code, aws.requests, base.files())
+    assert f"[{DERIVED}] in {base.credentials} holds a session that another tool wrote" in result.errors[0]
