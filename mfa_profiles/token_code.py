@@ -71,13 +71,6 @@ class CodeSources:
         return self.option or self.environment.get(ENVIRONMENT_VARIABLE) or None
 
 
-def find_source(
-    option: str | None, environment: Mapping[str, str], ask: Ask | None, process: MFAProcess | None = None
-) -> CodeSource:
-    """The source of codes if there is just one profile in a run; see CodeSources."""
-    return CodeSources(option, environment, ask).for_profile(process)
-
-
 def _six_digits(text: str) -> str:
     code = parse(text)
     if code is None:

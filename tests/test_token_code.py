@@ -8,7 +8,7 @@ import pytest
 
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import MFAProcess
-from mfa_profiles.token_code import CodeSource, CodeSources, find_source
+from mfa_profiles.token_code import CodeSource, CodeSources
 
 DEVICE = "arn:aws:iam::123456789012:mfa/john.doe"
 OTHER_DEVICE = "arn:aws:iam::210987654321:mfa/john.doe"
@@ -51,18 +51,17 @@ def test_the_first_source_there_is(
     waits: bool,
 ) -> None:
     """The option, the environment, the command, the terminal; the command's code is right, so waiting helps it."""
-    for function in (find_source, lambda *arguments: CodeSources(*arguments[:3]).for_profile(arguments[3])):
-        monkeypatch.setattr(sys, "stdin", io.StringIO("555555\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("555555\n"))
 
-        source: CodeSource = function(option, environment, Person("444444"), process)
+    source: CodeSource = CodeSources(option, environment, Person("444444")).for_profile(process)
 
-        assert (attempts, waits, code) == (source.attempts, source.waits, source.code(DEVICE))
+    assert (attempts, waits, code) == (source.attempts, source.waits, source.code(DEVICE))
 
 
 def test_without_a_source() -> None:
     """The hints name all the ways."""
     with pytest.raises(TokenCodeNeededError) as raised:
-        find_source(None, {}, None)
+        CodeSources(None, {}, None).for_profile()
 
     assert "a token code is needed, and there is no terminal to ask for it on" == raised.value.message
     assert (
@@ -73,13 +72,13 @@ def test_without_a_source() -> None:
 
 def test_the_command_needs_no_terminal() -> None:
     """That is what it is for."""
-    assert "333333" == find_source(None, {}, None, PROCESS).code(DEVICE)
+    assert "333333" == CodeSources(None, {}, None).for_profile(PROCESS).code(DEVICE)
 
 
 def test_the_command_is_run_for_each_code(tmp_path: Path) -> None:
     """And not before one is needed."""
     log = tmp_path / "log"
-    source = find_source(None, {}, None, MFAProcess(f"sh -c 'echo x >>{log}; echo 333333'", "work"))
+    source = CodeSources(None, {}, None).for_profile(MFAProcess(f"sh -c 'echo x >>{log}; echo 333333'", "work"))
     assert not log.exists()
 
     codes = [source.code(DEVICE), source.code(DEVICE)]
@@ -92,7 +91,7 @@ def test_the_command_is_run_for_each_code(tmp_path: Path) -> None:
 def test_what_is_no_code_is_not_repeated(option: str | None, environment: dict[str, str]) -> None:
     """It is refused before anything else is done."""
     with pytest.raises(UsageError) as raised:
-        find_source(option, environment, None)
+        CodeSources(option, environment, None).for_profile()
 
     assert "a token code is six digits" == raised.value.message
     assert "hunter2" not in " ".join(raised.value.hints)
@@ -131,14 +130,14 @@ def test_a_closed_stdin_has_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
 
     with pytest.raises(UsageError):
-        find_source("-", {}, None).code(DEVICE)
+        CodeSources("-", {}, None).for_profile().code(DEVICE)
 
 
 def test_a_person_is_asked_until_it_is_six_digits() -> None:
     """What was typed is not repeated."""
     person = Person("", "hunter2", "111 111")
 
-    code = find_source(None, {}, person).code(DEVICE)
+    code = CodeSources(None, {}, person).for_profile().code(DEVICE)
 
     assert "111111" == code
     question = f"MFA code for {DEVICE}:"
@@ -189,7 +188,9 @@ def test_no_code_and_no_command_in_repr() -> None:
     from_terminal = typed.for_profile()
     from_terminal.code(DEVICE)
 
-    shown = repr([sources, sources.for_profile(), typed, from_terminal, find_source(None, {}, None, PROCESS)])
+    shown = repr(
+        [sources, sources.for_profile(), typed, from_terminal, CodeSources(None, {}, None).for_profile(PROCESS)]
+    )
 
     for secret in ("111111", "222", "333333", "444444"):
         assert secret not in shown

@@ -107,8 +107,7 @@ def _refresh(
         profiles = shared_files.load(context.paths)
         wanted = Wanted(context.now(), options.min_remaining, options.force, seen)
         plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context)
-        got = _get(profiles, plan, options, context) if plan.steps else {}
-        stored = _store(plan, got, options, context) if got else []
+        stored = _get_and_store(profiles, plan, options, context) if plan.steps else []
     profiles = shared_files.load(context.paths)
     _warn_of_what_hides_the_sessions(profiles, stored, context)
     return _outcomes(profiles, plan, stored, options, context)
@@ -169,14 +168,16 @@ def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources) ->
             plan.fail(step.pair, error)
 
 
-def _get(profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context) -> Mapping[ProfilePair, _Session]:
+def _get_and_store(profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context) -> list[ProfilePair]:
     from mfa_profiles.commands.acquire import Acquisition
 
     _rehearse(profiles, plan, context)
     acquisition = Acquisition(
         profiles, plan, _code_sources(options, context), options.serial_number, options.duration, context
     )
-    return acquisition.run()
+    got = acquisition.run()
+    # It lives until all is written: Python would swallow a Ctrl-C that meets the closing of its connections.
+    return _store(plan, got, options, context) if got else []
 
 
 def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
