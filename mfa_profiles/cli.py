@@ -227,7 +227,7 @@ def _report(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) ->
         if outcome.error is not None:
             failed.setdefault((outcome.error.message, outcome.error.hints), []).append(outcome.status.profile)
     for (message, hints), names in failed.items():
-        terminal.error(f"{_some(names)}: {message}", hints)
+        terminal.error(message if len(requested) == 1 else f"{_some(names)}: {message}", hints)
     codes = {outcome.error.exit_code if outcome.error else 0 for outcome in requested}
     return next(iter(codes)) if len(codes) == 1 else int(bool(codes))
 

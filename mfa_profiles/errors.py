@@ -50,6 +50,10 @@ class AWSError(MfaProfilesError):
     """AWS refused, or could not be reached."""
 
 
+class PermissionDeniedError(AWSError):
+    """AWS does not let the user do this: what goes on without it may go on."""
+
+
 class TokenCodeRefusedError(AWSError):
     """AWS did not take the token code: another one may do, and the next comes in ``seconds_until_next``."""
 

@@ -129,7 +129,8 @@ class Profiles:
         if name + LONG_TERM_SUFFIX in self:
             return ProfilePair(name + LONG_TERM_SUFFIX, name)
         base = name.removesuffix(DERIVED_SUFFIX)
-        if base != name and base in self and not self._has_long_term_keys(name):
+        is_itself_a_base = self._has_long_term_keys(name) or self.settings(name).get("role_arn")
+        if base != name and base in self and not is_itself_a_base:
             return ProfilePair(base, name)
         if self.session(name) is not None:
             return ProfilePair(name, name)  # a session of another tool, which has no base that we know of
@@ -222,9 +223,8 @@ class Profiles:
         session = self.session(pair.derived)
         if session is None:
             section = self.credentials.sections.get(pair.derived, {})
-            return next(
-                (f"a way to other credentials ({key})" for key in settings.PROVIDER_KEYS if key in section), None
-            )
+            key = next((key for key in settings.PROVIDER_KEYS if key in section), self.outranked_by(pair.derived))
+            return None if key is None else f"a way to other credentials ({key})"
         if session.origin:
             other = session.origin.source_profile
             return None if other == pair.base else f"a session of profile {other}"

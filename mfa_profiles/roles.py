@@ -51,9 +51,8 @@ def role_of(profiles: Profiles, name: str) -> Role | None:
             f"profile {name} has role_arn, but does not say whose credentials assume the role",
             f"add source_profile = NAME to [{profiles.config_header(name)}] in {profiles.config.path}",
         )
-    if source and source not in profiles:
-        missing = profiles.no_such_profile(source)
-        raise ProfileError(f"source_profile of profile {name}: {missing.message}", *missing.hints)
+    if source:
+        _refuse_missing_source(profiles, name, source)
     return Role(
         name,
         arn,
@@ -63,6 +62,16 @@ def role_of(profiles: Profiles, name: str) -> Role | None:
         values.get("external_id") or None,
         _duration(name, values.get("duration_seconds")),
     )
+
+
+def _refuse_missing_source(profiles: Profiles, name: str, source: str) -> None:
+    try:
+        profiles.pair(source)  # which may be a derived profile that is not there yet
+    except ProfileError as error:
+        missing = error
+    else:
+        return
+    raise ProfileError(f"source_profile of profile {name}: {missing.message}", *missing.hints)
 
 
 def _duration(profile: str, text: str | None) -> timedelta | None:

@@ -94,7 +94,10 @@ class _FromStdin:
     waits: bool = False
 
     def code(self, serial_number: str) -> str:  # noqa: ARG002 - as above
-        return _six_digits(sys.stdin.readline() if sys.stdin else "")
+        line = sys.stdin.readline() if sys.stdin else ""
+        if not line:
+            raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
+        return _six_digits(line)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mfa_profiles import settings
 from mfa_profiles.errors import AWSError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -41,14 +42,15 @@ class Clients:
 
     def get(self, service: Any, *, profile: str, keys: Keys, region: str) -> Any:
         """A client that signs with keys and honours the settings of a profile: endpoints, proxies, CAs, ..."""
-        # The region aside, which every client is given.
-        settings = frozenset((self.profiles.call_settings(profile) | {"region": ""}).items())
+        # What botocore sees; the region aside, which every client is given.
+        seen = settings.call_settings(self.profiles.settings(profile))
+        alike = frozenset((seen | {"region": ""}).items())
         with self._lock, _endpoint_explained():
-            if settings not in self._sessions:
-                self._sessions[settings] = _session(profile)
-            name = (service, settings, keys, region)
+            if alike not in self._sessions:
+                self._sessions[alike] = _session(profile)
+            name = (service, alike, keys, region)
             if name not in self._clients:
-                self._clients[name] = _client(self._sessions[settings], service, keys, region)
+                self._clients[name] = _client(self._sessions[alike], service, keys, region)
             return self._clients[name]
 
 
@@ -91,13 +93,18 @@ def _note_start(params: dict[str, Any], **_: object) -> None:
 
 
 def _give_up_in_time(request_dict: dict[str, Any], caught_exception: Exception | None, **_: object) -> None:
-    """Raise a failure that has taken its time, where botocore would try five times over.
+    """Raise a failure on the way that must not be followed by another attempt, where botocore would make four more.
 
-    After a time-out nobody waits four times more; and a GetSessionToken that AWS may have got must not be sent
-    again: its code counts once, and the refusal of the second would hide what happened to the first.
+    After a time-out nobody waits four times over. And a token code that AWS may have got is not sent again: it counts
+    once, and the refusal of the second would hide what happened to the first.
     """
+    from botocore.exceptions import HTTPClientError  # after the connection was made: reset, closed, no answer
+
+    if caught_exception is None:
+        return
     started = request_dict["context"].get("mfa_profiles_started", 0.0)
-    if caught_exception is not None and time.monotonic() - started > _PATIENCE:
+    may_have_code = "TokenCode" in request_dict["body"] and isinstance(caught_exception, HTTPClientError)
+    if may_have_code or time.monotonic() - started > _PATIENCE:
         raise caught_exception
 
 
@@ -109,8 +116,11 @@ def _endpoint_explained() -> Iterator[None]:
         yield
     except BotoCoreError:
         raise
-    except ValueError:  # with a text that quotes the endpoint, credentials in it included
-        pass
+    except ValueError as error:  # with a text that quotes the endpoint, credentials in it included
+        refusal = AWSError("boto3 cannot be set up", "see the variables in the environment that begin with AWS_")
+        if "endpoint" in str(error).lower():
+            hint = "see AWS_ENDPOINT_URL, and endpoint_url in the base profile"
+            refusal = AWSError("the AWS endpoint is not a URL", hint)
     else:
         return
-    raise AWSError("the AWS endpoint is not a URL", "see AWS_ENDPOINT_URL, and endpoint_url in the base profile")
+    raise refusal

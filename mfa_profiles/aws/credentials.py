@@ -1,5 +1,7 @@
 """Keys that a profile does not hold itself, but that botocore can get for it."""
 
+import re
+
 from mfa_profiles.aws import refusals
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.profiles import Keys, Profiles
@@ -31,17 +33,28 @@ def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> 
             "it is Environment, Ec2InstanceMetadata or EcsContainer",
         )
     with refusals.credentials_explained(profiles, profile):
-        # A session without a profile: one that was named would leave the environment out.
-        resolver = botocore.session.Session().get_component("credential_provider")
+        # A session without a profile, that of AWS_PROFILE included: one that has a name leaves the environment out.
+        session = botocore.session.Session({"profile": (None, None, None, None)})
+        resolver = session.get_component("credential_provider")
         return _keys(resolver.get_provider(method).load(), profile)
 
 
 _METHODS = {"environment": "env", "ec2instancemetadata": "iam-role", "ecscontainer": "container-role"}
 
 
+def _is_plain(key: object) -> bool:
+    """True for what a header of HTTP and a file can hold: a command or a service may have given anything."""
+    return isinstance(key, str) and re.fullmatch(r"[!-~]+", key) is not None
+
+
 def _keys(found: object, profile: str) -> Keys:
     frozen = found.get_frozen_credentials() if found is not None else None  # type: ignore[attr-defined]
-    if frozen is None or not frozen.access_key or not frozen.secret_key:
+    if frozen is not None and not all(map(_is_plain, (frozen.access_key, frozen.secret_key, frozen.token or "-"))):
+        raise ProfileError(
+            f"what profile {profile} gets as keys is none: they are of letters, digits and signs",
+            f"see what the AWS CLI says: aws sts get-caller-identity --profile {profile}",
+        )
+    if frozen is None:
         raise ProfileError(
             f"the AWS SDK finds no credentials for profile {profile}",
             f"see what the AWS CLI says: aws sts get-caller-identity --profile {profile}",

@@ -271,7 +271,8 @@ def _renewal(profiles: Profiles, holder: str) -> str:
         return f"mfa-profiles refresh {holder} --force"
     if profiles.settings(holder).get("aws_session_token"):
         return f"put new ones into [{holder}] in {profiles.credentials.path}"
-    provider = profiles.provider(holder) or ""
+    source = profiles.settings(holder).get("credential_source") and "credential_source"
+    provider = source or profiles.provider(holder) or ""
     if provider.startswith("sso_"):
         return f"aws sso login --profile {holder}"
     if provider == "login_session":

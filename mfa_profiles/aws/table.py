@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mfa_profiles.aws.rows import Row
-from mfa_profiles.errors import TokenCodeRefusedError
+from mfa_profiles.errors import PermissionDeniedError, TokenCodeRefusedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,7 @@ ROWS: tuple[Refusal, ...] = (
             "add to [{section}] in {config}: mfa_serial = ARN",
             "the IAM console shows the ARN: your name at the top right, Security credentials, MFA",
         ),
+        error=PermissionDeniedError,
     ),
     Refusal(
         name="denied by the role",
@@ -110,6 +111,7 @@ ROWS: tuple[Refusal, ...] = (
             "a Deny outweighs every Allow: {policy_owner} can change it",
             "if it denies all that comes without MFA: {before_mfa} belongs among the exceptions in its NotAction",
         ),
+        error=PermissionDeniedError,
     ),
     Refusal(
         name="not trusted",
@@ -130,6 +132,7 @@ ROWS: tuple[Refusal, ...] = (
         "|because no permissions boundary allows",
         sentence="profile {holder} has no permission {permission}: {policy} does not allow it",
         hints=("{policy_owner} can allow it there: {statement}",),
+        error=PermissionDeniedError,
     ),
     Refusal(
         name="role",
@@ -150,12 +153,14 @@ ROWS: tuple[Refusal, ...] = (
         message="not authorized to perform: [a-z]",
         sentence="profile {holder} has no permission {permission}",
         hints=(_ALLOW,),
+        error=PermissionDeniedError,
     ),
     Refusal(
         name="any other denial",
         codes=_DENIED,
         sentence="AWS denied {action} to profile {holder}",
         hints=("a policy of your organization or account may restrict it, by network or time for example",),
+        error=PermissionDeniedError,
     ),
     # --- Keys. AWS also calls a session invalid that expired long ago.
     Refusal(
@@ -163,7 +168,10 @@ ROWS: tuple[Refusal, ...] = (
         codes=(*_UNKNOWN_KEY, *_EXPIRED),
         temporary=True,
         sentence="the session of profile {holder} is no longer good",
-        hints=("{renew}",),
+        hints=(
+            "{renew}",
+            "{region} belongs to {region_partition}, and {arn} to {arn_partition}, which knows other keys",
+        ),
     ),
     Refusal(
         name="unknown key",

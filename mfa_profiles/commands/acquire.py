@@ -5,17 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from mfa_profiles import parallel
-from mfa_profiles.aws import credentials, sts
+from mfa_profiles.aws import sts
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.devices import discover_serial_number, known_serial_number
+from mfa_profiles.commands.keys import KeyRing, no_mfa_session
 from mfa_profiles.commands.plan import Plan, Step
 from mfa_profiles.errors import MfaProfilesError, TokenCodeRefusedError, UsageError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
 from mfa_profiles.roles import DEFAULT_DURATION as DEFAULT_ROLE_DURATION
-from mfa_profiles.roles import MAX_CHAINED_DURATION, Role, role_of
+from mfa_profiles.roles import MAX_CHAINED_DURATION, Role
 from mfa_profiles.sessions import DEFAULT_DURATION, Origin, SessionCredentials
 from mfa_profiles.token_code import CodeSources
 
@@ -40,7 +41,8 @@ class Acquisition:
         self._context = context
         self._clients = Clients(profiles, context.now)
         self._got: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
-        self._identities: dict[Keys, tuple[ProfilePair, SessionCredentials, str]] = {}
+        self._key_ring = KeyRing(profiles)
+        self._identities: dict[Keys, tuple[SessionCredentials, str]] = {}
 
     def run(self) -> Mapping[ProfilePair, tuple[SessionCredentials, Origin]]:
         """Get all that can be had; the plan is told what cannot."""
@@ -57,16 +59,13 @@ class Acquisition:
                 callers[step.pair] = self._caller(step)
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
-        identities = {caller.keys for caller in callers.values()}
-        if len(identities) > 1:
-            self._refuse_one_for_all([step.pair.base for step in steps if step.pair in callers])
-        for step in steps:
-            if step.pair not in callers:
-                continue
+        called = [step for step in steps if step.pair in callers]
+        # Two profiles of one user share a session; a role that is assumed with a code of its own shares nothing.
+        if len({step.pair if step.role else callers[step.pair].keys for step in called}) > 1:
+            self._refuse_one_for_all([step.pair.base for step in called])
+        for step in called:
             try:
                 self._get_for_code(step, callers[step.pair])
-            except UsageError:
-                raise
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
 
@@ -81,18 +80,21 @@ class Acquisition:
     def _get_for_code(self, step: Step, caller: Caller) -> None:
         same = self._identities.get(caller.keys)
         if same is not None and step.role is None:  # two profiles of one user: a code opens both
-            _, session, serial_number = same
+            session, serial_number = same
         else:
             serial_number = self._device(step, caller)
             session = self._with_code(step, caller, serial_number)
             if step.role is None:
-                self._identities[caller.keys] = step.pair, session, serial_number
+                self._identities[caller.keys] = session, serial_number
         role_arn = step.role.arn if step.role else None
         self._got[step.pair] = session, Origin(step.pair.base, serial_number, role_arn)
 
     def _device(self, step: Step, caller: Caller) -> str:
+        return self._known_device(step) or discover_serial_number(caller, self._context)
+
+    def _known_device(self, step: Step) -> str | None:
         known = known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
-        return known.serial_number if known else discover_serial_number(caller, self._context)
+        return known.serial_number if known else None
 
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
         source = self._codes.for_profile(planning.mfa_process(self._profiles, step))
@@ -114,10 +116,8 @@ class Acquisition:
 
     def _before_next_attempt(self, refusal: TokenCodeRefusedError, *, waits: bool) -> None:
         if waits:
-            # It came from a machine: it was right, and has been used. A second more, as no two clocks are the same.
-            self._context.wait(
-                refusal.seconds_until_next + 1, "the token code was used already: the next one comes in"
-            )
+            # It came from a machine, so it has most likely been used. A second more, as no two clocks are the same.
+            self._context.wait(refusal.seconds_until_next + 1, f"{refusal.message}: the next one comes in")
         else:
             self._context.warn(f"{refusal.message}; {refusal.hints[0]}")
 
@@ -157,8 +157,8 @@ class Acquisition:
 
     def _caller(self, step: Step) -> Caller:
         keys = self._keys(step)
-        arn = step.role.arn if step.role else self._profiles.mfa_serial(step.pair.base)
-        region = region_of(self._profiles, step.pair, self._context.environment, self._serial_number or arn)
+        arn = step.role.arn if step.role else self._known_device(step)
+        region = region_of(self._profiles, step.pair, self._context.environment, arn)
         return Caller(self._clients, step.pair.base, keys, step.keys_in, region)
 
     def _keys(self, step: Step) -> Keys:
@@ -166,15 +166,9 @@ class Acquisition:
         if step.source in self._got:
             session, _ = self._got[step.source]
             return Keys(session.access_key_id, session.secret_access_key, session.session_token)
-        if step.role and step.role.credential_source:
-            source = step.role.credential_source
-            keys = parallel.run(lambda: credentials.resolve_source(self._profiles, step.pair.base, source))
-        elif not self._profiles.has_keys(step.keys_in) and self._profiles.provider(step.keys_in):
-            keys = parallel.run(lambda: credentials.resolve(self._profiles, step.keys_in))
-        else:
-            keys = self._profiles.keys(step.keys_in)
+        keys = self._key_ring.of(step.keys_in, step.role)
         if keys.session_token and step.role is None:
-            raise planning.no_mfa_session(self._profiles, step.keys_in)
+            raise no_mfa_session(self._profiles, step.keys_in)
         return keys
 
     def _duration_of(self, step: Step) -> timedelta:
@@ -182,7 +176,8 @@ class Acquisition:
         if step.role is None:
             return requested or DEFAULT_DURATION
         duration = requested or step.role.duration or DEFAULT_ROLE_DURATION
-        if duration > MAX_CHAINED_DURATION and step.source and role_of(self._profiles, step.source.base):
+        origin = self._origin_of(step.source) if step.source else None
+        if duration > MAX_CHAINED_DURATION and step.source and origin and origin.role_arn:
             self._context.warn(
                 f"the session of {step.pair.base} ends after one hour: AWS gives no more to a role that another "
                 f"role assumes ({step.source.base})"

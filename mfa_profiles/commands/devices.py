@@ -11,7 +11,8 @@ from mfa_profiles.aws.clients import Clients
 from mfa_profiles.aws.iam import MFADevice
 from mfa_profiles.aws.refusals import not_a_serial_number
 from mfa_profiles.commands import Context
-from mfa_profiles.errors import AWSError, ProfileError
+from mfa_profiles.commands.keys import KeyRing, no_mfa_session
+from mfa_profiles.errors import AWSError, PermissionDeniedError, ProfileError
 from mfa_profiles.profiles import ProfilePair, Profiles
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html, SerialNumber
@@ -58,13 +59,15 @@ def devices(name: str, context: Context) -> list[ListedDevice]:
     profiles = shared_files.load(context.paths)
     chain = roles.sources(profiles, profiles.pair(name).base)
     pair = profiles.pair(chain[-1])
-    known = known_serial_number(None, profiles, pair, tuple(reversed(chain[:-1])))
+    known = _known_device(None, profiles, pair, tuple(reversed(chain[:-1])))
     region = region_of(profiles, pair, context.environment, known.serial_number if known else None)
-    keys = profiles.keys(pair.base)
+    keys = KeyRing(profiles).of(pair.base, roles.role_of(profiles, pair.base))
+    if keys.session_token:
+        raise no_mfa_session(profiles, pair.base)
     caller = Caller(Clients(profiles, context.now), pair.base, keys, pair.base, region)
     try:
         found = parallel.run(lambda: iam.list_mfa_devices(caller))
-    except AWSError as error:
+    except PermissionDeniedError as error:
         if known is None:
             raise
         context.warn(f"{error.message}: only what is configured is shown")
@@ -80,7 +83,8 @@ def _listed(found: Sequence[MFADevice], known: KnownDevice | None) -> list[Liste
     for device in found:
         because = None
         if known is not None:
-            because = known.because if known.serial_number == device.serial_number else None
+            is_taken = known.serial_number == device.serial_number and device.gives_codes
+            because = known.because if is_taken else None
         elif usable == [device]:
             because = "it is the only one that gives codes"
         why_not = None if device.gives_codes else PASSKEY

@@ -1,10 +1,10 @@
 """Which sessions a refresh has to get, and in which order: from the files alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from mfa_profiles import roles
+from mfa_profiles import roles, sessions
 from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError
 from mfa_profiles.mfa_process import MFAProcess
@@ -29,7 +29,10 @@ class Step:
     """The profile that has the keys for the call, if no step before this one gets them."""
     needs_code: bool
     lenders: tuple[str, ...] = ()
-    """Role profiles that need this session: their ``mfa_serial`` and ``mfa_process`` count where it has none."""
+    """Profiles whose ``mfa_serial`` and ``mfa_process`` count where that of ``pair`` has none: roles that need this
+    session, or the source of a role."""
+    source_is_usable: bool = False
+    """True if the session of the source that is stored now would do, should no new one be had."""
 
 
 @dataclass
@@ -39,15 +42,23 @@ class Plan:
     targets: list[ProfilePair] = field(default_factory=list)
     steps: dict[ProfilePair, Step] = field(default_factory=dict)
     failed: dict[ProfilePair, MfaProfilesError] = field(default_factory=dict)
-    identities: set[str] = field(default_factory=set)
-    """The base profiles whose codes or keys all of it depends on."""
 
     def fail(self, pair: ProfilePair, error: MfaProfilesError) -> None:
-        """Note why a session cannot be had, and take out its step and those that needed it."""
+        """Note why a session cannot be had, and take out its step, those that needed it, and those for it alone."""
         self.failed.setdefault(pair, error)
-        self.steps.pop(pair, None)
-        for dependent in [other.pair for other in self.steps.values() if other.source == pair]:
-            self.fail(dependent, error)
+        step = self.steps.pop(pair, None)
+        for other in list(self.steps.values()):
+            if other.source == pair and not other.source_is_usable:
+                self.fail(other.pair, error)
+        if step is not None and step.source is not None:
+            self._drop_if_unused(step.source)
+
+    def _drop_if_unused(self, pair: ProfilePair) -> None:
+        if pair in self.targets or any(step.source == pair for step in self.steps.values()):
+            return
+        step = self.steps.pop(pair, None)
+        if step is not None and step.source is not None:
+            self._drop_if_unused(step.source)
 
 
 @dataclass(frozen=True)
@@ -73,17 +84,22 @@ def plan(profiles: Profiles, pairs: Sequence[ProfilePair], wanted: Wanted) -> Pl
             _add(made, profiles, [pair, *(profiles.pair(name) for name in chain[1:])], wanted)
         except ProfileError as error:
             made.failed[pair] = error
-        else:
-            made.identities.add(chain[-1])
     made.steps = dict(sorted(made.steps.items(), key=lambda item: _depth(made, item[1])))
     return made
 
 
 def is_good(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
     """True if nothing has to be done for a derived profile that was asked for."""
-    if _status(profiles, pair, wanted).state is not State.VALID:
+    if _status(profiles, pair, wanted).state is not State.VALID or not _is_of_its_role(profiles, pair):
         return False
-    return not wanted.force or key_of(profiles, pair) != wanted.seen.get(pair, key_of(profiles, pair))
+    is_new = pair in wanted.seen and key_of(profiles, pair) != wanted.seen[pair]
+    return is_new or not wanted.force
+
+
+def _is_of_its_role(profiles: Profiles, pair: ProfilePair) -> bool:
+    """False if a session of ours is of another role than its base profile names by now."""
+    origin = profiles.origins.get(pair.derived)
+    return origin is None or origin.role_arn == (profiles.settings(pair.base).get("role_arn") or None)
 
 
 def key_of(profiles: Profiles, pair: ProfilePair) -> str | None:
@@ -100,38 +116,31 @@ def mfa_process(profiles: Profiles, step: Step) -> MFAProcess | None:
     return None
 
 
-def no_mfa_session(profiles: Profiles, name: str) -> ProfileError:
-    """The error for a base profile that has no long-term keys of a user, but temporary ones."""
-    provider = None if profiles.has_keys(name) else profiles.provider(name)
-    if provider is None:
-        return ProfileError(
-            f"profile {name} holds session credentials, and AWS gives no MFA session for those",
-            "name a profile that has long-term keys (aws_access_key_id begins with AKIA)",
-        )
-    return ProfileError(
-        f"profile {name} gets temporary credentials through {provider}, and AWS gives no MFA session for those",
-        f"it works without one: AWS_PROFILE={name}; as the source_profile of a role, too",
-    )
+def all_pairs(profiles: Profiles, warn: Callable[[str], None]) -> list[ProfilePair]:
+    """All that ``--all`` refreshes: what this tool wrote, what has an MFA device, and the roles behind these.
 
-
-def all_pairs(profiles: Profiles) -> list[ProfilePair]:
-    """All that ``--all`` refreshes: what this tool wrote, what has an MFA device, and the roles behind these."""
-    known = [ProfilePair(origin.source_profile, name) for name, origin in profiles.origins.items()]
-    found = {pair.base: pair for pair in known if pair.base in profiles}
-    derived = {pair.derived for pair in known}
-    bases = [name for name in profiles.names() if name not in derived]
+    ``warn`` is told of role profiles that cannot work, which are left out.
+    """
+    found = [
+        ProfilePair(origin.source_profile, name)
+        for name, origin in profiles.origins.items()
+        if origin.source_profile in profiles
+    ]
+    bases = [name for name in profiles.names() if name not in profiles.origins]
     for name in bases:
         if profiles.mfa_serial(name) and (profiles.has_keys(name) or profiles.provider(name)):
-            found.setdefault(name, profiles.pair(name))
+            found.append(profiles.pair(name))
+    known = {pair.base for pair in found}
     for name in bases:
-        if profiles.settings(name).get("role_arn") and name not in found:
+        if profiles.settings(name).get("role_arn") and name not in known:
             try:
                 chain = roles.sources(profiles, name)
-            except ProfileError:
+            except ProfileError as error:
+                warn(f"left out: {error.message}")
                 continue
-            if any(source in found for source in chain):
-                found[name] = profiles.pair(name)
-    return list(found.values())
+            if known & set(chain):
+                found.append(profiles.pair(name))
+    return list(dict.fromkeys(found))
 
 
 def _status(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> SessionStatus:
@@ -146,8 +155,10 @@ def _add(made: Plan, profiles: Profiles, chain: list[ProfilePair], wanted: Wante
             made.steps[pair] = replace(made.steps[pair], lenders=made.steps[pair].lenders + lenders)
             return
         source = chain[index + 1] if index + 1 < len(chain) else None
-        made.steps[pair] = step = _step(profiles, pair, source, lenders)
-        if step.source is None or _is_usable(profiles, step.source, wanted):
+        step = _step(profiles, pair, source, lenders)
+        usable = step.source is not None and _is_usable(profiles, step.source, wanted)
+        made.steps[pair] = replace(step, source_is_usable=usable)
+        if step.source is None or usable:
             return
 
 
@@ -159,6 +170,9 @@ def _step(profiles: Profiles, pair: ProfilePair, source: ProfilePair | None, len
     if source is None:  # its own keys, or those of credential_source, which need a code if the profile says so
         own = role.source_profile is not None
         return Step(pair, role, None, pair.base, needs_code=own or profiles.mfa_serial(pair.base) is not None)
+    if profiles.has_keys(source.base) and profiles.settings(source.base).get("role_arn"):
+        # Its derived profile is for that role: no place for a session of its user.
+        return Step(pair, role, None, source.base, needs_code=True, lenders=(source.base,))
     if _is_temporary(profiles, source.base, (pair.base, *lenders)):
         return Step(pair, role, None, source.base, needs_code=False)
     return Step(pair, role, source, source.derived, needs_code=False)
@@ -167,7 +181,7 @@ def _step(profiles: Profiles, pair: ProfilePair, source: ProfilePair | None, len
 def _is_temporary(profiles: Profiles, name: str, lenders: tuple[str, ...]) -> bool:
     """True if the keys of a source assume a role as they are, since no MFA session can be had with them."""
     if profiles.has_keys(name):
-        return profiles.settings(name).get("aws_session_token") is not None
+        return sessions.has_session_token(profiles.settings(name))
     provider = profiles.provider(name)
     if provider == "credential_process":  # of a password manager, whose keys are long-term ones, if there is a device
         return not any(profiles.mfa_serial(each) for each in (name, *lenders))
@@ -176,7 +190,8 @@ def _is_temporary(profiles: Profiles, name: str, lenders: tuple[str, ...]) -> bo
 
 def _is_usable(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
     status = _status(profiles, pair, replace(wanted, min_remaining=USABLE))
-    return status.state is State.VALID and profiles.foreign_content(pair) is None
+    is_ours = profiles.foreign_content(pair) is None and _is_of_its_role(profiles, pair)
+    return status.state is State.VALID and is_ours
 
 
 def _depth(made: Plan, step: Step) -> int:

@@ -1,12 +1,13 @@
 """Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from mfa_profiles import ini, shared_files
+from mfa_profiles import ini, roles, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
+from mfa_profiles.commands.keys import no_mfa_session
 from mfa_profiles.commands.plan import Plan, Wanted
 from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError
@@ -47,16 +48,13 @@ def refresh(names: Sequence[str], options: RefreshOptions, context: Context) -> 
 
     Nothing is written before AWS has answered everything, and no code is asked for before it is sure that the answer
     can be stored. What fails is in the list, and does not keep the rest from being written; an MfaProfilesError is
-    raised for what keeps all from it, and if there is one name and it fails.
+    raised for what keeps all from it.
     """
     if options.to is not None and len(names) > 1:
         raise UsageError("--to names one derived profile, and there are several profiles to refresh")
     profiles = shared_files.load(context.paths)
     pairs, unknown = _pairs(profiles, names, options)
-    outcomes = _refresh(profiles, pairs, options, context) + unknown
-    if len(names) == 1:
-        _raise_error_of(outcomes)
-    return outcomes
+    return _refresh(profiles, pairs, options, context) + unknown
 
 
 def refresh_all(options: RefreshOptions, context: Context) -> list[Refreshed]:
@@ -64,7 +62,7 @@ def refresh_all(options: RefreshOptions, context: Context) -> list[Refreshed]:
     if options.to is not None:
         raise UsageError("--to names one derived profile, and --all refreshes several")
     profiles = shared_files.load(context.paths)
-    return _refresh(profiles, planning.all_pairs(profiles), options, context)
+    return _refresh(profiles, planning.all_pairs(profiles, context.warn), options, context)
 
 
 def _pairs(
@@ -83,17 +81,11 @@ def _pairs(
     return pairs, unknown
 
 
-def _raise_error_of(outcomes: Sequence[Refreshed]) -> None:
-    for outcome in outcomes:
-        if outcome.requested and outcome.error is not None:
-            raise outcome.error
-
-
 def _refresh(
     profiles: Profiles, pairs: Sequence[ProfilePair], options: RefreshOptions, context: Context
 ) -> list[Refreshed]:
     wanted = Wanted(context.now(), options.min_remaining, options.force)
-    plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context)
+    plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options)
     _fail_without_codes(profiles, plan, _code_sources(options, context))
     if not plan.steps:
         return _outcomes(profiles, plan, [], options, context)
@@ -102,44 +94,56 @@ def _refresh(
     def waiting(name: str) -> None:
         context.note(f"waiting for another mfa-profiles that is refreshing {name}")
 
-    with shared_files.single_flight(context.paths, plan.identities, waiting):
+    flights = [shared_files.flight(step.pair, needs_code=step.needs_code) for step in plan.steps.values()]
+    with shared_files.single_flight(context.paths, flights, waiting):
         # Whoever had the lock before may have done it all.
         profiles = shared_files.load(context.paths)
         wanted = Wanted(context.now(), options.min_remaining, options.force, seen)
-        plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context)
+        plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context.warn)
         stored = _get_and_store(profiles, plan, options, context) if plan.steps else []
     profiles = shared_files.load(context.paths)
     _warn_of_what_hides_the_sessions(profiles, stored, context)
     return _outcomes(profiles, plan, stored, options, context)
 
 
-def _guarded(profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context) -> Plan:
-    """The plan without the steps that would overwrite what is not ours."""
-    warned = set()
-    for pair in [*plan.targets, *plan.steps]:
-        if pair in plan.failed:
-            continue
-        try:
-            if pair not in warned:
-                _guard(profiles, pair, options if pair in plan.targets else RefreshOptions(), context)
-        except ProfileError as error:
-            plan.fail(pair, error)
-        warned.add(pair)
+def _guarded(
+    profiles: Profiles, plan: Plan, options: RefreshOptions, warn: Callable[[str], None] = lambda _: None
+) -> Plan:
+    """The plan without the steps that would overwrite what is not ours; ``warn`` is told of what --force replaces."""
+    for pair in dict.fromkeys([*plan.targets, *plan.steps]):
+        if pair not in plan.failed:
+            try:
+                _guard(profiles, pair, options if pair in plan.targets else RefreshOptions(), warn)
+            except (ProfileError, UsageError) as error:
+                plan.fail(pair, error)
     return plan
 
 
-def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, context: Context) -> None:
-    if options.to == pair.base:
-        raise UsageError(
-            f"--to {pair.base} would overwrite the base profile's own keys", "name another profile, or leave it out"
-        )
+def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, warn: Callable[[str], None]) -> None:
+    if options.to is not None:
+        _refuse_to_overwrite_a_source(profiles, pair)
     if pair.base == pair.derived:
-        raise planning.no_mfa_session(profiles, pair.base)
+        raise no_mfa_session(profiles, pair.base)
     if pair.derived not in profiles.credentials.sections:
         refuse_illegal_name(pair.derived)
     replaced = _refuse_to_overwrite(profiles, pair, force=options.force)
     if replaced is not None:
-        context.warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")
+        warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")
+
+
+def _refuse_to_overwrite_a_source(profiles: Profiles, pair: ProfilePair) -> None:
+    """Raise UsageError if ``--to`` names a profile that the session itself depends on; --force does not help."""
+    base, *sources = roles.sources(profiles, pair.base)
+    if pair.derived == base:
+        raise UsageError(
+            f"--to {base} would overwrite the base profile's own keys", "name another profile, or leave it out"
+        )
+    for source in sources:
+        if pair.derived in (source, profiles.pair(source).derived):
+            raise UsageError(
+                f"--to {pair.derived} would overwrite what profile {base} gets its session through",
+                "name another profile, or leave it out",
+            )
 
 
 def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, *, force: bool) -> str | None:
@@ -162,7 +166,9 @@ def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources) ->
     for step in [step for step in plan.steps.values() if step.needs_code]:
         try:
             if profiles.has_keys(step.keys_in) or not profiles.provider(step.keys_in):
-                profiles.keys(step.keys_in)
+                keys = profiles.keys(step.keys_in)
+                if keys.session_token and step.role is None:
+                    raise no_mfa_session(profiles, step.keys_in)
             sources.for_profile(planning.mfa_process(profiles, step))
         except (ProfileError, TokenCodeNeededError) as error:
             plan.fail(step.pair, error)
@@ -194,21 +200,24 @@ def _store(
 ) -> list[ProfilePair]:
     """Write sessions into both files, and return whose; what has turned up in the place of one since stays."""
     stored: dict[ProfilePair, _Session] = {}
+    refused: dict[ProfilePair, MfaProfilesError] = {}
 
     def edit(latest: Profiles) -> Profiles:
         stored.clear()
+        refused.clear()
         for pair, session in got.items():
             try:
                 _refuse_to_overwrite(latest, pair, force=options.force and pair in plan.targets)
                 stored[pair] = session
             except ProfileError as error:
-                plan.fail(pair, error)
+                refused[pair] = error
         edited = shared_files.with_sessions(latest, stored)
         context.before_writing()
         return edited
 
     for warning in shared_files.change(context.paths, edit).warnings:
         context.warn(warning)
+    plan.failed.update(refused)
     return list(stored)
 
 

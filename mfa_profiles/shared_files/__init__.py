@@ -13,6 +13,7 @@ from mfa_profiles.shared_files.storage import Stored
 __all__ = [
     "Stored",
     "change",
+    "flight",
     "has_session_of_ours",
     "load",
     "rehearse",
@@ -37,16 +38,31 @@ def rehearse(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> None:
     storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit), rehearsal=True)
 
 
+def flight(pair: ProfilePair, *, needs_code: bool) -> tuple[str, str]:
+    """The name of the lock for getting a session, and the base profile that it is for.
+
+    A session for a code has a lock of its own: a person may be asked while it is held. Roles, of which there may be
+    hundreds, share sixteen, so as not to fill the directory.
+    """
+    import hashlib
+
+    digest = hashlib.sha256(pair.derived.encode()).hexdigest()
+    return (digest[:16] if needs_code else f"role-{digest[0]}"), pair.base
+
+
 @contextlib.contextmanager
-def single_flight(paths: SharedPaths, names: Collection[str], waiting: Callable[[str], None]) -> Iterator[None]:
-    """Be the only process that gets sessions for some base profiles; ``waiting`` is told whom others are busy with.
+def single_flight(
+    paths: SharedPaths, flights: Collection[tuple[str, str]], waiting: Callable[[str], None]
+) -> Iterator[None]:
+    """Be the only process that gets some sessions; ``waiting`` is told of profiles that others are busy with.
 
     Apart from the locks of the files, so that nobody who writes has to wait for a person who types a code. Raises
     StorageError if another process takes too long.
     """
     with contextlib.ExitStack() as locks:
-        for name in sorted(names):  # always in the same order, so that no two processes wait for each other
-            locks.enter_context(locking.in_flight(paths.credentials, name, waiting))
+        # Always in the same order, so that no two processes wait for each other.
+        for name, profile in sorted(dict(flights).items()):
+            locks.enter_context(locking.in_flight(paths.credentials, name, profile, waiting))
         yield
 
 

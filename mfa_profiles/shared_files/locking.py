@@ -21,20 +21,16 @@ _MODE = 0o600
 
 
 @contextlib.contextmanager
-def in_flight(target: str, name: str, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Be the only process that gets a session for a base profile, among those that use one credentials file.
+def in_flight(target: str, name: str, profile: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock with a name, for getting a session of a profile into a credentials file.
 
-    ``waiting`` is called with the name if another process is at it. Raises StorageError if that takes too long. Where
-    no lock can be made nothing can be written either, so whoever comes to that will tell: there is none then.
+    ``waiting`` is called with the profile if another process holds it. Raises StorageError if that takes too long.
+    Where no lock can be made nothing can be written either, so whoever comes to that will tell: there is none then.
     """
-    import hashlib
-
     from filelock import FileLock, Timeout
 
     directory, file_name = os.path.split(os.path.realpath(target))
-    # Names of profiles may hold anything, slashes too.
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    path = os.path.join(directory, f".{file_name}.mfa-profiles.{digest}.lock")
+    path = os.path.join(directory, f".{file_name}.mfa-profiles.{name}.lock")
     lock = FileLock(path, mode=_MODE)
     try:
         if not os.path.isdir(directory):
@@ -42,12 +38,12 @@ def in_flight(target: str, name: str, waiting: Callable[[str], None]) -> Iterato
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            waiting(name)
+            waiting(profile)
             lock.acquire(timeout=IN_FLIGHT_TIMEOUT)
         _share_lock(path, target)
     except Timeout:
         raise StorageError(
-            f"another mfa-profiles has been busy with profile {name} for {IN_FLIGHT_TIMEOUT / 60:.0f} minutes",
+            f"another mfa-profiles has been busy with profile {profile} for {IN_FLIGHT_TIMEOUT / 60:.0f} minutes",
             f"finish or end it: fuser {path}",
         ) from None
     except OSError:

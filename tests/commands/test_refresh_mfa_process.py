@@ -93,7 +93,7 @@ def test_two_sessions_with_one_device_need_two_windows(
 
     assert (0, ["GetSessionToken"] * 3) == (result.code, actions(aws))
     assert [None, "AccessDenied", None] == [request.error_code for request in aws.requests]
-    assert "the token code was used already: the next one comes in" in result.stderr
+    assert "AWS did not accept the token code: the next one comes in" in result.stderr
 
 
 def test_waiting_is_a_countdown_on_the_terminal(base: Home, aws: LocalAWS, device: MFADevice) -> None:
@@ -104,7 +104,7 @@ def test_waiting_is_a_countdown_on_the_terminal(base: Home, aws: LocalAWS, devic
     base.run("refresh", BASE)
 
     child = pexpect.spawn(TOOL, ["refresh", DERIVED, "--force"], env=base.environment(), encoding="utf-8", timeout=20)
-    child.expect(r"\rthe token code was used already: the next one comes in 2 s \x1b\[K\r")
+    child.expect(r"\rAWS did not accept the token code: the next one comes in 2 s \x1b\[K\r")
     child.expect(r"comes in 1 s \x1b\[K\r\x1b\[K")
     child.expect(f"{DERIVED} is valid until ")
     child.expect(pexpect.EOF)
