@@ -1,0 +1,50 @@
+"""The keys with which a profile calls AWS: its own, or those that the SDKs would get for it."""
+
+from mfa_profiles import parallel
+from mfa_profiles.aws import credentials
+from mfa_profiles.errors import MfaProfilesError, ProfileError
+from mfa_profiles.profiles import Keys, Profiles
+from mfa_profiles.roles import Role
+
+
+class KeyRing:
+    """Keys of profiles, each looked up once: behind a ``credential_process`` there may be a person with a finger."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+        self._found: dict[str, Keys | MfaProfilesError] = {}
+
+    def of(self, name: str, role: Role | None = None) -> Keys:
+        """The keys of a profile, or those that ``credential_source`` of a role names. Raises MfaProfilesError."""
+        source = role.credential_source if role else None
+        where = f"credential_source {source}" if source else name
+        if where not in self._found:
+            try:
+                self._found[where] = self._get(name, source)
+            except MfaProfilesError as error:
+                self._found[where] = error
+        found = self._found[where]
+        if isinstance(found, MfaProfilesError):
+            raise found
+        return found
+
+    def _get(self, name: str, credential_source: str | None) -> Keys:
+        if credential_source:
+            return parallel.run(lambda: credentials.resolve_source(self._profiles, name, credential_source))
+        if not self._profiles.has_keys(name) and self._profiles.provider(name):
+            return parallel.run(lambda: credentials.resolve(self._profiles, name))
+        return self._profiles.keys(name)
+
+
+def no_mfa_session(profiles: Profiles, name: str) -> ProfileError:
+    """The error for a base profile that has no long-term keys of a user, but temporary ones."""
+    provider = None if profiles.has_keys(name) else profiles.provider(name)
+    if provider is None:
+        return ProfileError(
+            f"profile {name} holds session credentials, and AWS gives no MFA session for those",
+            "name a profile that has long-term keys (aws_access_key_id begins with AKIA)",
+        )
+    return ProfileError(
+        f"profile {name} gets temporary credentials through {provider}, and AWS gives no MFA session for those",
+        f"it works without one: AWS_PROFILE={name}; for roles behind it take mfa_serial out of their profiles",
+    )
