@@ -223,7 +223,10 @@ class Profiles:
         session = self.session(pair.derived)
         if session is None:
             section = self.credentials.sections.get(pair.derived, {})
-            key = next((key for key in settings.PROVIDER_KEYS if key in section), self.outranked_by(pair.derived))
+            key = next((key for key in settings.PROVIDER_KEYS if key in section), None)
+            outranked_by = self.outranked_by(pair.derived)
+            if key is None and outranked_by is not None:
+                key = f"{outranked_by} in {self.config.path}"
             return None if key is None else f"a way to other credentials ({key})"
         if session.origin:
             other = session.origin.source_profile

@@ -46,11 +46,11 @@ class Acquisition:
 
     def run(self) -> Mapping[ProfilePair, tuple[SessionCredentials, Origin]]:
         """Get all that can be had; the plan is told what cannot."""
-        steps = self._plan.steps
+        steps, order = self._plan.steps, list(self._plan.steps)
         self._get_for_codes([step for step in steps.values() if step.needs_code])
         while left := [step for step in steps.values() if step.pair not in self._got]:
             self._assume([step for step in left if step.source not in steps or step.source in self._got])
-        return {pair: self._got[pair] for pair in steps if pair in self._got}  # not in the order of their answers
+        return {pair: self._got[pair] for pair in order if pair in self._got}  # not in the order of their answers
 
     def _get_for_codes(self, steps: Sequence[Step]) -> None:
         callers = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.home import BASE, DERIVED, Home
+from tests.home import BASE, DERIVED, Home, session_section
 from tests.local_aws import LocalAWS, MFADevice, PrivateCA, User
 from tests.proxy import ConnectProxy
 
@@ -181,3 +181,21 @@ def test_a_role_is_assumed_in_its_own_region(world: World, tls_aws: LocalAWS) ->
 
     assert (0, 0) == (code, role_code)
     assert ["sts.us-west-2.amazonaws.com", "sts.eu-south-1.amazonaws.com"] == [r.host for r in tls_aws.requests]
+
+
+def test_the_partition_of_a_device_that_is_remembered(world: World, tls_aws: LocalAWS) -> None:
+    """Without any region, the ARN in the derived section tells where the account is."""
+    user = tls_aws.create_user("john.doe", partition="aws-cn")
+    device = user.add_virtual_device()
+    world.home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
+    first = world.refresh(device)
+    world.home.add_base(user, config="output = json\n")
+    world.home.credentials.write_text(
+        world.home.credentials.read_text()
+        + session_section(
+            DERIVED, source=f"{BASE}, mfa_serial {device.serial_number}", expires="2020-01-01T00:00:00Z"
+        )
+    )
+
+    assert (0, 0) == (first, world.refresh(device))
+    assert {"sts.cn-north-1.amazonaws.com.cn"} == {request.host for request in tls_aws.requests}

@@ -107,3 +107,36 @@ def test_no_device(home: Home, user: User) -> None:
     result = home.run("devices", BASE)
 
     assert (0, "", ["this user has no MFA device"]) == (result.code, result.stdout, result.errors)
+
+
+def test_keys_of_a_credential_process(home: Home, user: User, device: MFADevice) -> None:
+    """As refresh takes them."""
+    keys = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
+    home.secrets.append(user.secret_access_key)
+    (home.path / "keys").write_text(json.dumps(keys))
+    home.write("", f"[profile {BASE}]\nregion = us-west-2\ncredential_process = cat {home.path}/keys\n")
+
+    result = home.run("devices", BASE)
+
+    assert (0, True) == (result.code, device.serial_number in result.stdout)
+
+
+def test_a_configured_passkey_is_shown_with_why_it_is_of_no_use(home: Home, user: User) -> None:
+    """That is what the command is for."""
+    passkey = user.add_passkey()
+    home.add_base(user, config=f"region = us-west-2\nmfa_serial = {passkey.serial_number}\n")
+
+    result = home.run("devices", BASE)
+
+    assert (0, f"{passkey.serial_number}\tpasskey\tunusable\t-\n") == (result.code, result.stdout)
+
+
+def test_what_is_no_denial_is_an_error(home: Home, user: User, device: MFADevice) -> None:
+    """Though a device is configured: keys that AWS does not know are worth an exit code."""
+    home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
+    user.deactivate_access_key()
+
+    result = home.run("devices", BASE)
+
+    assert (1, "") == (result.code, result.stdout)
+    assert "mfa-profiles: error: AWS does not know the access key" in result.errors[0]

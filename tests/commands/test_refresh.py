@@ -421,13 +421,16 @@ def test_settings_that_say_who_you_are_are_not_copied(home: Home, user: User, de
 
 @pytest.mark.parametrize("key", ["role_arn", "web_identity_token_file", "sso_start_url"])
 def test_what_outranks_the_session_is_pointed_out(home: Home, user: User, device: MFADevice, key: str) -> None:
-    """It is not ours to remove, but the SDKs would not use the session."""
+    """It is not ours to remove, but the SDKs would not use the session: so it takes --force to make one."""
     home.add_base(user)
     home.config.write_text(f"{home.config.read_text()}[profile {DERIVED}]\n{key} = x\n")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    refused = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
 
-    assert 0 == result.code
+    assert (1, 0) == (refused.code, result.code)
+    assert f"holds a way to other credentials ({key} in {home.config})" in refused.errors[0]
+    assert 1 == result.stderr.count("which --force replaces")
     assert f"profile {DERIVED} has {key}, which the SDKs follow" in result.stderr
 
 

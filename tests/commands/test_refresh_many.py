@@ -4,7 +4,12 @@ import concurrent.futures
 import json
 import os
 import time
+from datetime import UTC, datetime
 
+import pytest
+
+from mfa_profiles.commands import Context
+from mfa_profiles.commands.refresh import RefreshOptions, refresh_all
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User, peak_concurrency
 
@@ -208,3 +213,77 @@ def test_the_locks_are_private_files(base: Home, device: MFADevice) -> None:
     locks = list(base.credentials.parent.glob(".*.lock"))
     assert 3 == len(locks)
     assert {(0o600, 0)} == {(os.stat(lock).st_mode & 0o777, os.stat(lock).st_size) for lock in locks}
+
+
+def test_the_files_are_replaced_once(
+    base: Home, aws: LocalAWS, device: MFADevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One locked write for all sessions, counted at the system call."""
+    add_roles(base, aws, [f"role-{number}" for number in range(20)])
+    environment = base.environment()
+    for name in ("HOME", "AWS_ENDPOINT_URL"):
+        monkeypatch.setenv(name, environment[name])
+    replace, replaced = os.replace, []
+
+    def counting(source: str, target: str) -> None:
+        replaced.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", counting)
+    context = Context(environment=environment, now=lambda: datetime.now(UTC), ask=None, warn=pytest.fail)
+
+    outcomes = refresh_all(RefreshOptions(token_code=base.code(device)), context)
+
+    assert 21 == sum(outcome.refreshed for outcome in outcomes)
+    assert [str(base.config), str(base.credentials)] == sorted(replaced)
+
+
+def test_too_few_codes_on_stdin(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """What the first code got is written; who has none is told so."""
+    other = aws.create_user("other")
+    serial_number = other.add_virtual_device().serial_number
+    base.secrets.append(other.secret_access_key)
+    text = f"{base.credentials.read_text()}{base_section(other, 'other')}mfa_serial = {serial_number}\n"
+    base.credentials.write_text(text)
+
+    result = base.run("refresh", BASE, "other", "--token-code", "-", stdin=f"{base.code(device)}\n")
+
+    assert (1, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert "mfa-profiles: error: other-mfa: there is no token code left on stdin" in result.stderr
+    assert f"[{DERIVED}]" in base.text(base.credentials)
+
+
+def test_all_takes_every_derived_profile_of_a_base(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """With one code, as they are of one user; a role profile that cannot work is pointed out."""
+    for name in ("one", "two"):
+        expired = session_section(name, source=BASE, expires=EXPIRED)
+        base.credentials.write_text(base.credentials.read_text() + expired)
+    broken = "\n[profile broken]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = nobody\n"
+    base.config.write_text(base.config.read_text() + broken)
+
+    result = base.run("refresh", "--all", "--token-code", base.code(device))
+
+    assert (0, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert {"one is valid until", "two is valid until"} <= {line[:18] for line in result.errors}
+    assert (
+        "mfa-profiles: warning: left out: source_profile of profile broken: there is no profile nobody"
+        in (result.errors[0])
+    )
+
+
+def test_a_role_does_not_wait_for_a_code_of_its_source(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """While somebody makes a new session, the one that is there opens roles."""
+    add_roles(base, aws, ["admin"])
+    base.run("refresh", BASE, "--token-code", base.code(device))
+    aws.requests.clear()
+    aws.faults.add(action="GetSessionToken", latency=5.0)
+    code = base.code(device)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other = pool.submit(base.run, "refresh", BASE, "--force", "--token-code", code)
+        while not aws.requests:
+            time.sleep(0.05)
+        result = base.run("refresh", "admin")
+        assert not other.done()
+
+    assert (0, 0) == (result.code, other.result().code)

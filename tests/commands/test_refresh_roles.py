@@ -262,3 +262,176 @@ def test_a_source_that_is_not_ours_is_left_alone(base: Home, aws: LocalAWS, devi
 
     assert (1, [], before) == (result.code, aws.requests, base.files())
     assert f"[{DERIVED}] in {base.credentials} holds a session that another tool wrote" in result.errors[0]
+
+
+def test_no_code_is_spent_for_what_cannot_be_stored(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """The derived profile of the role holds long-term keys, so its source is not asked for either."""
+    add_role(base, "admin", aws.create_role("admin").arn)
+    with base.credentials.open("a") as credentials:
+        credentials.write("[admin-mfa]\naws_access_key_id = AKIAX\naws_secret_access_key = s/x\n")
+    before = base.files()
+
+    result = base.run("refresh", "admin", "--token-code", base.code(device))
+
+    assert (1, [], before) == (result.code, aws.requests, base.files())
+    assert "[admin-mfa]" in result.errors[0]
+
+
+def test_a_role_profile_may_have_a_name_like_a_derived_one(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Before there is a session of ours in it, it is a role profile like any other, and nobody's derived profile."""
+    add_role(base, DERIVED, aws.create_role("admin").arn)
+    config = base.config.read_text()
+
+    of_base = base.run("refresh", BASE, "--token-code", base.code(device))
+    of_role = base.run("refresh", DERIVED, "--token-code", base.code(device))
+
+    assert (1, 1) == (of_base.code, of_role.code)
+    assert f"holds a way to other credentials (role_arn in {base.config})" in of_base.errors[0]
+    assert ([], config) == (aws.requests, base.config.read_text())
+
+
+@pytest.mark.parametrize("to", [BASE, DERIVED])
+def test_to_does_not_overwrite_the_source(base: Home, aws: LocalAWS, device: MFADevice, to: str) -> None:
+    """Neither its keys nor its session, whatever --force says."""
+    add_role(base, "admin", aws.create_role("admin").arn)
+    before = base.files()
+
+    result = base.run("refresh", "admin", "--to", to, "--force", "--token-code", base.code(device))
+
+    assert (2, [], before) == (result.code, aws.requests, base.files())
+    assert f"--to {to} would overwrite what profile admin gets its session through" in result.errors[0]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_a_source_that_is_a_role_profile_with_keys(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice, names: tuple[str, str]
+) -> None:
+    """Its derived profile holds its role's session; who is behind it uses the keys, in whichever order."""
+    home.secrets.append(user.secret_access_key)
+    role = f"role_arn = {aws.create_role('a', require_mfa=True).arn}\nsource_profile = a\n"
+    home.write(base_section(user, "a"), f"[profile a]\n{role}mfa_serial = {device.serial_number}\n")
+    add_role(home, "b", aws.create_role("b", trusted=user.arn, require_mfa=True).arn, source="a")
+    first, second = home.code(device), ""
+    device.accept(first)
+    second = home.code(device)
+    device.spent.clear()
+
+    result = home.run("refresh", *names, "--token-code", "-", stdin=f"{first}\n{second}\n")
+
+    assert (0, ["AssumeRole", "AssumeRole"]) == (result.code, actions(aws))
+    for name in names:
+        assert f"arn:aws:sts::123456789012:assumed-role/{name}/mfa-profiles" == who_am_i(home, f"{name}-mfa")
+
+
+def test_one_code_does_not_serve_two_roles_that_need_one_each(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """It is said before it is spent."""
+    settings = f"credential_source = Environment\nmfa_serial = {device.serial_number}\n"
+    roles = (f"[profile {name}]\nrole_arn = {aws.create_role(name).arn}\n{settings}\n" for name in ("a", "b"))
+    home.secrets.append(user.secret_access_key)
+    home.write("", "".join(roles))
+    keys = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
+
+    result = home.run("refresh", "a", "b", "--token-code", home.code(device), env=keys)
+
+    assert (2, []) == (result.code, aws.requests)
+    assert "there is one token code, and these profiles need one each: a, b" in result.errors[0]
+
+
+def test_another_role_arn_makes_another_session(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """However long the session of the role that was there before lives."""
+    add_role(base, "admin", aws.create_role("admin").arn)
+    base.run("refresh", "admin", "--token-code", base.code(device))
+    base.config.write_text(base.config.read_text().replace(ADMIN, aws.create_role("reader").arn))
+
+    result = base.run("refresh", "admin")
+
+    assert 0 == result.code
+    assert "arn:aws:sts::123456789012:assumed-role/reader/mfa-profiles" == who_am_i(base, "admin-mfa")
+
+
+def test_the_source_may_be_a_derived_profile_that_is_not_there_yet(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """As with aws-mfa, whose users have roles behind the short-term profile."""
+    home.secrets.append(user.secret_access_key)
+    home.write(
+        base_section(user, "work-long-term"), f"[profile work-long-term]\nmfa_serial = {device.serial_number}\n"
+    )
+    add_role(home, "admin", aws.create_role("admin", require_mfa=True).arn, source="work")
+
+    result = home.run("refresh", "admin", "--token-code", home.code(device))
+
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+    assert "[work]" in home.text(home.credentials)
+
+
+def test_a_source_that_was_refreshed_is_reported_when_its_role_fails(
+    base: Home, aws: LocalAWS, device: MFADevice
+) -> None:
+    """The code was not for nothing: the session of the source is there."""
+    add_role(base, "admin", aws.create_role("admin", trusted=[]).arn)
+
+    result = base.run("refresh", "admin", "--token-code", base.code(device))
+
+    assert 1 == result.code
+    assert result.errors[0].startswith(f"{DERIVED} is valid until ")
+    assert (
+        f"mfa-profiles: error: profile {DERIVED} may not assume {ADMIN}, or there is no such role"
+        == (result.errors[1])
+    )
+
+
+def credential_process(home: Home, text: str) -> str:
+    """A setting whose command prints a text, and notes that it was run."""
+    (home.path / "keys").write_text(text)
+    program = home.path / "process"
+    program.write_text(f"#!/bin/sh\necho run >>{home.path}/runs\ncat {home.path}/keys\n")
+    program.chmod(0o700)
+    return f"credential_process = {program}\n"
+
+
+def test_a_credential_process_is_run_once(home: Home, aws: LocalAWS, user: User) -> None:
+    """However many roles are behind it."""
+    keys = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
+    home.secrets.append(user.secret_access_key)
+    home.write("", f"[profile sso]\n{credential_process(home, json.dumps(keys))}")
+    for name in ("a", "b", "c"):
+        add_role(home, name, aws.create_role(name).arn, source="sso")
+
+    result = home.run("refresh", "a", "b", "c")
+
+    assert (0, ["AssumeRole"] * 3) == (result.code, actions(aws))
+    assert "run\n" == (home.path / "runs").read_text()
+
+
+@pytest.mark.parametrize(
+    "keys", ['"AccessKeyId": 5, "SecretAccessKey": [1]', r'"AccessKeyId": "a\nb", "SecretAccessKey": "c"']
+)
+def test_what_is_no_key_is_explained(home: Home, aws: LocalAWS, keys: str) -> None:
+    """Whatever a command prints in place of keys."""
+    process = credential_process(home, f'{{"Version": 1, {keys}}}')
+    home.write("", f"[profile p]\n{process}mfa_serial = arn:aws:iam::123456789012:mfa/john.doe\n")
+
+    result = home.run("refresh", "p", "--token-code", "123456")
+
+    assert (1, []) == (result.code, aws.requests)
+    assert (
+        "mfa-profiles: error: what profile p gets as keys is none: they are of letters, digits and signs"
+        == (result.errors[0])
+    )
+
+
+def test_aws_profile_does_not_keep_the_environment_from_being_the_source(
+    home: Home, aws: LocalAWS, user: User
+) -> None:
+    """direnv sets it to the derived profile that is to be made."""
+    role = aws.create_role("admin", trusted=user.arn)
+    home.secrets.append(user.secret_access_key)
+    home.write("", f"[profile admin]\nrole_arn = {role.arn}\ncredential_source = Environment\n")
+    keys = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
+
+    result = home.run("refresh", env={"AWS_PROFILE": "admin-mfa", **keys})
+
+    assert (0, ["AssumeRole"]) == (result.code, actions(aws))
