@@ -11,7 +11,7 @@ from tests.home import BASE, DERIVED, TOOL, Home, base_section
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.local_aws.devices import WINDOW
 
-pytestmark = pytest.mark.skipif(shutil.which("oathtool") is None, reason="needs oathtool, from Debian's package")
+with_oathtool = pytest.mark.skipif(shutil.which("oathtool") is None, reason="needs oathtool, from Debian's package")
 
 # Recipes of aws-vault's users: https://github.com/99designs/aws-vault/blob/master/USAGE.md, "Using a Yubikey" and
 # what its issues say of 1Password's command.
@@ -53,6 +53,7 @@ def to_the_end_of_a_window(aws: LocalAWS, seconds: int) -> None:
     aws.clock.offset = int(WINDOW - seconds - time.time() % WINDOW)
 
 
+@with_oathtool
 @pytest.mark.parametrize(("command", "arguments"), RECIPES.values(), ids=RECIPES)
 def test_recipes_of_aws_vault(base: Home, aws: LocalAWS, device: MFADevice, command: str, arguments: str) -> None:
     """No terminal, no option: the command is run with its arguments as they are, and its stderr is seen."""
@@ -65,6 +66,7 @@ def test_recipes_of_aws_vault(base: Home, aws: LocalAWS, device: MFADevice, comm
     assert "Touch your key..." == result.errors[0]
 
 
+@with_oathtool
 def test_the_command_of_a_role_profile_serves_its_source(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """As mfa_serial does."""
     program = add_program(base, "code", device)
@@ -76,11 +78,12 @@ def test_the_command_of_a_role_profile_serves_its_source(base: Home, aws: LocalA
     assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
 
 
+@with_oathtool
 def test_two_sessions_with_one_device_need_two_windows(
     base: Home, aws: LocalAWS, user: User, device: MFADevice
 ) -> None:
     """The second code is the first again, which AWS refuses: it is waited for the next, and tried once more."""
-    to_the_end_of_a_window(aws, 4)
+    to_the_end_of_a_window(aws, 7)
     program = add_program(base, "code", device, offset=int(aws.clock.offset))
     second = user.account.backend.create_access_key(user.name)
     base.secrets.append(second.secret_access_key)
@@ -96,15 +99,16 @@ def test_two_sessions_with_one_device_need_two_windows(
     assert "AWS did not accept the token code: the next one comes in" in result.stderr
 
 
+@with_oathtool
 def test_waiting_is_a_countdown_on_the_terminal(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """It is gone when it is over."""
-    to_the_end_of_a_window(aws, 4)
+    to_the_end_of_a_window(aws, 9)
     program = add_program(base, "code", device, offset=int(aws.clock.offset))
     base.config.write_text(f"{base.config.read_text()}mfa_process = {program}\n")
     base.run("refresh", BASE)
 
     child = pexpect.spawn(TOOL, ["refresh", DERIVED, "--force"], env=base.environment(), encoding="utf-8", timeout=20)
-    child.expect(r"\rAWS did not accept the token code: the next one comes in 2 s \x1b\[K\r")
+    child.expect(r"\rAWS did not accept the token code: the next one comes in [2-9] s \x1b\[K\r")
     child.expect(r"comes in 1 s \x1b\[K\r\x1b\[K")
     child.expect(f"{DERIVED} is valid until ")
     child.expect(pexpect.EOF)
