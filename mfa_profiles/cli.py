@@ -108,19 +108,22 @@ _Name = Annotated[
 ]
 
 
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PROFILE]...",
+        help="Base or derived profiles; if not given, AWS_PROFILE, else default.",
+        show_default=False,
+    ),
+]
+
+
 _Json = Annotated[bool, typer.Option("--json", help="Print an array of objects for programs.")]
 
 
 @app.command()
 def refresh(
-    profiles: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PROFILE]...",
-            help="Base or derived profiles; if not given, AWS_PROFILE, else default.",
-            show_default=False,
-        ),
-    ] = None,
+    profiles: _Names = None,
     *,
     refresh_all: Annotated[
         bool,
@@ -327,14 +330,7 @@ def status(
 
 @app.command()
 def clear(
-    profiles: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PROFILE]...",
-            help="Base or derived profiles; if not given, AWS_PROFILE, else default.",
-            show_default=False,
-        ),
-    ] = None,
+    profiles: _Names = None,
     *,
     clear_all: Annotated[bool, typer.Option("--all", help="Every derived profile that mfa-profiles wrote.")] = False,
 ) -> int:
