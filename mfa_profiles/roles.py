@@ -89,22 +89,18 @@ def sources(profiles: Profiles, name: str) -> list[str]:
 
     A role profile that is its own source ends there. Raises ProfileError for a loop.
     """
-    chain: list[str] = []
-    current: str | None = name
-    while current is not None:
-        if current in chain:
-            raise ProfileError(
-                f"the source profiles go round in a circle: {' -> '.join([*chain[chain.index(current) :], current])}",
-                "one of them has to be a profile with keys",
-            )
-        chain.append(current)
+    chain = [name]
+    while True:
+        current = chain[-1]
         # A source that has keys is one, whatever else it has; so botocore sees it.
         role = None if len(chain) > 1 and profiles.has_keys(current) else role_of(profiles, current)
         source = role.source_profile if role else None
-        current = None if source == current and profiles.has_keys(current) else source and base_of(profiles, source)
-    return chain
-
-
-def base_of(profiles: Profiles, source_profile: str) -> str:
-    """The base profile that a source profile means: people name the derived one too, for other tools' sake."""
-    return profiles.pair(source_profile).base
+        if source is None or (source == current and profiles.has_keys(current)):
+            return chain
+        base = profiles.pair(source).base  # people name the derived profile too, for the sake of other tools
+        if base in chain:
+            raise ProfileError(
+                f"the source profiles go round in a circle: {' -> '.join([*chain[chain.index(base) :], base])}",
+                "one of them has to be a profile with keys",
+            )
+        chain.append(base)

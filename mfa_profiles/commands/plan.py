@@ -163,8 +163,7 @@ def _add(made: Plan, profiles: Profiles, chain: list[ProfilePair], wanted: Wante
 
 
 def _step(profiles: Profiles, pair: ProfilePair, source: ProfilePair | None, lenders: tuple[str, ...]) -> Step:
-    is_source_with_keys = bool(lenders) and profiles.has_keys(pair.base)
-    role = None if is_source_with_keys else roles.role_of(profiles, pair.base)
+    role = roles.role_of(profiles, pair.base)
     if role is None:
         return Step(pair, None, None, pair.base, needs_code=True, lenders=lenders)
     if source is None:  # its own keys, or those of credential_source, which need a code if the profile says so
