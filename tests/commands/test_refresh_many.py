@@ -216,7 +216,7 @@ def test_the_files_are_replaced_once(
     base: Home, aws: LocalAWS, device: MFADevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One locked write for all sessions, counted at the system call."""
-    add_roles(base, aws, [f"role-{number}" for number in range(20)])
+    add_roles(base, aws, [f"role-{number}" for number in range(200)])
     environment = base.environment()
     for name in ("HOME", "AWS_ENDPOINT_URL"):
         monkeypatch.setenv(name, environment[name])
@@ -231,7 +231,7 @@ def test_the_files_are_replaced_once(
 
     outcomes = refresh_all(RefreshOptions(token_code=base.code(device)), context)
 
-    assert 21 == sum(outcome.refreshed for outcome in outcomes)
+    assert 201 == sum(outcome.refreshed for outcome in outcomes)
     assert [str(base.config), str(base.credentials)] == sorted(replaced)
 
 
