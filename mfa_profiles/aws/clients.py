@@ -83,7 +83,8 @@ def _config() -> "Config":
         read_timeout=READ_TIMEOUT,
         max_pool_connections=MAX_CALLS_AT_ONCE,
         # Not "adaptive": throttled within its first half second, when it has measured no rate yet, that lets out one
-        # call in two seconds (20 roles of which 10 are throttled once: 4 to 24 s; like this 1.2 s).
+        # call in two seconds: test_throttled_roles_are_tried_again took 4 to 24 s with it, and 1.2 s like this
+        # (2026-11-24, 2 cores).
         retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS},
     )
 

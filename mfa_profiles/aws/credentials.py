@@ -42,14 +42,14 @@ def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> 
 _METHODS = {"environment": "env", "ec2instancemetadata": "iam-role", "ecscontainer": "container-role"}
 
 
-def _is_plain(key: object) -> bool:
-    """True for what a header of HTTP and a file can hold: a command or a service may have given anything."""
+def is_plain(key: object) -> bool:
+    """True for visible ASCII, which a header of HTTP and a file can hold: whoever gave a key may give anything."""
     return isinstance(key, str) and re.fullmatch(r"[!-~]+", key) is not None
 
 
 def _keys(found: object, profile: str) -> Keys:
     frozen = found.get_frozen_credentials() if found is not None else None  # type: ignore[attr-defined]
-    if frozen is not None and not all(map(_is_plain, (frozen.access_key, frozen.secret_key, frozen.token or "-"))):
+    if frozen is not None and not all(map(is_plain, (frozen.access_key, frozen.secret_key, frozen.token or "-"))):
         raise ProfileError(
             f"what profile {profile} gets as keys is none: they are of letters, digits and signs",
             f"see what the AWS CLI says: aws sts get-caller-identity --profile {profile}",

@@ -36,5 +36,10 @@ def list_mfa_devices(caller: Caller) -> list[MFADevice]:
     Raises AWSError.
     """
     with refusals.explained(refusals.Attempt("ListMFADevices", caller)):
-        pages = caller.iam().get_paginator("list_mfa_devices").paginate()
-        return [MFADevice(device["SerialNumber"]) for page in pages for device in page["MFADevices"]]
+        return devices_of(caller)
+
+
+def devices_of(caller: Caller) -> list[MFADevice]:
+    """The same, raising what boto3 raises: for refusals, which are explained with the devices that there are."""
+    pages = caller.iam().get_paginator("list_mfa_devices").paginate()
+    return [MFADevice(device["SerialNumber"]) for page in pages for device in page["MFADevices"]]

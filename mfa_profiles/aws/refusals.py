@@ -182,11 +182,10 @@ def _still_good(attempt: Attempt) -> str | None:
 
 def _own_devices(attempt: Attempt) -> list[str] | None:
     """The serial numbers of the user's devices that give codes, or None if AWS does not tell."""
-    from mfa_profiles.aws.iam import MFADevice  # which imports this module
+    from mfa_profiles.aws.iam import devices_of  # which imports this module
 
     try:
-        pages = attempt.caller.iam().get_paginator("list_mfa_devices").paginate()
-        found = [MFADevice(device["SerialNumber"]) for page in pages for device in page["MFADevices"]]
+        found = devices_of(attempt.caller)
     except Exception:  # noqa: BLE001 - it is for a hint only, and the refusal itself is told in any case
         return None
     return [device.serial_number for device in found if device.gives_codes]

@@ -1,12 +1,12 @@
 """AWS STS: session credentials for a token code, and of roles."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.aws import refusals
 from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.credentials import is_plain
 from mfa_profiles.errors import AWSError
 from mfa_profiles.roles import Role
 from mfa_profiles.sessions import SessionCredentials
@@ -72,9 +72,8 @@ def _credentials(answer: Mapping[str, Any]) -> SessionCredentials:
     given = answer.get("Credentials", {})
     keys = [given.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
     expiration = given.get("Expiration")
-    # Keys that are not visible ASCII could not be written to the file, and did not come from AWS.
-    plain = all(isinstance(key, str) and re.fullmatch(r"[!-~]+", key) for key in keys)
-    if not plain or not isinstance(expiration, datetime):
+    # Other keys could not be written to the file, and did not come from AWS.
+    if not all(map(is_plain, keys)) or not isinstance(expiration, datetime):
         raise AWSError(
             "AWS answered without usable session credentials", "is AWS_ENDPOINT_URL or a proxy in the way?"
         )

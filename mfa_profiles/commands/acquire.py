@@ -1,7 +1,7 @@
 """Get the sessions of a plan from AWS: those for codes one after the other, then roles in parallel."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from mfa_profiles import parallel
@@ -18,6 +18,7 @@ from mfa_profiles.profiles import Keys, ProfilePair, Profiles
 from mfa_profiles.roles import DEFAULT_DURATION as DEFAULT_ROLE_DURATION
 from mfa_profiles.roles import MAX_CHAINED_DURATION, Role
 from mfa_profiles.sessions import DEFAULT_DURATION, Origin, SessionCredentials
+from mfa_profiles.shared_files import NewSessions
 from mfa_profiles.token_code import CodeSources
 
 
@@ -44,7 +45,7 @@ class Acquisition:
         self._key_ring = KeyRing(profiles)
         self._identities: dict[Keys, tuple[SessionCredentials, str]] = {}
 
-    def run(self) -> Mapping[ProfilePair, tuple[SessionCredentials, Origin]]:
+    def run(self) -> NewSessions:
         """Get all that can be had; the plan is told what cannot."""
         steps, order = self._plan.steps, list(self._plan.steps)
         self._get_for_codes([step for step in steps.values() if step.needs_code])

@@ -1,6 +1,6 @@
 """Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +14,6 @@ from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededE
 from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, Origin, SessionCredentials, State
 from mfa_profiles.token_code import CodeSources
-
-_Session = tuple[SessionCredentials, Origin]
 
 
 @dataclass(frozen=True)
@@ -195,11 +193,9 @@ def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
     shared_files.rehearse(context.paths, lambda latest: shared_files.with_sessions(latest, new))
 
 
-def _store(
-    plan: Plan, got: Mapping[ProfilePair, _Session], options: RefreshOptions, context: Context
-) -> list[ProfilePair]:
+def _store(plan: Plan, got: shared_files.NewSessions, options: RefreshOptions, context: Context) -> list[ProfilePair]:
     """Write sessions into both files, and return whose; what has turned up in the place of one since stays."""
-    stored: dict[ProfilePair, _Session] = {}
+    stored: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
     refused: dict[ProfilePair, MfaProfilesError] = {}
 
     def edit(latest: Profiles) -> Profiles:

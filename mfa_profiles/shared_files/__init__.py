@@ -10,7 +10,11 @@ from mfa_profiles.shared_files import editing, locking, storage
 from mfa_profiles.shared_files.editing import Put
 from mfa_profiles.shared_files.storage import Stored
 
+NewSessions = Mapping[ProfilePair, tuple[SessionCredentials, Origin]]
+"""Sessions to store, and where each came from."""
+
 __all__ = [
+    "NewSessions",
     "Stored",
     "change",
     "flight",
@@ -84,7 +88,7 @@ def _profiles(paths: SharedPaths, credentials: bytes | None, config: bytes | Non
     return Profiles(ini.parse(credentials, paths.credentials), ini.parse(config, paths.config))
 
 
-def with_sessions(profiles: Profiles, new: Mapping[ProfilePair, tuple[SessionCredentials, Origin]]) -> Profiles:
+def with_sessions(profiles: Profiles, new: NewSessions) -> Profiles:
     """Both files with sessions in derived profiles, and with the settings that these need from their base profiles.
 
     Settings that a derived profile has already stay as they are: a person may have changed them.

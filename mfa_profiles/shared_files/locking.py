@@ -33,8 +33,7 @@ def in_flight(target: str, name: str, profile: str, waiting: Callable[[str], Non
     path = os.path.join(directory, f".{file_name}.mfa-profiles.{name}.lock")
     lock = FileLock(path, mode=_MODE)
     try:
-        if not os.path.isdir(directory):
-            os.makedirs(directory, 0o700)
+        os.makedirs(directory, 0o700, exist_ok=True)
         try:
             lock.acquire(timeout=0)
         except Timeout:
