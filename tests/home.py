@@ -64,6 +64,11 @@ class Home:
         self.secrets.append(user.secret_access_key)
         self.write(base_section(user, name), None if config is None else f"[profile {name}]\n{config}")
 
+    def add_role(self, name: str, arn: str, settings: str = "", *, source: str = BASE) -> None:
+        """Add a role profile to the config file."""
+        with self.config.open("a") as config:
+            config.write(f"\n[profile {name}]\nrole_arn = {arn}\nsource_profile = {source}\n{settings}")
+
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of commands: nothing of AWS's but the endpoint, and a zone in which local is not UTC."""
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}

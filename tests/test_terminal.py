@@ -182,12 +182,9 @@ def test_each_identity_has_its_prompt(base: Home, aws: LocalAWS, device: MFADevi
     second = other.add_virtual_device()
     base.secrets.append(other.secret_access_key)
     base.credentials.write_text(base.credentials.read_text() + base_section(other, "other"))
-    roles = "".join(
-        f"\n[profile {source}-admin]\nrole_arn = {aws.create_role(source).arn}\nsource_profile = {source}\n"
-        for source in (BASE, "other")
-    )
-    serial = f"\n[profile other]\nmfa_serial = {second.serial_number}\n"
-    base.config.write_text(base.config.read_text() + serial + roles)
+    base.config.write_text(f"{base.config.read_text()}\n[profile other]\nmfa_serial = {second.serial_number}\n")
+    for source in (BASE, "other"):
+        base.add_role(f"{source}-admin", aws.create_role(source).arn, source=source)
     command = Terminal(base, "refresh", "--all")
 
     command.expect(PROMPT)
@@ -196,16 +193,13 @@ def test_each_identity_has_its_prompt(base: Home, aws: LocalAWS, device: MFADevi
     command.type(base.code(second) + "\n")
 
     assert 0 == command.end()
-    assert ["GetSessionToken", "GetSessionToken", "AssumeRole", "AssumeRole"] == [r.action for r in aws.requests]
+    assert ["GetSessionToken", "GetSessionToken", "AssumeRole", "AssumeRole"] == aws.actions
 
 
 def add_roles(home: Home, aws: LocalAWS, count: int) -> None:
     """Role profiles behind the base profile."""
-    sections = [
-        f"\n[profile role-{n}]\nrole_arn = {aws.create_role(f'role-{n}').arn}\nsource_profile = {BASE}\n"
-        for n in range(count)
-    ]
-    home.config.write_text(home.config.read_text() + "".join(sections))
+    for number in range(count):
+        home.add_role(f"role-{number}", aws.create_role(f"role-{number}").arn)
 
 
 def test_a_bar_shows_how_many_roles_are_assumed(base: Home, aws: LocalAWS, device: MFADevice) -> None:

@@ -162,7 +162,7 @@ def test_an_endpoint(
 
     result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
 
-    assert (0, ["GetSessionToken"]) == (result.code, [request.action for request in aws.requests])
+    assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
 
 
 def test_a_role_is_assumed_in_its_own_region(world: World, tls_aws: LocalAWS) -> None:

@@ -92,8 +92,7 @@ def test_a_configured_device_that_is_not_there(home: Home, user: User, device: M
 
 def test_the_devices_behind_a_role(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """They are those of its source."""
-    role = f"\n[profile admin]\nrole_arn = {aws.create_role('admin').arn}\nsource_profile = {BASE}\n"
-    base.config.write_text(base.config.read_text() + role)
+    base.add_role("admin", aws.create_role("admin").arn)
 
     result = base.run("devices", "admin")
 

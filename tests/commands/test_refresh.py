@@ -17,11 +17,6 @@ from tests.local_aws import LocalAWS, MFADevice, User
 FOREIGN = session_section(DERIVED)
 
 
-def actions(aws: LocalAWS) -> list[str]:
-    """What the local AWS was asked for."""
-    return [request.action for request in aws.requests]
-
-
 def test_refresh_writes_the_derived_profile_into_both_files(home: Home, user: User, device: MFADevice) -> None:
     """The files as a person had them, with the new sections at their ends and nothing else changed."""
     credentials = f"# keys\n{base_section(user)}# end\n"
@@ -72,7 +67,7 @@ def test_refresh_finds_the_device_and_remembers_it(home: Home, aws: LocalAWS, us
     result = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
 
     assert 0 == result.code
-    assert ["ListMFADevices", "GetSessionToken", "GetSessionToken"] == actions(aws)
+    assert ["ListMFADevices", "GetSessionToken", "GetSessionToken"] == aws.actions
 
 
 def test_passkeys_are_left_out(home: Home, user: User, device: MFADevice) -> None:
@@ -140,7 +135,7 @@ def test_a_configured_device_is_taken(home: Home, aws: LocalAWS, user: User, dev
 
     result = home.run("refresh", BASE, "--token-code", home.code(device))
 
-    assert (0, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
 
 
 def test_list_mfa_devices_denied_names_the_line_to_add(home: Home, user: User, device: MFADevice) -> None:
@@ -222,7 +217,7 @@ def test_a_valid_session_is_left_alone(home: Home, aws: LocalAWS, user: User, de
 
     assert (0, 5, 0) == (again.code, sooner.code, forced.code)
     assert "is still valid until" in again.stderr
-    assert ["GetSessionToken"] == actions(aws)
+    assert ["GetSessionToken"] == aws.actions
     assert before != home.files()
 
 

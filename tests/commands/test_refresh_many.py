@@ -16,17 +16,10 @@ from tests.local_aws import LocalAWS, MFADevice, User, peak_concurrency
 EXPIRED = "2020-01-01T00:00:00Z"
 
 
-def actions(aws: LocalAWS) -> list[str]:
-    """What the local AWS was asked for."""
-    return [request.action for request in aws.requests]
-
-
 def add_roles(home: Home, aws: LocalAWS, names: list[str]) -> None:
     """Roles, and a role profile behind the base profile for each."""
-    sections = [
-        f"[profile {name}]\nrole_arn = {aws.create_role(name).arn}\nsource_profile = {BASE}\n" for name in names
-    ]
-    home.config.write_text(home.config.read_text() + "".join(sections))
+    for name in names:
+        home.add_role(name, aws.create_role(name).arn)
 
 
 def test_two_hundred_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None:
@@ -37,7 +30,7 @@ def test_two_hundred_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None
 
     result = base.run("refresh", "--all", "--token-code", base.code(device))
 
-    counts = {action: actions(aws).count(action) for action in set(actions(aws))}
+    counts = {action: aws.actions.count(action) for action in set(aws.actions)}
     assert (0, {"GetSessionToken": 1, "AssumeRole": 200}) == (result.code, counts)
     assert len(names) == len({request.parameters.get("RoleArn") for request in aws.requests} - {None})
     assert 8 < peak_concurrency(aws.requests) <= 16
@@ -100,7 +93,7 @@ def test_a_failure_that_many_share_is_told_once(base: Home, aws: LocalAWS, devic
 
     result = base.run("refresh", "--all", "--token-code", wrong)
 
-    assert (1, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert (1, ["GetSessionToken"]) == (result.code, aws.actions)
     assert (
         "mfa-profiles: error: smce-veda-mfa, role-0-mfa, role-1-mfa and 7 more: AWS did not accept"
         in (result.errors[0])
@@ -134,7 +127,7 @@ def test_codes_on_stdin_are_taken_one_by_one(base: Home, aws: LocalAWS, user: Us
 
     result = base.run("refresh", BASE, "other", "same", "--token-code", "-", stdin=codes)
 
-    assert (0, ["GetSessionToken"] * 2) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken"] * 2) == (result.code, aws.actions)
     assert base.section(DERIVED)["aws_access_key_id"] == base.section("same-mfa")["aws_access_key_id"]
 
 
@@ -156,7 +149,7 @@ def test_throttled_roles_are_tried_again(base: Home, aws: LocalAWS, device: MFAD
 
     result = base.run("refresh", "--all", "--token-code", base.code(device))
 
-    assert (0, 30) == (result.code, actions(aws).count("AssumeRole"))
+    assert (0, 30) == (result.code, aws.actions.count("AssumeRole"))
     assert time.monotonic() - started < 10
 
 
@@ -170,7 +163,7 @@ def test_twenty_processes_ask_aws_once(base: Home, aws: LocalAWS, device: MFADev
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         results = list(pool.map(lambda _: base.run("refresh", BASE, "--token-code", code), range(20)))
 
-    assert ([0] * 20, ["GetSessionToken"]) == ([result.code for result in results], actions(aws))
+    assert ([0] * 20, ["GetSessionToken"]) == ([result.code for result in results], aws.actions)
     waited = sum("waiting for another mfa-profiles that is refreshing smce-veda" in r.stderr for r in results)
     assert waited >= 1
 
@@ -185,7 +178,7 @@ def test_force_takes_what_another_process_has_just_got(base: Home, aws: LocalAWS
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         results = list(pool.map(lambda _: base.run("refresh", BASE, "--force", "--token-code", code), range(3)))
 
-    assert ([0] * 3, ["GetSessionToken"]) == ([result.code for result in results], actions(aws))
+    assert ([0] * 3, ["GetSessionToken"]) == ([result.code for result in results], aws.actions)
 
 
 def test_a_process_that_cannot_have_a_code_does_not_wait(base: Home, aws: LocalAWS, device: MFADevice) -> None:
@@ -245,7 +238,7 @@ def test_too_few_codes_on_stdin(base: Home, aws: LocalAWS, device: MFADevice) ->
 
     result = base.run("refresh", BASE, "other", "--token-code", "-", stdin=f"{base.code(device)}\n")
 
-    assert (1, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert (1, ["GetSessionToken"]) == (result.code, aws.actions)
     assert "mfa-profiles: error: other-mfa: there is no token code left on stdin" in result.stderr
     assert f"[{DERIVED}]" in base.text(base.credentials)
 
@@ -260,7 +253,7 @@ def test_all_takes_every_derived_profile_of_a_base(base: Home, aws: LocalAWS, de
 
     result = base.run("refresh", "--all", "--token-code", base.code(device))
 
-    assert (0, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
     assert {"one is valid until", "two is valid until"} <= {line[:18] for line in result.errors}
     assert (
         "mfa-profiles: warning: left out: source_profile of profile broken: there is no profile nobody"

@@ -24,11 +24,6 @@ RECIPES = {
 }
 
 
-def actions(aws: LocalAWS) -> list[str]:
-    """What the local AWS was asked for."""
-    return [request.action for request in aws.requests]
-
-
 def add_program(home: Home, name: str, device: MFADevice, arguments: str = "", offset: int = 0) -> Path:
     """A stand-in that knows the arguments it is called with, and has oathtool compute the code of the device."""
     directory = home.path / "bin"
@@ -62,7 +57,7 @@ def test_recipes_of_aws_vault(base: Home, aws: LocalAWS, device: MFADevice, comm
 
     result = base.run("refresh", BASE, env=path_with(base))
 
-    assert (0, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
     assert "Touch your key..." == result.errors[0]
 
 
@@ -70,12 +65,11 @@ def test_recipes_of_aws_vault(base: Home, aws: LocalAWS, device: MFADevice, comm
 def test_the_command_of_a_role_profile_serves_its_source(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """As mfa_serial does."""
     program = add_program(base, "code", device)
-    role = f"role_arn = {aws.create_role('admin', require_mfa=True).arn}\nsource_profile = {BASE}\n"
-    base.config.write_text(f"{base.config.read_text()}\n[profile admin]\n{role}mfa_process = {program}\n")
+    base.add_role("admin", aws.create_role("admin", require_mfa=True).arn, f"mfa_process = {program}\n")
 
     result = base.run("refresh", "admin")
 
-    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
 
 
 @with_oathtool
@@ -94,7 +88,7 @@ def test_two_sessions_with_one_device_need_two_windows(
 
     result = base.run("refresh", "--all")
 
-    assert (0, ["GetSessionToken"] * 3) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken"] * 3) == (result.code, aws.actions)
     assert [None, "AccessDenied", None] == [request.error_code for request in aws.requests]
     assert "AWS did not accept the token code: the next one comes in" in result.stderr
 
@@ -127,7 +121,7 @@ def test_a_wrong_code_of_a_command_is_not_tried_for_ever(base: Home, aws: LocalA
 
     result = base.run("refresh", BASE)
 
-    assert (1, ["GetSessionToken"] * 2) == (result.code, actions(aws))
+    assert (1, ["GetSessionToken"] * 2) == (result.code, aws.actions)
     assert "mfa-profiles: error: AWS did not accept the token code" in result.stderr
 
 

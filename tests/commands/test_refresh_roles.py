@@ -12,20 +12,9 @@ from tests.local_aws import LocalAWS, MFADevice, Request, User
 ADMIN = "arn:aws:iam::123456789012:role/admin"
 
 
-def actions(aws: LocalAWS) -> list[str]:
-    """What the local AWS was asked for."""
-    return [request.action for request in aws.requests]
-
-
 def assumed(aws: LocalAWS) -> list[Request]:
     """The requests for roles."""
     return [request for request in aws.requests if request.action == "AssumeRole"]
-
-
-def add_role(home: Home, name: str, arn: str, settings: str = "", source: str = BASE) -> None:
-    """Add a role profile to the config file."""
-    with home.config.open("a") as config:
-        config.write(f"\n[profile {name}]\nrole_arn = {arn}\nsource_profile = {source}\n{settings}")
 
 
 def who_am_i(home: Home, profile: str) -> str:
@@ -39,11 +28,11 @@ def who_am_i(home: Home, profile: str) -> str:
 def test_one_code_opens_the_role_and_its_source(base: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
     """Both derived profiles are written, and each says where it came from."""
     role = aws.create_role("admin", trusted=user.arn, require_mfa=True)
-    add_role(base, "admin", role.arn, "region = eu-west-1\n")
+    base.add_role("admin", role.arn, "region = eu-west-1\n")
 
     result = base.run("refresh", "admin", "--token-code", base.code(device))
 
-    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
     assert [DERIVED, "admin-mfa"] == [line.split(" is valid until ")[0] for line in result.errors]
     assert f"(mfa-profiles: source_profile admin, mfa_serial {device.serial_number}, role_arn {ADMIN})" in base.text(
         base.credentials
@@ -55,14 +44,14 @@ def test_one_code_opens_the_role_and_its_source(base: Home, aws: LocalAWS, user:
 def test_a_second_role_needs_no_code(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """While the session of the source lives, no terminal and no code is needed."""
     for name in ("admin", "reader"):
-        add_role(base, name, aws.create_role(name, require_mfa=True).arn)
+        base.add_role(name, aws.create_role(name, require_mfa=True).arn)
     base.run("refresh", "admin", "--token-code", base.code(device))
     aws.requests.clear()
 
     second = base.run("refresh", "reader")
     again = base.run("refresh", "reader")
 
-    assert (0, 0, ["AssumeRole"]) == (second.code, again.code, actions(aws))
+    assert (0, 0, ["AssumeRole"]) == (second.code, again.code, aws.actions)
     assert "reader-mfa is still valid until" in again.stderr
 
 
@@ -70,7 +59,7 @@ def test_what_a_role_profile_says_is_honoured(base: Home, aws: LocalAWS, device:
     """external_id, role_session_name, duration_seconds and region go into the request."""
     role = aws.create_role("admin", external_id="x-42", max_session_duration=7200)
     settings = "external_id = x-42\nrole_session_name = jane\nduration_seconds = 7200\nregion = eu-west-1\n"
-    add_role(base, "admin", role.arn, settings)
+    base.add_role("admin", role.arn, settings)
 
     base.run("refresh", "admin", "--token-code", base.code(device))
 
@@ -86,7 +75,7 @@ def test_duration_seconds_of_the_command_counts_for_the_role_asked_for(
     base: Home, aws: LocalAWS, device: MFADevice
 ) -> None:
     """And not for the session of its source, which lives its 12 hours."""
-    add_role(base, "admin", aws.create_role("admin", max_session_duration=7200).arn)
+    base.add_role("admin", aws.create_role("admin", max_session_duration=7200).arn)
 
     base.run("refresh", "admin", "--duration-seconds", "2h", "--token-code", base.code(device))
 
@@ -98,12 +87,12 @@ def test_a_chain_of_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """Each role is assumed with the session of the one before, and lives an hour at most."""
     first = aws.create_role("first", require_mfa=True)
     second = aws.create_role("second", trusted=first.arn, max_session_duration=14400)
-    add_role(base, "first", first.arn)
-    add_role(base, "second", second.arn, "duration_seconds = 14400\n", source="first")
+    base.add_role("first", first.arn)
+    base.add_role("second", second.arn, "duration_seconds = 14400\n", source="first")
 
     result = base.run("refresh", "second", "--token-code", base.code(device))
 
-    assert (0, ["GetSessionToken", "AssumeRole", "AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken", "AssumeRole", "AssumeRole"]) == (result.code, aws.actions)
     assert "the session of second ends after one hour: AWS gives no more to a role that another role assumes" in (
         result.stderr
     )
@@ -113,9 +102,9 @@ def test_a_chain_of_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None:
 
 def test_a_loop_is_shown(base: Home, aws: LocalAWS) -> None:
     """With the names on the way round, before anything is asked."""
-    add_role(base, "a", ADMIN, source="b")
-    add_role(base, "b", ADMIN, source="c")
-    add_role(base, "c", ADMIN, source="b")
+    base.add_role("a", ADMIN, source="b")
+    base.add_role("b", ADMIN, source="c")
+    base.add_role("c", ADMIN, source="b")
 
     result = base.run("refresh", "a")
 
@@ -154,21 +143,21 @@ def test_the_device_of_the_role_serves_a_source_without_one(home: Home, aws: Loc
     device = user.add_virtual_device()
     user.deny("iam:ListMFADevices")
     home.add_base(user)
-    add_role(home, "admin", aws.create_role("admin", require_mfa=True).arn, f"mfa_serial = {device.serial_number}\n")
+    home.add_role("admin", aws.create_role("admin", require_mfa=True).arn, f"mfa_serial = {device.serial_number}\n")
 
     result = home.run("refresh", "admin", "--token-code", home.code(device))
 
-    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
 
 
 def test_the_derived_profile_may_be_the_source(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """So that the SDKs can follow the role themselves; the session of the same pair is meant."""
-    add_role(base, "admin", aws.create_role("admin", require_mfa=True).arn, source=DERIVED)
+    base.add_role("admin", aws.create_role("admin", require_mfa=True).arn, source=DERIVED)
     base.config.write_text(base.config.read_text() + f"\n[profile {DERIVED}]\nregion = us-west-2\n")
 
     result = base.run("refresh", "admin", "--token-code", base.code(device))
 
-    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
 
 
 def test_a_role_profile_with_keys_of_its_own(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
@@ -180,7 +169,7 @@ def test_a_role_profile_with_keys_of_its_own(home: Home, aws: LocalAWS, user: Us
 
     result = home.run("refresh", BASE, "--token-code", home.code(device))
 
-    assert (0, ["AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["AssumeRole"]) == (result.code, aws.actions)
     assert "arn:aws:sts::123456789012:assumed-role/admin/mfa-profiles" == who_am_i(home, DERIVED)
 
 
@@ -210,7 +199,7 @@ def test_long_term_keys_may_come_from_a_credential_process(
 
     result = home.run("refresh", BASE, "--token-code", home.code(device))
 
-    assert (0, ["GetSessionToken"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
     assert user.arn == who_am_i(home, DERIVED)
 
 
@@ -231,7 +220,7 @@ def test_temporary_keys_of_a_credential_process_are_explained(
     home.secrets.extend([keys["SecretAccessKey"], keys["SessionToken"]])
     (home.path / "keys").write_text(json.dumps(process))
     home.write("", f"[profile sso]\nregion = us-west-2\ncredential_process = cat {home.path}/keys\n")
-    add_role(home, "admin", aws.create_role("admin", require_mfa=True).arn, source="sso")
+    home.add_role("admin", aws.create_role("admin", require_mfa=True).arn, source="sso")
 
     session = home.run("refresh", "sso", "--token-code", "123456")
     role = home.run("refresh", "admin")
@@ -243,7 +232,7 @@ def test_temporary_keys_of_a_credential_process_are_explained(
 
 def test_without_a_code_for_the_source_it_ends_at_once(base: Home, aws: LocalAWS) -> None:
     """Exit 5, before AWS is asked for anything."""
-    add_role(base, "admin", ADMIN)
+    base.add_role("admin", ADMIN)
 
     result = base.run("refresh", "admin")
 
@@ -252,7 +241,7 @@ def test_without_a_code_for_the_source_it_ends_at_once(base: Home, aws: LocalAWS
 
 def test_a_source_that_is_not_ours_is_left_alone(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """Not even with --force, which is meant for the role."""
-    add_role(base, "admin", aws.create_role("admin").arn)
+    base.add_role("admin", aws.create_role("admin").arn)
     with base.credentials.open("a") as credentials:
         credentials.write(f"[{DERIVED}]\naws_access_key_id = ASIAX\naws_secret_access_key = s/x\n")
         credentials.write("aws_session_token = t/x\n")
@@ -266,7 +255,7 @@ def test_a_source_that_is_not_ours_is_left_alone(base: Home, aws: LocalAWS, devi
 
 def test_no_code_is_spent_for_what_cannot_be_stored(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """The derived profile of the role holds long-term keys, so its source is not asked for either."""
-    add_role(base, "admin", aws.create_role("admin").arn)
+    base.add_role("admin", aws.create_role("admin").arn)
     with base.credentials.open("a") as credentials:
         credentials.write("[admin-mfa]\naws_access_key_id = AKIAX\naws_secret_access_key = s/x\n")
     before = base.files()
@@ -277,9 +266,11 @@ def test_no_code_is_spent_for_what_cannot_be_stored(base: Home, aws: LocalAWS, d
     assert "[admin-mfa]" in result.errors[0]
 
 
-def test_a_role_profile_may_have_a_name_like_a_derived_one(base: Home, aws: LocalAWS, device: MFADevice) -> None:
-    """Before there is a session of ours in it, it is a role profile like any other, and nobody's derived profile."""
-    add_role(base, DERIVED, aws.create_role("admin").arn)
+def test_a_role_profile_with_the_name_of_a_derived_one_is_left_alone(
+    base: Home, aws: LocalAWS, device: MFADevice
+) -> None:
+    """No session is put where the SDKs would follow the role, and so the role has no source to be assumed with."""
+    base.add_role(DERIVED, aws.create_role("admin").arn)
     config = base.config.read_text()
 
     of_base = base.run("refresh", BASE, "--token-code", base.code(device))
@@ -293,7 +284,7 @@ def test_a_role_profile_may_have_a_name_like_a_derived_one(base: Home, aws: Loca
 @pytest.mark.parametrize("to", [BASE, DERIVED])
 def test_to_does_not_overwrite_the_source(base: Home, aws: LocalAWS, device: MFADevice, to: str) -> None:
     """Neither its keys nor its session, whatever --force says."""
-    add_role(base, "admin", aws.create_role("admin").arn)
+    base.add_role("admin", aws.create_role("admin").arn)
     before = base.files()
 
     result = base.run("refresh", "admin", "--to", to, "--force", "--token-code", base.code(device))
@@ -310,7 +301,7 @@ def test_a_source_that_is_a_role_profile_with_keys(
     home.secrets.append(user.secret_access_key)
     role = f"role_arn = {aws.create_role('a', require_mfa=True).arn}\nsource_profile = a\n"
     home.write(base_section(user, "a"), f"[profile a]\n{role}mfa_serial = {device.serial_number}\n")
-    add_role(home, "b", aws.create_role("b", trusted=user.arn, require_mfa=True).arn, source="a")
+    home.add_role("b", aws.create_role("b", trusted=user.arn, require_mfa=True).arn, source="a")
     first, second = home.code(device), ""
     device.accept(first)
     second = home.code(device)
@@ -318,7 +309,7 @@ def test_a_source_that_is_a_role_profile_with_keys(
 
     result = home.run("refresh", *names, "--token-code", "-", stdin=f"{first}\n{second}\n")
 
-    assert (0, ["AssumeRole", "AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["AssumeRole", "AssumeRole"]) == (result.code, aws.actions)
     for name in names:
         assert f"arn:aws:sts::123456789012:assumed-role/{name}/mfa-profiles" == who_am_i(home, f"{name}-mfa")
 
@@ -341,7 +332,7 @@ def test_one_code_does_not_serve_two_roles_that_need_one_each(
 
 def test_another_role_arn_makes_another_session(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """However long the session of the role that was there before lives."""
-    add_role(base, "admin", aws.create_role("admin").arn)
+    base.add_role("admin", aws.create_role("admin").arn)
     base.run("refresh", "admin", "--token-code", base.code(device))
     base.config.write_text(base.config.read_text().replace(ADMIN, aws.create_role("reader").arn))
 
@@ -359,11 +350,11 @@ def test_the_source_may_be_a_derived_profile_that_is_not_there_yet(
     home.write(
         base_section(user, "work-long-term"), f"[profile work-long-term]\nmfa_serial = {device.serial_number}\n"
     )
-    add_role(home, "admin", aws.create_role("admin", require_mfa=True).arn, source="work")
+    home.add_role("admin", aws.create_role("admin", require_mfa=True).arn, source="work")
 
     result = home.run("refresh", "admin", "--token-code", home.code(device))
 
-    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
     assert "[work]" in home.text(home.credentials)
 
 
@@ -371,7 +362,7 @@ def test_a_source_that_was_refreshed_is_reported_when_its_role_fails(
     base: Home, aws: LocalAWS, device: MFADevice
 ) -> None:
     """The code was not for nothing: the session of the source is there."""
-    add_role(base, "admin", aws.create_role("admin", trusted=[]).arn)
+    base.add_role("admin", aws.create_role("admin", trusted=[]).arn)
 
     result = base.run("refresh", "admin", "--token-code", base.code(device))
 
@@ -398,11 +389,11 @@ def test_a_credential_process_is_run_once(home: Home, aws: LocalAWS, user: User)
     home.secrets.append(user.secret_access_key)
     home.write("", f"[profile sso]\n{credential_process(home, json.dumps(keys))}")
     for name in ("a", "b", "c"):
-        add_role(home, name, aws.create_role(name).arn, source="sso")
+        home.add_role(name, aws.create_role(name).arn, source="sso")
 
     result = home.run("refresh", "a", "b", "c")
 
-    assert (0, ["AssumeRole"] * 3) == (result.code, actions(aws))
+    assert (0, ["AssumeRole"] * 3) == (result.code, aws.actions)
     assert "run\n" == (home.path / "runs").read_text()
 
 
@@ -434,4 +425,4 @@ def test_aws_profile_does_not_keep_the_environment_from_being_the_source(
 
     result = home.run("refresh", env={"AWS_PROFILE": "admin-mfa", **keys})
 
-    assert (0, ["AssumeRole"]) == (result.code, actions(aws))
+    assert (0, ["AssumeRole"]) == (result.code, aws.actions)

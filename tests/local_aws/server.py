@@ -69,6 +69,11 @@ class LocalAWS:
             self._listener = None
 
     @property
+    def actions(self) -> list[str]:
+        """What was asked for, in the order of the log."""
+        return [request.action for request in self.requests]
+
+    @property
     def endpoint_url(self) -> str:
         """For example ``http://127.0.0.1:40123``; https with an authority."""
         scheme = "http" if self._authority is None else "https"
