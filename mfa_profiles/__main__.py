@@ -51,10 +51,16 @@ _REPORT = "please report it; nothing that was in your files is in this message"
 
 
 def _invoke(arguments: "Sequence[str]") -> int:
+    import os
+
     import typer
 
     from mfa_profiles.cli import app
 
+    if "_MFA_PROFILES_COMPLETE" in os.environ:  # a shell asks what could stand where TAB was pressed
+        from typer._completion_classes import completion_init
+
+        completion_init()
     try:
         code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
     except typer.TyperException as error:

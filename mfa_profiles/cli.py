@@ -1,31 +1,17 @@
 """The command line: parse, call one command, render. It decides nothing."""
 
 import os
-import re
 import signal
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import mfa_profiles
-from mfa_profiles import terminal, token_code
+from mfa_profiles import environment, options, rendering, terminal
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.status import SessionStatus, exit_code
-from mfa_profiles.errors import MfaProfilesError
-from mfa_profiles.sessions import (
-    DEFAULT_MIN_REMAINING,
-    MAX_DURATION,
-    MIN_DURATION,
-    State,
-    format_time,
-)
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from mfa_profiles.commands.devices import ListedDevice
-    from mfa_profiles.commands.refresh import Refreshed
+from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError
+from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
 app = typer.Typer(
     add_completion=False,
@@ -47,31 +33,6 @@ def _context() -> Context:
         progress=terminal.progress,
         before_writing=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
-
-
-def _duration(text: str | timedelta) -> timedelta:
-    """Seconds (``43200``), or hours, minutes and seconds (``12h``, ``45m``, ``1h30m``)."""
-    if isinstance(text, timedelta):  # typer parses defaults too
-        return text
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip(), re.ASCII)
-    if match is None or not any(match.groups()) or len(text) > 12:
-        raise typer.BadParameter("write it in seconds or like 12h, 45m, 1h30m")
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    try:
-        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        raise typer.BadParameter("that is longer than anything lasts") from None
-
-
-def _session_duration(text: str | timedelta) -> timedelta:
-    duration = _duration(text)
-    if not MIN_DURATION <= duration <= MAX_DURATION:
-        raise typer.BadParameter("AWS allows 15m to 36h")
-    return duration
-
-
-def _time_option(flag: str, parser: Callable[[str | timedelta], timedelta], help_text: str) -> Any:
-    return typer.Option(flag, metavar="TIME", parser=parser, help=help_text, show_default=False)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - how typer calls back
@@ -98,32 +59,9 @@ def main(
     """
 
 
-_Name = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="PROFILE",
-        help="The base or the derived profile; if not given, AWS_PROFILE, else default.",
-        show_default=False,
-    ),
-]
-
-
-_Names = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[PROFILE]...",
-        help="Base or derived profiles; if not given, AWS_PROFILE, else default.",
-        show_default=False,
-    ),
-]
-
-
-_Json = Annotated[bool, typer.Option("--json", help="Print an array of objects for programs.")]
-
-
 @app.command()
 def refresh(
-    profiles: _Names = None,
+    profiles: options.Profiles = None,
     *,
     refresh_all: Annotated[
         bool,
@@ -141,7 +79,7 @@ def refresh(
         typer.Option(
             "--token-code",
             metavar="CODE",
-            help=f"The six digits; - reads them from stdin. If not given: {token_code.ENVIRONMENT_VARIABLE} in the "
+            help=f"The six digits; - reads them from stdin. If not given: {environment.TOKEN_CODE} in the "
             "environment, mfa_process of the profile, the terminal.",
             show_default=False,
         ),
@@ -157,21 +95,14 @@ def refresh(
     ] = None,
     duration: Annotated[
         timedelta | None,
-        _time_option(
+        options.time_option(
             "--duration-seconds",
-            _session_duration,
+            options.session_duration,
             "How long the session lives, in seconds or like 45m, 15m to 36h (a role: 12h); if not given, 12h, "
             "and for a role its duration_seconds or 1h.",
         ),
     ] = None,
-    min_remaining: Annotated[
-        timedelta,
-        _time_option(
-            "--min-remaining",
-            _duration,
-            "Refresh a session with no more left than this, in seconds or like 30m; if not given, 15m.",
-        ),
-    ] = DEFAULT_MIN_REMAINING,
+    min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
     force: Annotated[
         bool,
         typer.Option(
@@ -180,7 +111,7 @@ def refresh(
             "in the derived profile.",
         ),
     ] = False,
-    as_json: _Json = False,
+    as_json: options.Json = False,
 ) -> int:
     """Get MFA session credentials and write derived profiles.
 
@@ -193,7 +124,7 @@ def refresh(
     from mfa_profiles.commands import refresh as command
 
     context = _context()
-    options = command.RefreshOptions(
+    how = command.RefreshOptions(
         to=to,
         token_code=code,
         serial_number=serial_number,
@@ -205,50 +136,19 @@ def refresh(
         raise typer.BadParameter("--all cannot be combined with profile names")
     names = profiles or [context.default_profile]
     try:
-        outcomes = command.refresh_all(options, context) if refresh_all else command.refresh(names, options, context)
+        outcomes = command.refresh_all(how, context) if refresh_all else command.refresh(names, how, context)
     except MfaProfilesError as error:
         if as_json:
-            statuses = [] if refresh_all else [command.status_after_failure(name, options, context) for name in names]
-            _print_json([{**status.as_json(), "refreshed": False, "error": error.message} for status in statuses])
+            statuses = [] if refresh_all else [command.status_after_failure(name, how, context) for name in names]
+            rendering.json([{**status.as_json(), "refreshed": False, "error": error.message} for status in statuses])
         raise
     if not outcomes:
         terminal.note("nothing to refresh: no profile has a session or an MFA device; name one")
-    return _report(outcomes, context.now(), as_json=as_json)
-
-
-def _report(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) -> int:
-    """Say what became of each profile, and return the exit code: that of the failures if nothing else is there."""
-    requested = [outcome for outcome in outcomes if outcome.requested]
-    if as_json:
-        _print_json([_as_json(outcome) for outcome in requested])
-    for outcome in outcomes:
-        if outcome.error is None:
-            still = "" if outcome.refreshed else "still "
-            terminal.note(f"{outcome.status.profile} is {still}valid{_until(outcome.status, now)}")
-    failed: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for outcome in requested:
-        if outcome.error is not None:
-            failed.setdefault((outcome.error.message, outcome.error.hints), []).append(outcome.status.profile)
-    for (message, hints), names in failed.items():
-        terminal.error(message if len(requested) == 1 else f"{_some(names)}: {message}", hints)
-    codes = {outcome.error.exit_code if outcome.error else 0 for outcome in requested}
-    return next(iter(codes)) if len(codes) == 1 else int(bool(codes))
-
-
-def _as_json(outcome: "Refreshed") -> dict[str, str | int | bool | None]:
-    error = {"error": outcome.error.message} if outcome.error else {}
-    return {**outcome.status.as_json(), "refreshed": outcome.refreshed, **error}
-
-
-def _some(names: Sequence[str]) -> str:
-    """Names in a sentence, however many there are."""
-    shown = 3 if len(names) > 4 else len(names)
-    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + rest
+    return rendering.refreshed(outcomes, context.now(), as_json=as_json)
 
 
 @app.command()
-def devices(profile: _Name = None, *, as_json: _Json = False) -> int:
+def devices(profile: options.Profile = None, *, as_json: options.Json = False) -> int:
     """Show the MFA devices of the user, and which one refresh takes.
 
     In a pipe: a line for each device, with tabs between serial number, kind,
@@ -258,29 +158,8 @@ def devices(profile: _Name = None, *, as_json: _Json = False) -> int:
 
     context = _context()
     listed = command.devices(profile or context.default_profile, context)
-    if as_json:
-        _print_json([device.as_json() for device in listed])
-    elif not listed:
-        terminal.note("this user has no MFA device")
-    elif terminal.stdout_is_terminal():
-        rows = [
-            [device.serial_number, "usable" if device.why_not is None else "not usable", device.kind, _taken(device)]
-            for device in listed
-        ]
-        colours = ["green" if device.why_not is None else "yellow" for device in listed]
-        terminal.data(terminal.table(("DEVICE", "STATE", "KIND", "REFRESH"), rows, colours))
-    else:
-        for device in listed:
-            usable = "usable" if device.why_not is None else "unusable"
-            cells = (device.serial_number, device.kind, usable, device.chosen_because or "-")
-            terminal.data("\t".join(terminal.printable(cell) for cell in cells))
+    rendering.devices(listed, as_json=as_json)
     return 0
-
-
-def _taken(device: "ListedDevice") -> str:
-    if device.chosen_because is not None:
-        return f"takes it: {device.chosen_because}"
-    return f"cannot: {device.why_not}" if device.why_not else ""
 
 
 @app.command(
@@ -295,18 +174,19 @@ def status(
             help="Base or derived profiles; if not given, all sessions, and base profiles with an MFA device "
             "but no session.",
             show_default=False,
+            autocompletion=options.profile_names,
         ),
     ] = None,
     *,
     min_remaining: Annotated[
         timedelta,
-        _time_option(
+        options.time_option(
             "--min-remaining",
-            _duration,
+            options.duration,
             "Call a session with no more left than this expiring, in seconds or like 2h; if not given, 15m.",
         ),
     ] = DEFAULT_MIN_REMAINING,
-    as_json: _Json = False,
+    as_json: options.Json = False,
 ) -> int:
     """Show how long each session lives, without asking AWS.
 
@@ -317,20 +197,13 @@ def status(
 
     context = _context()
     statuses = command.status(profiles or [], min_remaining, context)
-    if as_json:
-        _print_json([status.as_json() for status in statuses])
-    elif not statuses:
-        terminal.note("no session yet; mfa-profiles refresh PROFILE gets one")
-    elif terminal.stdout_is_terminal():
-        terminal.data(_table(statuses, context.now()))
-    else:
-        terminal.data("\n".join(_line(status) for status in statuses))
-    return exit_code(statuses)
+    rendering.statuses(statuses, context.now(), as_json=as_json)
+    return command.exit_code(statuses)
 
 
 @app.command()
 def clear(
-    profiles: _Names = None,
+    profiles: options.Profiles = None,
     *,
     clear_all: Annotated[bool, typer.Option("--all", help="Every derived profile that mfa-profiles wrote.")] = False,
 ) -> int:
@@ -354,35 +227,126 @@ def clear(
     return 0
 
 
-def _print_json(objects: Sequence[object]) -> None:
-    import json
+@app.command()
+def export(
+    profile: options.Profile = None,
+    *,
+    format_name: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            parser=options.format_name,
+            autocompletion=options.format_names,
+            help="env, env-no-export, fish, powershell, windows-cmd, process or dotenv.",
+        ),
+    ] = "env",
+    by_profile: Annotated[
+        bool,
+        typer.Option(
+            "--by-profile",
+            help="Name the profile (AWS_PROFILE) instead of giving its keys, so that later refreshes count as well.",
+        ),
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            help="With --format dotenv: a .env file to create, or to update without touching its other lines.",
+        ),
+    ] = None,
+    min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
+) -> int:
+    """Print the credentials of a profile, refreshing it first when needed.
 
-    terminal.data(json.dumps(objects, indent=2))
+    For the shell: eval "$(mfa-profiles export PROFILE)". Variables that would
+    outrank the new ones are unset. A question is asked on the terminal, and
+    nothing but the credentials is printed.
+
+    What is left of a session is used if no new one can be had.
+    """
+    from mfa_profiles.commands import export as command
+    from mfa_profiles.commands.credentials import CredentialsOptions
+
+    context = _context()
+    how = CredentialsOptions(min_remaining)
+    name = profile or context.default_profile
+    if output is None:
+        exported = command.export(name, format_name, how, context, by_profile=by_profile)
+        rendering.ready(exported.ready, context.now())
+        terminal.data(exported.text)
+    elif format_name != "dotenv":
+        raise typer.BadParameter("--output is for --format dotenv; the shell's > takes the others to a file")
+    else:
+        rendering.ready(command.export_to_env_file(name, output, how, context, by_profile=by_profile), context.now())
+    return 0
 
 
-def _until(status: SessionStatus, now: datetime) -> str:
-    if status.expiration is None or status.remaining is None:
-        return ""
-    return f" until {terminal.clock_time(status.expiration, now)} ({terminal.in_words(status.remaining)})"
+@app.command(cls=options.WithCommandBehind, context_settings={"allow_interspersed_args": False})
+def exec(  # noqa: A001 - the command's name
+    profile: options.Profile = None,
+    command: options.CommandBehind = None,
+    *,
+    min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
+) -> int:
+    """Run a command with the credentials of a profile in its environment.
+
+    The profile is refreshed first when needed. The command takes the place of
+    mfa-profiles: its exit code and signals are its own. Without a command, that
+    is your shell.
+    """
+    from mfa_profiles.commands import exec as use_case
+    from mfa_profiles.commands.credentials import CredentialsOptions
+
+    context = _context()
+    interrupt = signal.getsignal(signal.SIGINT)
+    name = profile or context.default_profile
+    execution = use_case.execution(name, CredentialsOptions(min_remaining), context)
+    rendering.ready(execution.ready, context.now())
+    signal.signal(signal.SIGINT, interrupt)  # which a refresh has ignored while it wrote
+    use_case.replace_process(command or [os.environ.get("SHELL") or "/bin/sh"], execution)
 
 
-def _line(status: SessionStatus) -> str:
-    expiration = status.expiration and format_time(status.expiration)
-    cells = (status.profile, status.state.value, expiration, status.remaining_seconds, status.source_profile)
-    return "\t".join("-" if cell is None else terminal.printable(str(cell)) for cell in cells)
+@app.command()
+def credential_process(
+    profile: options.Profile = None, *, min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING
+) -> int:
+    """Print the credentials of a profile as the SDKs want them.
+
+    For credential_process in the config file. The terminal is asked for a code
+    when the session has ended; while something is left of it, only mfa_process.
+    """
+    from mfa_profiles.commands.credentials import CredentialsOptions, credentials
+
+    context = _context()
+    how = CredentialsOptions(min_remaining, ask_while_valid=False)
+    found = credentials(profile or context.default_profile, how, context)
+    if not isinstance(found.not_refreshed, TokenCodeNeededError):  # SDKs just ask again later
+        rendering.ready(found, context.now())
+    rendering.json(found.as_json())
+    return 0
 
 
-def _table(statuses: Sequence[SessionStatus], now: datetime) -> str:
-    rows = [[status.profile, status.state, *_times(status, now), status.source_profile or ""] for status in statuses]
-    colours = [_STATE_COLOURS.get(status.state, "red") for status in statuses]
-    return terminal.table(("PROFILE", "STATE", "LEFT", "UNTIL", "SOURCE"), rows, colours)
+@app.command()
+def shell_init(
+    shell: Annotated[
+        str,
+        typer.Argument(
+            metavar="bash|zsh|fish",
+            help="Which shell.",
+            parser=options.shell,
+            autocompletion=options.shells,
+            show_default=False,
+        ),
+    ],
+) -> int:
+    """Print functions for your shell: aws_env, a prompt segment, completion.
 
+    In ~/.bashrc: eval "$(mfa-profiles shell-init bash)", in ~/.zshrc the same
+    with zsh, in ~/.config/fish/config.fish: mfa-profiles shell-init fish | source
+    """
+    from mfa_profiles import shell as shells
 
-_STATE_COLOURS = {State.VALID: "green", State.EXPIRING: "yellow"}
-
-
-def _times(status: SessionStatus, now: datetime) -> tuple[str, str]:
-    if status.expiration is None or status.remaining is None:
-        return "", ""
-    ago = " ago" if status.state is State.EXPIRED else ""
-    return terminal.in_words(status.remaining) + ago, terminal.clock_time(status.expiration, now)
+    terminal.data(shells.script(shell))
+    return 0

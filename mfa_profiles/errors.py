@@ -28,8 +28,26 @@ class TokenCodeNeededError(MfaProfilesError):
     exit_code = 5
 
 
+class CommandError(MfaProfilesError):
+    """A command could not be run; the exit codes are those that shells have for that, 126 and 127."""
+
+    def __init__(self, exit_code: int, message: str, *hints: str) -> None:
+        super().__init__(message, *hints)
+        self.exit_code = exit_code
+
+
 class ProfileError(MfaProfilesError):
     """A profile is missing, or cannot be used for what was asked."""
+
+
+class NoMFASessionError(ProfileError):
+    """AWS gives no MFA session to a profile: its keys are temporary, or their user has no MFA device."""
+
+
+class SessionEndedError(ProfileError):
+    """A session is expired or missing, and this tool cannot refresh it."""
+
+    exit_code = 3
 
 
 class FileRefusedError(MfaProfilesError):
@@ -52,6 +70,10 @@ class AWSError(MfaProfilesError):
 
 class PermissionDeniedError(AWSError):
     """AWS does not let the user do this: what goes on without it may go on."""
+
+
+class MFADeviceUnknownError(PermissionDeniedError):
+    """AWS does not let the user list its MFA devices, and none is configured."""
 
 
 class TokenCodeRefusedError(AWSError):

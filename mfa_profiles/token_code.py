@@ -5,11 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mfa_profiles import mfa_process
+from mfa_profiles import environment, mfa_process
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import MFAProcess, parse
-
-ENVIRONMENT_VARIABLE = "MFA_PROFILES_TOKEN_CODE"
 
 Ask = Callable[[str], str]
 """Puts a question to a person on the terminal and returns the answer."""
@@ -62,13 +60,13 @@ class CodeSources:
             return _FromTerminal(self.ask, self._typed)
         raise TokenCodeNeededError(
             "a token code is needed, and there is no terminal to ask for it on",
-            f"give it with --token-code CODE, on stdin with --token-code -, or in {ENVIRONMENT_VARIABLE}",
+            f"give it with --token-code CODE, on stdin with --token-code -, or in {environment.TOKEN_CODE}",
             "or set mfa_process in the base profile to a command that prints it",
         )
 
     @property
     def _given(self) -> str | None:
-        return self.option or self.environment.get(ENVIRONMENT_VARIABLE) or None
+        return self.option or self.environment.get(environment.TOKEN_CODE) or None
 
 
 def _six_digits(text: str) -> str:

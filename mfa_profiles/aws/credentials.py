@@ -1,22 +1,60 @@
 """Keys that a profile does not hold itself, but that botocore can get for it."""
 
+import contextlib
+import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mfa_profiles.aws import refusals
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.profiles import Keys, Profiles
 
 
-def resolve(profiles: Profiles, profile: str) -> Keys:
-    """The keys of a profile with ``credential_process``, ``sso_*``, ``web_identity_token_file`` or ``login_session``.
+@dataclass(frozen=True)
+class Resolved:
+    """Keys, and when they end if that is known; aware and in UTC."""
 
-    Raises AWSError or ProfileError if there are none.
+    keys: Keys
+    expiration: datetime | None
+
+
+def resolve(profiles: Profiles, profile: str) -> Resolved:
+    """What botocore finds for a profile: through ``credential_process``, ``sso_*``, ``role_arn``, ``login_session``.
+
+    Raises AWSError or ProfileError if there is nothing.
     """
     import botocore.session
 
-    with refusals.credentials_explained(profiles, profile):
+    with refusals.credentials_explained(profiles, profile), _marked(profile):
         found = botocore.session.Session(profile=profile).get_credentials()
-        return _keys(found, profile)
+        keys = _keys(found, profile)
+    # Botocore has no public way to it: the AWS CLI's `configure export-credentials` reads it there, too.
+    expiration = getattr(found, "_expiry_time", None)
+    return Resolved(keys, expiration.astimezone(UTC) if isinstance(expiration, datetime) else None)
+
+
+_CHAIN = "_MFA_PROFILES_CHAIN"  # in the environment, as the one who would turn in a circle is another process
+
+
+@contextlib.contextmanager
+def _marked(profile: str) -> Iterator[None]:
+    """Tell this tool, should a ``credential_process`` run it, what is asked for. Raises ProfileError for a circle."""
+    before = os.environ.get(_CHAIN)
+    chain = before.split("\n") if before else []
+    if profile in chain:
+        raise ProfileError(
+            f"credential_process of profile {profile} leads back to itself",
+            "give `mfa-profiles credential-process` the name of a profile that has keys",
+        )
+    os.environ[_CHAIN] = "\n".join([*chain, profile])
+    try:
+        yield
+    finally:
+        del os.environ[_CHAIN]
+        if before:
+            os.environ[_CHAIN] = before
 
 
 def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> Keys:

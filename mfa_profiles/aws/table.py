@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mfa_profiles.aws.rows import Row
-from mfa_profiles.errors import PermissionDeniedError, TokenCodeRefusedError
+from mfa_profiles.errors import MFADeviceUnknownError, PermissionDeniedError, TokenCodeRefusedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ ROWS: tuple[Refusal, ...] = (
             "add to [{section}] in {config}: mfa_serial = ARN",
             "the IAM console shows the ARN: your name at the top right, Security credentials, MFA",
         ),
-        error=PermissionDeniedError,
+        error=MFADeviceUnknownError,
     ),
     Refusal(
         name="denied by the role",

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mfa_profiles.profiles import SharedPaths
-from mfa_profiles.token_code import Ask
+
+Ask = Callable[[str], str]
+"""Puts a question to a person and returns the answer."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mfa_profiles.aws.iam import MFADevice
 from mfa_profiles.aws.refusals import not_a_serial_number
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
-from mfa_profiles.errors import AWSError, PermissionDeniedError, ProfileError
+from mfa_profiles.errors import AWSError, NoMFASessionError, PermissionDeniedError, ProfileError
 from mfa_profiles.profiles import ProfilePair, Profiles
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html, SerialNumber
@@ -130,9 +130,14 @@ def discover_serial_number(caller: Caller, context: Context) -> str:
     found = parallel.run(lambda: iam.list_mfa_devices(caller))
     usable = [device.serial_number for device in found if device.gives_codes]
     passkeys = len(found) - len(usable)
+    if not found:
+        raise NoMFASessionError(f"the user of profile {caller.profile} has no MFA device", *_REGISTER)
     if not usable:
-        held = "only passkeys, and AWS STS takes codes only" if passkeys else "none"
-        raise AWSError(f"the user of profile {caller.profile} has no MFA device for codes: {held}", *_REGISTER)
+        raise AWSError(
+            f"the user of profile {caller.profile} has no MFA device for codes: only passkeys, and AWS STS takes "
+            "codes only",
+            *_REGISTER,
+        )
     if passkeys:
         context.warn(f"left out {passkeys} passkey{'s' * (passkeys > 1)}: AWS STS takes codes only")
     return usable[0] if len(usable) == 1 else _choose(usable, context)

@@ -2,7 +2,7 @@
 
 from mfa_profiles import parallel
 from mfa_profiles.aws import credentials
-from mfa_profiles.errors import MfaProfilesError, ProfileError
+from mfa_profiles.errors import MfaProfilesError, NoMFASessionError
 from mfa_profiles.profiles import Keys, Profiles
 from mfa_profiles.roles import Role
 
@@ -32,19 +32,19 @@ class KeyRing:
         if credential_source:
             return parallel.run(lambda: credentials.resolve_source(self._profiles, name, credential_source))
         if not self._profiles.has_keys(name) and self._profiles.provider(name):
-            return parallel.run(lambda: credentials.resolve(self._profiles, name))
+            return parallel.run(lambda: credentials.resolve(self._profiles, name)).keys
         return self._profiles.keys(name)
 
 
-def no_mfa_session(profiles: Profiles, name: str) -> ProfileError:
+def no_mfa_session(profiles: Profiles, name: str) -> NoMFASessionError:
     """The error for a base profile that has no long-term keys of a user, but temporary ones."""
     provider = None if profiles.has_keys(name) else profiles.provider(name)
     if provider is None:
-        return ProfileError(
+        return NoMFASessionError(
             f"profile {name} holds session credentials, and AWS gives no MFA session for those",
             "name a profile that has long-term keys (aws_access_key_id begins with AKIA)",
         )
-    return ProfileError(
+    return NoMFASessionError(
         f"profile {name} gets temporary credentials through {provider}, and AWS gives no MFA session for those",
         f"it works without one: AWS_PROFILE={name}; for roles behind it take mfa_serial out of their profiles",
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mfa_profiles import roles, sessions
-from mfa_profiles.commands.status import SessionStatus, session_status
+from mfa_profiles.commands.status import SessionStatus, is_of_its_role, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError
 from mfa_profiles.mfa_process import MFAProcess
 from mfa_profiles.profiles import ProfilePair, Profiles
@@ -90,16 +90,10 @@ def plan(profiles: Profiles, pairs: Sequence[ProfilePair], wanted: Wanted) -> Pl
 
 def is_good(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
     """True if nothing has to be done for a derived profile that was asked for."""
-    if _status(profiles, pair, wanted).state is not State.VALID or not _is_of_its_role(profiles, pair):
+    if _status(profiles, pair, wanted).state is not State.VALID or not is_of_its_role(profiles, pair):
         return False
     is_new = pair in wanted.seen and key_of(profiles, pair) != wanted.seen[pair]
     return is_new or not wanted.force
-
-
-def _is_of_its_role(profiles: Profiles, pair: ProfilePair) -> bool:
-    """False if a session of ours is of another role than its base profile names by now."""
-    origin = profiles.origins.get(pair.derived)
-    return origin is None or origin.role_arn == (profiles.settings(pair.base).get("role_arn") or None)
 
 
 def key_of(profiles: Profiles, pair: ProfilePair) -> str | None:
@@ -189,7 +183,7 @@ def _is_temporary(profiles: Profiles, name: str, lenders: tuple[str, ...]) -> bo
 
 def _is_usable(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
     status = _status(profiles, pair, replace(wanted, min_remaining=USABLE))
-    is_ours = profiles.foreign_content(pair) is None and _is_of_its_role(profiles, pair)
+    is_ours = profiles.foreign_content(pair) is None and is_of_its_role(profiles, pair)
     return status.state is State.VALID and is_ours
 
 

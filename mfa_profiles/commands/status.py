@@ -80,6 +80,12 @@ def session_status(
     )
 
 
+def is_of_its_role(profiles: Profiles, pair: ProfilePair) -> bool:
+    """False if a session of ours is of another role than its base profile names by now."""
+    origin = profiles.origins.get(pair.derived)
+    return origin is None or origin.role_arn == (profiles.settings(pair.base).get("role_arn") or None)
+
+
 _NO_SESSION = StoredSession(expiration=None, managed_by=None, origin=None)
 
 

@@ -1,9 +1,11 @@
 """The two shared files, ``credentials`` and ``config``: reading them, and the edits that this tool makes."""
 
 import contextlib
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from mfa_profiles import ini, sessions
+from mfa_profiles.errors import FileRefusedError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import editing, locking, storage
@@ -17,6 +19,7 @@ __all__ = [
     "NewSessions",
     "Stored",
     "change",
+    "change_env_file",
     "flight",
     "has_session_of_ours",
     "load",
@@ -40,6 +43,26 @@ def change(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> Stored:
 def rehearse(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> None:
     """Do all that ``change`` does but the last step, and raise what it would."""
     storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit), rehearsal=True)
+
+
+def change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str]) -> Stored:
+    """Apply an edit to the text of a ``.env`` file, with the promises of storage.rewrite; a new file is 0600.
+
+    The lock is that of the credentials file: one beside the ``.env`` would litter somebody's project. Raises
+    StorageError, FileRefusedError for a text that is not UTF-8, or what ``edit`` raises.
+    """
+
+    def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
+        try:
+            text = (contents[0] or b"").decode()
+        except UnicodeDecodeError as error:
+            line = (contents[0] or b"").count(b"\n", 0, error.start) + 1
+            raise FileRefusedError(path, line, "it is not UTF-8", "nothing was changed") from None
+        return [edit(text).encode()]
+
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StorageError(f"{path} is not a file", "nothing was changed")
+    return storage.rewrite([path], edit_bytes, lock_of=paths.credentials)
 
 
 def flight(pair: ProfilePair, *, needs_code: bool) -> tuple[str, str]:

@@ -47,7 +47,7 @@ def _read(path: str) -> _Content | None:
                 return None
             # Opening a FIFO would wait for ever, and opening a device can do anything.
             if not stat.S_ISREG(os.stat(path).st_mode):
-                raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
+                raise StorageError(f"{path} is not a file", "nothing was changed")
             with open(path, "rb") as file:
                 return _Content(file.read(), os.fstat(file.fileno()))
         except FileNotFoundError:
@@ -68,22 +68,25 @@ def _permissions(status: os.stat_result) -> tuple[int, int, int]:
 Edit = Callable[[list[bytes | None]], list[bytes | None]]
 
 
-def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False) -> Stored:
+def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_of: str | None = None) -> Stored:
     """Replace files by what ``edit`` makes of them, each in one step that every reader sees whole.
 
     ``edit`` gets the bytes of each file (None if there is no file) and returns the new ones; what comes back as it
     was is left alone. It is called again if someone else writes meanwhile; what it raises leaves all files as they
     were. Links are followed; mode, owner and extended attributes are kept; a new file is 0600 in a 0700 directory.
 
-    A ``rehearsal`` ends before the first file is replaced. Raises StorageError if the system does not allow it; no
-    file is touched before all new ones are safely on disk.
+    A ``rehearsal`` ends before the first file is replaced. ``lock_of`` is a file whose lock is taken instead of one
+    beside each file. Raises StorageError if the system does not allow it; no file is touched before all new ones are
+    safely on disk.
     """
     targets = [os.path.realpath(path) for path in paths]
     if len(set(targets)) < len(targets):
         raise StorageError(f"{' and '.join(paths)} are one and the same file", "the two files have to be apart")
     warnings: list[str] = []
     with contextlib.ExitStack() as locks:
-        denied = _lock_all(targets, locks)
+        denied = _lock_all(targets, locks) if lock_of is None else {}
+        if lock_of is not None:
+            _lock_all([os.path.realpath(lock_of)], locks)
         for _ in range(_ATTEMPTS):
             before = [_read(target) for target in targets]
             after = edit([None if content is None else content.data for content in before])

@@ -1,0 +1,158 @@
+"""Good credentials for a profile: of the session that is stored, of a new one, or its own if it needs no session."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+# What refreshes is imported only once it is needed: SDKs wait for `credential-process`.
+from mfa_profiles import environment, sessions, shared_files
+from mfa_profiles.commands import Context
+from mfa_profiles.commands.status import SessionStatus, is_of_its_role, session_status
+from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASessionError, SessionEndedError
+from mfa_profiles.profiles import Keys, ProfilePair, Profiles
+from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, State
+
+# A session that ends sooner may do so before its first request has arrived.
+_USABLE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class CredentialsOptions:
+    """When a session is refreshed, and with which code.
+
+    ``ask_while_valid`` is False for programs of which nobody expects a question: a person is asked only when nothing
+    is left of the session.
+    """
+
+    min_remaining: timedelta = DEFAULT_MIN_REMAINING
+    ask_while_valid: bool = True
+    token_code: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyProfile:
+    """A profile that AWS tools can use now: a derived one, or one that needs no session.
+
+    ``expiration`` is aware and in UTC; None where no end is known. ``not_refreshed`` says why the session was not
+    refreshed though little is left of it, or why the profile is used without one.
+    """
+
+    profile: str
+    expiration: datetime | None = None
+    region: str | None = None
+    refreshed: bool = False
+    not_refreshed: MfaProfilesError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileCredentials(ReadyProfile):
+    """A profile that can be used now, and its keys."""
+
+    keys: Keys
+
+    def as_json(self) -> dict[str, str | int]:
+        """The object that SDKs want from a ``credential_process``.
+
+        Without ``Expiration`` they never ask for new ones.
+        https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+        """
+        token = {"SessionToken": self.keys.session_token} if self.keys.session_token else {}
+        end = {"Expiration": sessions.format_time(self.expiration)} if self.expiration else {}
+        return {
+            "Version": 1,
+            "AccessKeyId": self.keys.access_key_id,
+            "SecretAccessKey": self.keys.secret_access_key,
+            **token,
+            **end,
+        }
+
+
+def credentials(name: str, options: CredentialsOptions, context: Context) -> ProfileCredentials:
+    """The keys of a profile, refreshed first when needed. Raises MfaProfilesError if there are none."""
+    ready = ready_profile(name, options, context)
+    profiles = shared_files.load(context.paths)
+    keys, expiration = _keys(profiles, ready)
+    return ProfileCredentials(**{**vars(ready), "expiration": expiration}, keys=keys)
+
+
+def _keys(profiles: Profiles, ready: ReadyProfile) -> tuple[Keys, datetime | None]:
+    has_session = profiles.session(ready.profile) is not None
+    if has_session or (profiles.has_keys(ready.profile) and not profiles.outranked_by(ready.profile)):
+        return profiles.keys(ready.profile), ready.expiration
+    from mfa_profiles import parallel
+    from mfa_profiles.aws.credentials import resolve
+
+    found = parallel.run(lambda: resolve(profiles, ready.profile))
+    return found.keys, found.expiration
+
+
+def ready_profile(name: str, options: CredentialsOptions, context: Context) -> ReadyProfile:
+    """The profile that AWS tools are to be pointed at, refreshed first when needed. Raises MfaProfilesError.
+
+    What is left of a session is used if no new one can be had.
+    """
+    profiles = shared_files.load(context.paths)
+    pair = profiles.pair(name)
+    before = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
+    if pair.base == pair.derived:
+        return _of_another_tool(before)
+    if before.state is State.VALID and is_of_its_role(profiles, pair):
+        return _ready(profiles, pair, before)
+    if before.state is State.MISSING and _needs_no_session(profiles, pair):
+        return _as_it_is(profiles, pair)
+    ask = context.ask if options.ask_while_valid or not _is_usable(before) else None
+    after, refreshed, error = _refresh(name, options, replace(context, ask=ask))
+    if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)) and not _is_usable(after):
+        return replace(_as_it_is(profiles, pair), not_refreshed=error)
+    if error is not None and not _is_usable(after):
+        raise error
+    return replace(_ready(profiles, pair, after), refreshed=refreshed, not_refreshed=error)
+
+
+def _ready(profiles: Profiles, pair: ProfilePair, status: SessionStatus) -> ReadyProfile:
+    region = status.region or profiles.region(pair)
+    return ReadyProfile(profile=status.profile, expiration=status.expiration, region=region)
+
+
+def _refresh(
+    name: str, options: CredentialsOptions, context: Context
+) -> tuple[SessionStatus, bool, MfaProfilesError | None]:
+    from mfa_profiles.commands.refresh import RefreshOptions, refresh, status_after_failure
+
+    refresh_options = RefreshOptions(token_code=options.token_code, min_remaining=options.min_remaining)
+    # Keys in the environment are no reason for a warning: they are about to be replaced.
+    kept = {key: value for key, value in context.environment.items() if key not in environment.CREDENTIAL_VARIABLES}
+    try:
+        outcomes = refresh([name], refresh_options, replace(context, environment=kept))
+    except MfaProfilesError as error:
+        return status_after_failure(name, refresh_options, context), False, error
+    outcome = next(outcome for outcome in outcomes if outcome.requested)
+    return outcome.status, outcome.refreshed, outcome.error
+
+
+def _is_usable(status: SessionStatus) -> bool:
+    return status.remaining is not None and status.remaining > _USABLE
+
+
+def _of_another_tool(status: SessionStatus) -> ReadyProfile:
+    if status.state is State.EXPIRED:
+        tool = status.managed_by or "another tool"
+        raise SessionEndedError(
+            f"the session in {status.profile} has expired, and mfa-profiles cannot refresh it: {tool} wrote it",
+            "get a new one the way you got it, or name a profile that has long-term keys",
+        )
+    return ReadyProfile(profile=status.profile, expiration=status.expiration, region=status.region)
+
+
+def _needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
+    """True if neither long-term keys nor an MFA device are behind a profile: the SDKs get along by themselves."""
+    from mfa_profiles import roles
+
+    chain = roles.sources(profiles, pair.base)
+    if profiles.has_keys(chain[-1]):
+        return sessions.has_session_token(profiles.settings(chain[-1]))
+    needs_code = any(profiles.mfa_serial(name) or profiles.mfa_process(name) for name in chain)
+    return profiles.provider(chain[-1]) is not None and not needs_code
+
+
+def _as_it_is(profiles: Profiles, pair: ProfilePair) -> ReadyProfile:
+    return ReadyProfile(profile=pair.base, region=profiles.call_settings(pair.base).get("region"))

@@ -1,0 +1,48 @@
+"""Run a command with the credentials of a profile in its environment."""
+
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from mfa_profiles import environment
+from mfa_profiles.commands import Context
+from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials
+from mfa_profiles.errors import CommandError
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The whole environment of the command, and the profile whose credentials are in it."""
+
+    environment: dict[str, str] = field(repr=False)
+    ready: ReadyProfile
+
+
+def execution(name: str, options: CredentialsOptions, context: Context) -> Execution:
+    """The environment of this process with the credentials of a profile in place of all others.
+
+    Raises MfaProfilesError if there are none.
+    """
+    found = credentials(name, options, context)
+    variables = environment.of_keys(found.keys, found.expiration, found.region)
+    kept = {key: value for key, value in context.environment.items() if key not in variables}
+    kept.pop(environment.TOKEN_CODE, None)  # a code is nobody else's business
+    return Execution(kept | {key: value for key, value in variables.items() if value is not None}, found)
+
+
+def replace_process(command: list[str], execution: Execution) -> NoReturn:
+    """Become the command, whose exit code and signals are its own. Raises CommandError if that cannot be."""
+    # What is ignored stays so in the new program, and Python ignores these two.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    try:
+        os.execvpe(command[0], command, execution.environment)  # noqa: S606 - it is what the person asked for
+    except FileNotFoundError:
+        raise CommandError(127, f"there is no command {command[0]}") from None
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "it cannot be").lower()
+        raise CommandError(126, f"{command[0]} could not be run: {reason}") from None

@@ -1,0 +1,85 @@
+"""The credentials of a profile as text for shells, programs and ``.env`` files."""
+
+import json
+import os
+import stat
+from dataclasses import dataclass, field
+
+from mfa_profiles import dotenv, environment, formats, git, shared_files
+from mfa_profiles.commands import Context
+from mfa_profiles.commands.credentials import (
+    CredentialsOptions,
+    ReadyProfile,
+    credentials,
+    ready_profile,
+)
+from mfa_profiles.environment import Variables
+from mfa_profiles.errors import FileRefusedError, UsageError
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What to print, and the profile that it is of."""
+
+    text: str = field(repr=False)
+    ready: ReadyProfile
+
+
+def export(
+    name: str, format_name: str, options: CredentialsOptions, context: Context, *, by_profile: bool
+) -> Exported:
+    """The credentials of a profile in a format, or with ``by_profile`` the name of the profile that has them.
+
+    Raises MfaProfilesError if there are none, or if a value cannot be written in the format.
+    """
+    if format_name == "process":
+        if by_profile:
+            raise UsageError("--format process is for keys, and --by-profile gives none")
+        found = credentials(name, options, context)
+        return Exported(json.dumps(found.as_json(), indent=2), found)
+    ready, variables = _variables(name, options, context, by_profile=by_profile)
+    return Exported(formats.render(format_name, variables), ready)
+
+
+def export_to_env_file(
+    name: str, path: str, options: CredentialsOptions, context: Context, *, by_profile: bool
+) -> ReadyProfile:
+    """Write the credentials of a profile into a ``.env`` file; its other lines stay. Raises MfaProfilesError."""
+    ready, variables = _variables(name, options, context, by_profile=by_profile)
+    others: list[str] = []
+
+    def edit(text: str) -> str:
+        try:
+            # Lines that name a profile are a person's own: nothing but a new name takes their place.
+            others[:] = [name for name in dotenv.names(text) if name in _PROFILES and not variables.get(name)]
+            return dotenv.update(text, {key: value for key, value in variables.items() if key not in others})
+        except dotenv.DotenvError as error:
+            raise FileRefusedError(path, error.line, error.reason, "nothing was changed") from None
+
+    for warning in shared_files.change_env_file(context.paths, path, edit).warnings:
+        context.warn(warning)
+    for other in others:
+        context.warn(f"{path} also sets {other}, which some SDKs prefer: take that line out")
+    if not by_profile:
+        _warn_of_who_may_read_it(path, context)
+    return ready
+
+
+_PROFILES = environment.PROFILE_VARIABLES
+
+
+def _warn_of_who_may_read_it(path: str, context: Context) -> None:
+    if git.would_add(path):
+        context.warn(f"{path} is in a git work tree and not ignored: add it to .gitignore before it is committed")
+    if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+        context.warn(f"{path} can be read by others: chmod 600 {path}")
+
+
+def _variables(
+    name: str, options: CredentialsOptions, context: Context, *, by_profile: bool
+) -> tuple[ReadyProfile, Variables]:
+    if by_profile:
+        ready = ready_profile(name, options, context)
+        return ready, environment.of_profile(ready.profile, ready.expiration, ready.region)
+    found = credentials(name, options, context)
+    return found, environment.of_keys(found.keys, found.expiration, found.region)

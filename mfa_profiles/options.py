@@ -1,0 +1,134 @@
+"""The arguments and options that commands share: what they are called, how they are read and completed."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from mfa_profiles.sessions import MAX_DURATION, MIN_DURATION
+
+
+def duration(text: str | timedelta) -> timedelta:
+    """Seconds (``43200``), or hours, minutes and seconds (``12h``, ``45m``, ``1h30m``)."""
+    if isinstance(text, timedelta):  # typer parses defaults too
+        return text
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip(), re.ASCII)
+    if match is None or not any(match.groups()) or len(text) > 12:
+        raise typer.BadParameter("write it in seconds or like 12h, 45m, 1h30m")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    try:
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        raise typer.BadParameter("that is longer than anything lasts") from None
+
+
+def session_duration(text: str | timedelta) -> timedelta:
+    """The same, for what AWS allows a session to last."""
+    chosen = duration(text)
+    if not MIN_DURATION <= chosen <= MAX_DURATION:
+        raise typer.BadParameter("AWS allows 15m to 36h")
+    return chosen
+
+
+def time_option(flag: str, parser: Callable[[str | timedelta], timedelta], help_text: str) -> Any:
+    """An option that takes a length of time."""
+    return typer.Option(flag, metavar="TIME", parser=parser, help=help_text, show_default=False)
+
+
+def format_name(text: str) -> str:
+    """The name of a format of credentials."""
+    return _one_of(text, format_names(""))
+
+
+def format_names(incomplete: str) -> list[str]:
+    """The formats whose names begin like this."""
+    from mfa_profiles.formats import FORMATS
+
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+def shell(text: str) -> str:
+    """The name of a shell that there are functions for."""
+    return _one_of(text, shells(""))
+
+
+def shells(incomplete: str) -> list[str]:
+    """The shells whose names begin like this."""
+    from mfa_profiles.shell import SHELLS
+
+    return [name for name in SHELLS if name.startswith(incomplete)]
+
+
+def _one_of(text: str, allowed: list[str]) -> str:
+    if text not in allowed:
+        raise typer.BadParameter(f"it is one of {', '.join(allowed)}")
+    return text
+
+
+def profile_names(incomplete: str) -> list[str]:
+    """The profiles whose names begin like this, for a person who presses TAB: of any trouble they hear nothing."""
+    import os
+
+    from mfa_profiles import shared_files
+    from mfa_profiles.errors import MfaProfilesError
+    from mfa_profiles.profiles import SharedPaths
+
+    try:
+        names = shared_files.load(SharedPaths.from_environment(os.environ)).names()
+    except MfaProfilesError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Profile = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PROFILE",
+        help="The base or the derived profile; if not given, AWS_PROFILE, else default.",
+        show_default=False,
+        autocompletion=profile_names,
+    ),
+]
+
+Profiles = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PROFILE]...",
+        help="Base or derived profiles; if not given, AWS_PROFILE, else default.",
+        show_default=False,
+        autocompletion=profile_names,
+    ),
+]
+
+
+class WithCommandBehind(TyperCommand):
+    """A command whose arguments from ``--`` on are another command's: they are not looked at."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Parse what is before ``--``."""
+        own, behind = (args[: args.index("--")], args[args.index("--") + 1 :]) if "--" in args else (args, [])
+        rest = super().parse_args(ctx, own)
+        if ctx.params.get("command"):  # it began without the --, which is then its own
+            behind = ["--", *behind] if "--" in args else []
+        ctx.params["command"] = [*(ctx.params.get("command") or ()), *behind]
+        return rest
+
+
+CommandBehind = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- COMMAND...]", help="The command and its arguments.", show_default=False),
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print an array of objects for programs.")]
+
+MinRemaining = Annotated[
+    timedelta,
+    time_option(
+        "--min-remaining",
+        duration,
+        "Refresh a session with no more left than this, in seconds or like 30m; if not given, 15m.",
+    ),
+]

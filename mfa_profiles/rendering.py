@@ -1,0 +1,131 @@
+"""What people and programs get to see of a result: tables on a terminal, lines in a pipe, JSON, notes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from mfa_profiles import terminal
+from mfa_profiles.commands.credentials import ReadyProfile
+from mfa_profiles.commands.status import SessionStatus
+from mfa_profiles.sessions import State, format_time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfa_profiles.commands.devices import ListedDevice
+    from mfa_profiles.commands.refresh import Refreshed
+
+
+def json(value: object) -> None:
+    """Print a value for programs."""
+    import json
+
+    terminal.data(json.dumps(value, indent=2))
+
+
+def refreshed(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) -> int:
+    """Say what became of each profile, and return the exit code: that of the failures if nothing else is there."""
+    requested = [outcome for outcome in outcomes if outcome.requested]
+    if as_json:
+        json([_refreshed_object(outcome) for outcome in requested])
+    for outcome in outcomes:
+        if outcome.error is None:
+            still = "" if outcome.refreshed else "still "
+            terminal.note(f"{outcome.status.profile} is {still}valid{_until(outcome.status.expiration, now)}")
+    failed: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for outcome in requested:
+        if outcome.error is not None:
+            failed.setdefault((outcome.error.message, outcome.error.hints), []).append(outcome.status.profile)
+    for (message, hints), names in failed.items():
+        terminal.error(message if len(requested) == 1 else f"{_some(names)}: {message}", hints)
+    codes = {outcome.error.exit_code if outcome.error else 0 for outcome in requested}
+    return next(iter(codes)) if len(codes) == 1 else int(bool(codes))
+
+
+def _refreshed_object(outcome: "Refreshed") -> dict[str, str | int | bool | None]:
+    error = {"error": outcome.error.message} if outcome.error else {}
+    return {**outcome.status.as_json(), "refreshed": outcome.refreshed, **error}
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names in a sentence, however many there are."""
+    shown = 3 if len(names) > 4 else len(names)
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest
+
+
+def devices(listed: "Sequence[ListedDevice]", *, as_json: bool) -> None:
+    """Print devices."""
+    if as_json:
+        json([device.as_json() for device in listed])
+    elif not listed:
+        terminal.note("this user has no MFA device")
+    elif terminal.stdout_is_terminal():
+        rows = [
+            [device.serial_number, "usable" if device.why_not is None else "not usable", device.kind, _taken(device)]
+            for device in listed
+        ]
+        colours = ["green" if device.why_not is None else "yellow" for device in listed]
+        terminal.data(terminal.table(("DEVICE", "STATE", "KIND", "REFRESH"), rows, colours))
+    else:
+        for device in listed:
+            usable = "usable" if device.why_not is None else "unusable"
+            cells = (device.serial_number, device.kind, usable, device.chosen_because or "-")
+            terminal.data("\t".join(terminal.printable(cell) for cell in cells))
+
+
+def _taken(device: "ListedDevice") -> str:
+    if device.chosen_because is not None:
+        return f"takes it: {device.chosen_because}"
+    return f"cannot: {device.why_not}" if device.why_not else ""
+
+
+def statuses(listed: Sequence[SessionStatus], now: datetime, *, as_json: bool) -> None:
+    """Print how long sessions live."""
+    if as_json:
+        json([status.as_json() for status in listed])
+    elif not listed:
+        terminal.note("no session yet; mfa-profiles refresh PROFILE gets one")
+    elif terminal.stdout_is_terminal():
+        terminal.data(_table(listed, now))
+    else:
+        terminal.data("\n".join(_line(status) for status in listed))
+
+
+def _line(status: SessionStatus) -> str:
+    expiration = None if status.expiration is None else format_time(status.expiration)
+    cells = (status.profile, status.state.value, expiration, status.remaining_seconds, status.source_profile)
+    return "\t".join("-" if cell is None else terminal.printable(str(cell)) for cell in cells)
+
+
+def _table(listed: Sequence[SessionStatus], now: datetime) -> str:
+    rows = [[status.profile, status.state, *_times(status, now), status.source_profile or ""] for status in listed]
+    colours = [_STATE_COLOURS.get(status.state, "red") for status in listed]
+    return terminal.table(("PROFILE", "STATE", "LEFT", "UNTIL", "SOURCE"), rows, colours)
+
+
+_STATE_COLOURS = {State.VALID: "green", State.EXPIRING: "yellow"}
+
+
+def _times(status: SessionStatus, now: datetime) -> tuple[str, str]:
+    if status.expiration is None or status.remaining is None:
+        return "", ""
+    ago = " ago" if status.state is State.EXPIRED else ""
+    return terminal.in_words(status.remaining) + ago, terminal.clock_time(status.expiration, now)
+
+
+def ready(profile: ReadyProfile, now: datetime) -> None:
+    """Say what became of a profile whose credentials are wanted, if a person might not expect it."""
+    until = _until(profile.expiration, now)
+    if profile.refreshed:
+        terminal.note(f"{profile.profile} is valid{until}")
+    reason = profile.not_refreshed
+    if reason is not None:
+        how = f"{until}, as it could not be refreshed" if until else " without an MFA session"
+        terminal.warn(f"{profile.profile} is used{how}: {reason.message}")
+        for hint in reason.hints:
+            terminal.note(f"hint: {hint}")
+
+
+def _until(expiration: datetime | None, now: datetime) -> str:
+    if expiration is None:
+        return ""
+    return f" until {terminal.clock_time(expiration, now)} ({terminal.in_words(expiration - now)})"

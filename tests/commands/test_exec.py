@@ -1,0 +1,212 @@
+"""exec: a command with the credentials of a profile in its environment."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
+from tests.local_aws import LocalAWS, MFADevice, User
+
+# Variables of AWS's that a program finds, by name only where they are secret.
+AWS_VARIABLES = """
+import os
+for name, value in sorted(os.environ.items()):
+    if name.startswith(("AWS_", "MFA_PROFILES_", "_MFA")) and name != "AWS_ENDPOINT_URL":
+        print(name, "*" if "KEY" in name or "TOKEN" in name else value)
+"""
+STALE = {
+    "AWS_ACCESS_KEY_ID": "AKIASTALE",
+    "AWS_SECRET_ACCESS_KEY": "stale",
+    "AWS_SESSION_TOKEN": "stale",
+    "AWS_SECURITY_TOKEN": "stale",
+    "AWS_CREDENTIAL_EXPIRATION": "2001-01-01T00:00:00Z",
+    "AWS_PROFILE": "other",
+    "AWS_DEFAULT_PROFILE": "other",
+    "AWS_ACCESS_KEY": "AKIASTALE",
+    "AWS_SECRET_KEY": "stale",
+    "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/other",
+    "AWS_ROLE_SESSION_NAME": "other",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+}
+WHO = ("-c", "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])")
+
+
+@pytest.fixture
+def refreshed(base: Home, device: MFADevice) -> Home:
+    """A home with a session."""
+    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
+    return base
+
+
+def test_nothing_else_of_awss_is_left_in_the_environment(refreshed: Home) -> None:
+    """Each stale variable is gone or replaced, the region is the profile's, and a code is not handed on."""
+    env = {**STALE, "MFA_PROFILES_TOKEN_CODE": "123456", "AWS_PAGER": "cat"}
+
+    result = refreshed.run("exec", BASE, "--", sys.executable, "-c", AWS_VARIABLES, env=env)
+
+    expected = f"""\
+AWS_ACCESS_KEY_ID *
+AWS_CREDENTIAL_EXPIRATION {refreshed.section()["x_security_token_expires"]}
+AWS_DEFAULT_REGION us-west-2
+AWS_PAGER cat
+AWS_REGION us-west-2
+AWS_SECRET_ACCESS_KEY *
+AWS_SESSION_TOKEN *
+"""
+    assert (0, expected, "") == (result.code, result.stdout, result.stderr)
+
+
+def test_the_keys_are_those_of_the_session(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """AWS itself is asked, through boto3, with all that is stale in the environment before."""
+    result = refreshed.run("exec", DERIVED, "--", sys.executable, *WHO, env=STALE)
+
+    assert f"{user.arn}\n" == result.stdout
+    assert refreshed.section()["aws_access_key_id"] == aws.requests[-1].access_key_id
+
+
+def test_without_a_region_that_of_the_environment_stays(home: Home, user: User) -> None:
+    """A profile that names none has nothing to say about it."""
+    home.write(base_section(user) + session_section(DERIVED, source=BASE, expires="2099-01-01T00:00:00Z"))
+    env = {"AWS_REGION": "eu-north-1"}
+
+    result = home.run("exec", BASE, "--", sys.executable, "-c", AWS_VARIABLES, env=env)
+
+    assert "AWS_REGION eu-north-1" in result.stdout.splitlines()
+    assert "AWS_DEFAULT_REGION" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        ([BASE, "--", "echo", "--min-remaining", "1h", "--help", "--", "-x"], "--min-remaining 1h --help -- -x"),
+        ([BASE, "echo", "--json", "--", "a"], "--json -- a"),
+        (["--min-remaining", "5m", BASE, "--", "echo", "it's", "a  b"], "it's a  b"),
+        (["--", "echo", "--all"], "--all"),
+        ([BASE, "--", "printf", "%s", ""], ""),
+    ],
+)
+def test_arguments_of_the_command_are_its_own(refreshed: Home, arguments: list[str], printed: str) -> None:
+    """Whatever stands behind the command or the first --, even what looks like our options."""
+    result = refreshed.run("exec", *arguments, env={"AWS_PROFILE": BASE})
+
+    assert (0, printed, "") == (result.code, result.stdout.rstrip("\n"), result.stderr)
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 42, 255])
+def test_the_exit_code_is_the_commands(refreshed: Home, code: int) -> None:
+    """As it is, also where our own codes mean something else."""
+    assert code == refreshed.run("exec", BASE, "--", "sh", "-c", f"exit {code}").code
+
+
+def test_the_command_dies_of_its_signals(refreshed: Home) -> None:
+    """A caller sees the signal itself: there is no process of ours in between."""
+    result = refreshed.run("exec", BASE, "--", "sh", "-c", "kill -TERM $$")
+
+    assert -signal.SIGTERM == result.code
+
+
+def test_signals_are_neither_ignored_nor_blocked(base: Home, device: MFADevice) -> None:
+    """Python ignores SIGPIPE, and a refresh ignores Ctrl-C while it writes: the command must inherit neither."""
+    script = (
+        "import signal; print([s.name for s in signal.valid_signals() if s in signal.Signals.__members__.values() "
+        "and signal.getsignal(s) is signal.SIG_IGN], signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    )
+    bare = base.run("-c", script, program=sys.executable)
+    env = {"MFA_PROFILES_TOKEN_CODE": base.code(device)}
+
+    result = base.run("exec", BASE, "--", sys.executable, "-c", script, env=env)
+
+    assert result.errors[0].startswith(f"{DERIVED} is valid until ")
+    assert bare.stdout == result.stdout
+
+
+def test_the_tools_process_becomes_the_command(refreshed: Home) -> None:
+    """The process that was started is the command: what is sent to it arrives."""
+    script = "echo ready; trap 'echo told; exit 9' USR1; while :; do sleep 0.05; done"
+    child = pexpect.spawn(
+        TOOL, ["exec", BASE, "--", "sh", "-c", script], env=refreshed.environment(), encoding="utf-8", timeout=20
+    )
+    child.expect("ready")
+    time.sleep(0.2)
+
+    child.kill(signal.SIGUSR1)
+
+    child.expect("told")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert 9 == child.exitstatus
+
+
+def test_the_code_is_asked_for_on_the_terminal_and_the_command_has_it_after(
+    base: Home, user: User, device: MFADevice
+) -> None:
+    """In a real terminal: the question, then the command's own dialogue."""
+    script = f'echo I am $({sys.executable} {WHO[0]} "{WHO[1]}"); read answer; echo got $answer'
+    child = pexpect.spawn(
+        TOOL, ["exec", BASE, "--", "sh", "-c", script], env=base.environment(), encoding="utf-8", timeout=20
+    )
+    child.expect("MFA code for .*: ")
+    child.sendline(base.code(device))
+    child.expect(f"{DERIVED} is valid until ")
+    child.expect(f"I am {user.arn}")
+    child.sendline("yes")
+    child.expect("got yes")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert 0 == child.exitstatus
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "sentence"),
+    [
+        ("nosuch", 127, "there is no command nosuch"),
+        ("/", 126, "/ could not be run: permission denied"),
+        ("./data", 126, "./data could not be run: exec format error"),
+    ],
+)
+def test_a_command_that_cannot_be_run(refreshed: Home, command: str, code: int, sentence: str) -> None:
+    """With the exit codes that shells have for that."""
+    (refreshed.path / "data").write_text("")
+    (refreshed.path / "data").chmod(0o700)
+
+    result = refreshed.run("exec", BASE, "--", command)
+
+    assert (code, [f"mfa-profiles: error: {sentence}"]) == (result.code, result.errors)
+
+
+def test_without_a_command_it_is_a_shell(refreshed: Home, tmp_path: Path) -> None:
+    """The one that SHELL names."""
+    shell = tmp_path / "shell"
+    shell.write_text("#!/bin/sh\necho this is $#\n")
+    shell.chmod(0o700)
+
+    assert "this is 0\n" == refreshed.run("exec", BASE, env={"SHELL": str(shell)}).stdout
+
+
+def test_no_code_no_command(base: Home, aws: LocalAWS) -> None:
+    """Exit 5 at once, and the command was not run."""
+    result = base.run("exec", BASE, "--", "echo", "ran")
+
+    assert (5, "", []) == (result.code, result.stdout, aws.actions)
+    assert result.errors[0].startswith("mfa-profiles: error: a token code is needed")
+
+
+def test_a_profile_without_a_session_works_too(home: Home) -> None:
+    """What its own credential_process gives is handed on, and nothing of ours is left in the environment."""
+    home.secrets.append("its/secret")
+    keys = '{"Version": 1, "AccessKeyId": "AKIAELSEWHERE", "SecretAccessKey": "its/secret"}'
+    (home.path / "keys").write_text(keys)
+    home.write("", f"[profile elsewhere]\nregion = eu-west-1\ncredential_process = cat {home.path / 'keys'}\n")
+
+    result = home.run("exec", "elsewhere", "--", sys.executable, "-c", AWS_VARIABLES, env=STALE)
+
+    expected = "AWS_ACCESS_KEY_ID *\nAWS_DEFAULT_REGION eu-west-1\nAWS_REGION eu-west-1\nAWS_SECRET_ACCESS_KEY *\n"
+    assert (0, expected, "") == (result.code, result.stdout, result.stderr)

@@ -1,0 +1,313 @@
+"""export: the credentials as text; and a .env file that is kept up to date."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
+from tests.local_aws import LocalAWS, MFADevice, User
+
+EXPIRES = "2099-01-01T00:00:00Z"
+KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+
+@pytest.fixture
+def refreshed(base: Home, device: MFADevice) -> Home:
+    """A home with a session that AWS gave."""
+    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
+    return base
+
+
+@pytest.fixture
+def stored(home: Home, user: User) -> Home:
+    """A home with a session that AWS does not know, and a region."""
+    home.write(
+        base_section(user) + session_section(DERIVED, source=BASE, expires=EXPIRES),
+        f"[profile {DERIVED}]\nregion = us-west-2\n",
+    )
+    return home
+
+
+def assignments(home: Home) -> str:
+    """The lines of a .env file for the session, masked."""
+    section = home.section()
+    key_id, secret, token = (section[key] for key in KEYS)
+    return (
+        f"AWS_ACCESS_KEY_ID={key_id}\nAWS_SECRET_ACCESS_KEY={secret}\nAWS_SESSION_TOKEN={token}\n"
+        f"AWS_CREDENTIAL_EXPIRATION={EXPIRES}\nAWS_REGION=us-west-2\nAWS_DEFAULT_REGION=us-west-2\n"
+    )
+
+
+@pytest.mark.parametrize("name", [BASE, DERIVED])
+def test_keys_for_the_shell(stored: Home, name: str) -> None:
+    """All that would outrank them is unset first; nothing is said beside it."""
+    result = stored.run("export", name, prints_secrets=True)
+
+    unset, *exports = result.stdout.splitlines()
+    assert unset.startswith("unset AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE ")
+    assert ["export " + line for line in assignments(stored).splitlines()] == exports
+    assert (0, "") == (result.code, result.stderr)
+
+
+def test_the_name_of_the_profile_for_the_shell(stored: Home) -> None:
+    """With --by-profile there is no secret in it, and the keys are what is unset."""
+    result = stored.run("export", BASE, "--by-profile")
+
+    unset, *exports = result.stdout.splitlines()
+    assert unset.startswith("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN ")
+    assert [
+        f"export AWS_PROFILE={DERIVED}",
+        f"export AWS_CREDENTIAL_EXPIRATION={EXPIRES}",
+        "export AWS_REGION=us-west-2",
+        "export AWS_DEFAULT_REGION=us-west-2",
+    ] == exports
+
+
+def test_a_profile_without_a_session_is_named_itself(home: Home, aws: LocalAWS) -> None:
+    """What needs no MFA needs nothing from us, and its credentials are not even looked up."""
+    home.write(
+        "", "[profile sso]\nsso_session = work\nregion = eu-west-1\n[sso-session work]\nsso_region = eu-west-1\n"
+    )
+
+    result = home.run("export", "sso", "--by-profile")
+
+    assert (0, "", []) == (result.code, result.stderr, aws.actions)
+    assert "export AWS_PROFILE=sso" in result.stdout.splitlines()
+    assert "export AWS_REGION=eu-west-1" in result.stdout.splitlines()
+    assert "AWS_CREDENTIAL_EXPIRATION" in result.stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "format_name", ["env", "env-no-export", "fish", "powershell", "windows-cmd", "process", "dotenv"]
+)
+def test_each_format_has_the_session(stored: Home, format_name: str) -> None:
+    """By any name that --format takes."""
+    result = stored.run("export", BASE, "--format", format_name, prints_secrets=True)
+
+    assert (0, "") == (result.code, result.stderr)
+    for key in KEYS:
+        assert stored.section()[key] in result.stdout
+
+
+def test_the_process_format_is_the_aws_clis(stored: Home) -> None:
+    """What `aws configure export-credentials` prints by default."""
+    result = stored.run("export", BASE, "--format", "process", prints_secrets=True)
+
+    key_id, secret, token = (stored.section()[key] for key in KEYS)
+    expected = {
+        "Version": 1,
+        "AccessKeyId": key_id,
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+        "Expiration": EXPIRES,
+    }
+    assert json.dumps(expected, indent=2) + "\n" == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--format", "json"], "invalid value for '--format': it is one of env, env-no-export,"),
+        (["--output", ".env"], "--output is for --format dotenv"),
+        (["--format", "process", "--by-profile"], "--format process is for keys, and --by-profile gives none"),
+        (["--min-remaining", "soon"], "invalid value for '--min-remaining'"),
+    ],
+)
+def test_what_makes_no_sense(stored: Home, arguments: list[str], sentence: str) -> None:
+    """Exit 2 and a sentence; nothing is printed or written."""
+    result = stored.run("export", BASE, *arguments)
+
+    assert (2, "") == (result.code, result.stdout)
+    assert sentence in result.errors[0]
+    assert not (stored.path / ".env").exists()
+
+
+def test_a_session_is_got_first_and_eval_gets_nothing_else(base: Home, user: User, device: MFADevice) -> None:
+    """In a real terminal: the question is asked there, and the shell then works with what stdout held."""
+    script = f'eval "$({TOOL} export {BASE})" && aws sts get-caller-identity --query Arn --output text'
+    env = base.environment({"AWS_PROFILE": "stale", "AWS_SECURITY_TOKEN": "stale", "AWS_ACCESS_KEY_ID": "stale"})
+    child = pexpect.spawn("/bin/sh", ["-c", script], env=env, cwd=str(base.path), encoding="utf-8", timeout=30)
+
+    child.expect("MFA code for .*: ")
+    child.sendline(base.code(device))
+    child.expect(f"{DERIVED} is valid until ")
+    child.expect(user.arn)
+    child.expect(pexpect.EOF)
+
+
+def test_without_a_way_to_a_code_nothing_is_printed(base: Home) -> None:
+    """Exit 5, so that `eval "$(...)" && ...` stops."""
+    result = base.run("export", BASE)
+
+    assert (5, "") == (result.code, result.stdout)
+
+
+def test_what_is_left_is_used_with_a_warning(home: Home, user: User, device: MFADevice) -> None:
+    """A session that cannot be refreshed is good until its end."""
+    home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
+    home.run("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "15m")
+
+    result = home.run("export", BASE, "--min-remaining", "1h", prints_secrets=True)
+
+    assert 0 == result.code
+    assert f"warning: {DERIVED} is used until " in result.errors[0]
+    assert "as it could not be refreshed: a token code is needed" in result.errors[0]
+    assert home.section()["aws_session_token"] in result.stdout
+
+
+def test_a_new_env_file(stored: Home) -> None:
+    """Private, and with the session alone."""
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    path = stored.path / ".env"
+    assert (0, "", "") == (result.code, result.stdout, result.stderr)
+    assert assignments(stored) == stored.text(path)
+    assert 0o600 == path.stat().st_mode & 0o777
+    assert [".aws", ".env"] == sorted(entry.name for entry in stored.path.iterdir())
+
+
+def test_an_env_file_that_is_there(stored: Home) -> None:
+    """Comments, order, other variables, mode and link stay; lines of ours are brought up to date or taken out."""
+    real = stored.path / "settings" / "real.env"
+    real.parent.mkdir()
+    real.write_text(
+        "# The project's settings\nDATABASE=postgres://x  # local\n\n"
+        "export AWS_ACCESS_KEY_ID='OLD' # who\nAWS_SECURITY_TOKEN=old\nAWS_SECRET_ACCESS_KEY=old\nLAST=1"
+    )
+    real.chmod(0o640)
+    link = stored.path / ".env"
+    link.symlink_to("settings/real.env")
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    section = stored.section()
+    expected = (
+        "# The project's settings\nDATABASE=postgres://x  # local\n\n"
+        f"export AWS_ACCESS_KEY_ID='{section['aws_access_key_id']}' # who\n"
+        f"AWS_SECRET_ACCESS_KEY={section['aws_secret_access_key']}\n"
+    )
+    new = "".join(line + "\n" for line in assignments(stored).splitlines()[2:])
+    assert expected + new + "LAST=1" == stored.text(real)
+    assert link.is_symlink()
+    assert 0o640 == real.stat().st_mode & 0o777
+    assert ["mfa-profiles: warning: .env can be read by others: chmod 600 .env"] == result.errors
+    assert [real.name] == [entry.name for entry in real.parent.iterdir()]
+
+
+def test_python_dotenv_reads_it_back(refreshed: Home, user: User) -> None:
+    """And boto3 works with it, as in a notebook."""
+    script = (
+        "import dotenv, boto3; assert dotenv.load_dotenv('.env'); "
+        "print(boto3.client('sts').get_caller_identity()['Arn'])"
+    )
+    refreshed.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    assert f"{user.arn}\n" == refreshed.run("-c", script, program=sys.executable).stdout
+
+
+def test_an_env_file_with_a_profile_of_its_own(stored: Home) -> None:
+    """The line is a person's own, and they are told that it may win."""
+    (stored.path / ".env").write_text("AWS_PROFILE=mine\n")
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    assert "AWS_PROFILE=mine\n" in stored.text(stored.path / ".env")
+    assert (
+        "mfa-profiles: warning: .env also sets AWS_PROFILE, which some SDKs prefer: take that line out"
+        in result.errors
+    )
+
+
+def test_an_env_file_with_the_name_of_the_profile(stored: Home) -> None:
+    """--by-profile takes the keys out: there is no secret in the file any more, and nothing to warn of."""
+    path = stored.path / ".env"
+    subprocess.run(["git", "init", "--quiet", str(stored.path)], check=True)
+    path.write_text("A=1\n")
+    stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env", "--by-profile")
+
+    assert (0, "") == (result.code, result.stderr)
+    expected = {
+        "A=1",
+        f"AWS_PROFILE={DERIVED}",
+        f"AWS_CREDENTIAL_EXPIRATION={EXPIRES}",
+        "AWS_REGION=us-west-2",
+        "AWS_DEFAULT_REGION=us-west-2",
+    }
+    assert expected == set(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize(("ignored", "warned"), [("", True), (".env\n", False)])
+def test_an_env_file_that_git_would_take(stored: Home, ignored: str, warned: bool) -> None:
+    """Inside a work tree it has to be ignored, or a person hears of it."""
+    subprocess.run(["git", "init", "--quiet", str(stored.path)], check=True)
+    (stored.path / ".gitignore").write_text(ignored)
+    (stored.path / "notebooks").mkdir()
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", "notebooks/.env")
+
+    assert warned == ("notebooks/.env is in a git work tree and not ignored" in result.stderr)
+
+
+def test_an_env_file_that_git_has_already(stored: Home) -> None:
+    """What is tracked is committed though it may be ignored."""
+    git = ["git", "-C", str(stored.path)]
+    (stored.path / ".env").write_text("A=1\n")
+    (stored.path / ".gitignore").write_text(".env\n")
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "--force", ".env"], check=True)
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    assert "is in a git work tree and not ignored" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("A=1\nAWS_SECRET_ACCESS_KEY='not closed\n", ".env, line 2: this is not NAME=value"),
+        ("A=\udcff\n", ".env, line 1: it is not UTF-8"),
+    ],
+)
+def test_an_env_file_that_cannot_be_read(stored: Home, text: str, sentence: str) -> None:
+    """It is left as it is, with the line but not its text."""
+    path = stored.path / ".env"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    assert 1 == result.code
+    assert sentence in result.errors[0]
+    assert "not closed" not in result.errors[0].split("line 2: this")[0]
+    assert text.encode(errors="surrogateescape") == path.read_bytes()
+
+
+@pytest.mark.parametrize("output", ["missing/.env", "directory", "/dev/stdout", "fifo"])
+def test_an_output_that_is_no_file(stored: Home, output: str) -> None:
+    """A sentence, and nothing is made, followed or waited for."""
+    (stored.path / "directory").mkdir()
+    os.mkfifo(stored.path / "fifo")
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", output)
+
+    assert (1, "") == (result.code, result.stdout)
+    assert f"{output} is not a file" in result.errors[0] or f"{output} could not be written" in result.errors[0]
+    assert not (stored.path / "missing").exists()
+
+
+def test_readers_never_see_a_part_of_it(stored: Home, tmp_path: Path) -> None:
+    """The file is replaced: whoever has it open goes on reading the old one."""
+    path = stored.path / ".env"
+    path.write_text("A=1\n")
+    with path.open() as reader:
+        stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+        assert "A=1\n" == reader.read()
+    assert tmp_path == stored.path
+    assert path.read_text().startswith("A=1\nAWS_ACCESS_KEY_ID=")
