@@ -38,7 +38,7 @@ def _env_no_export(values: Mapping[str, str], _: Sequence[str]) -> list[str]:
 
 
 def _posix_quoted(value: str) -> str:
-    # Quotes go between other quotes, as '\'' would be misread by a zsh with RC_QUOTES.
+    # Not shlex.quote: it leaves =ls without quotes, for which zsh puts the path of ls.
     return value if re.fullmatch(dotenv.BARE, value) else "'" + value.replace("'", "'\"'\"'") + "'"
 
 
@@ -109,23 +109,3 @@ def render(name: str, variables: Mapping[str, str | None]) -> str:
                 "--format env takes any that a variable can have",
             )
     return "\n".join(format_.statements(values, [variable for variable in variables if variable not in values]))
-
-
-def process(access_key_id: str, secret_access_key: str, session_token: str | None, expiration: str | None) -> str:
-    """Return the JSON of a ``credential_process``, as the AWS CLI prints it, without a final newline.
-
-    ``expiration`` is RFC 3339. Without it, SDKs never ask for new credentials.
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
-    """
-    import json
-
-    credentials: dict[str, str | int] = {
-        "Version": 1,
-        "AccessKeyId": access_key_id,
-        "SecretAccessKey": secret_access_key,
-    }
-    if session_token is not None:
-        credentials["SessionToken"] = session_token
-    if expiration is not None:
-        credentials["Expiration"] = expiration
-    return json.dumps(credentials, indent=2)
