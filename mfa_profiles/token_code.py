@@ -28,6 +28,10 @@ class CodeSource(Protocol):
         """The next code of a device: six digits."""
 
 
+GivenCode = str | Callable[[], str] | None
+"""A token code, ``-`` for those on stdin, or a function that returns one at each call."""
+
+
 @dataclass(frozen=True)
 class CodeSources:
     """Where the codes of one run come from: ``--token-code``, the environment, a command or the terminal.
@@ -35,7 +39,7 @@ class CodeSources:
     The sources know of each other: a person is not asked to type for one profile what has been used for another.
     """
 
-    option: str | None = field(repr=False)
+    option: GivenCode = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
     ask: Ask | None
     _typed: set[tuple[str, str]] = field(default_factory=set, init=False, repr=False)
@@ -43,7 +47,7 @@ class CodeSources:
     @property
     def gives_one_code(self) -> bool:
         """True if there is one code and no more: AWS takes it once, so it does not serve two identities."""
-        return self._given not in (None, "-")
+        return isinstance(self._given, str) and self._given != "-"
 
     def for_profile(self, process: MFAProcess | None = None) -> CodeSource:
         """The first source that there is for a base profile with this ``mfa_process``.
@@ -52,6 +56,8 @@ class CodeSources:
         """
         if self._given == "-":
             return _FromStdin()
+        if callable(self._given):
+            return _FromFunction(self._given)
         if self._given:
             return _Given(_six_digits(self._given))
         if process is not None:
@@ -65,7 +71,7 @@ class CodeSources:
         )
 
     @property
-    def _given(self) -> str | None:
+    def _given(self) -> GivenCode:
         return self.option or self.environment.get(environment.TOKEN_CODE) or None
 
 
@@ -96,6 +102,25 @@ class _FromStdin:
         if not line:
             raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
         return _six_digits(line)
+
+
+@dataclass
+class _FromFunction:
+    function: Callable[[], str] = field(repr=False)
+    """Behind it there may be a person, who has another code to give, or a program, which may have but one."""
+    attempts: int = 3
+    waits: bool = False
+    _last: str | None = field(default=None, init=False, repr=False)
+
+    def code(self, serial_number: str) -> str:  # noqa: ARG002 - whoever wrote the function knows the device
+        code = _six_digits(self.function())
+        if code == self._last:
+            raise UsageError(
+                "token_code was called again and gave the same answer, which is no unused code of the device",
+                "AWS takes each code once: try again when the device shows the next one",
+            )
+        self._last = code
+        return code
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,10 @@ from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASe
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, State
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfa_profiles.token_code import GivenCode
+
 # A session that ends sooner may do so before its first request has arrived.
 _USABLE = timedelta(minutes=1)
 
@@ -25,7 +29,7 @@ class CredentialsOptions:
 
     min_remaining: timedelta = DEFAULT_MIN_REMAINING
     ask_while_valid: bool = True
-    token_code: str | None = field(default=None, repr=False)
+    token_code: "GivenCode" = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

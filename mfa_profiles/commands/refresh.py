@@ -13,7 +13,7 @@ from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError
 from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, Origin, SessionCredentials, State
-from mfa_profiles.token_code import CodeSources
+from mfa_profiles.token_code import CodeSources, GivenCode
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RefreshOptions:
     """How to refresh; each field is the option of the same name."""
 
     to: str | None = None
-    token_code: str | None = field(default=None, repr=False)
+    token_code: GivenCode = field(default=None, repr=False)
     serial_number: str | None = None
     duration: timedelta | None = None
     min_remaining: timedelta = DEFAULT_MIN_REMAINING

@@ -1,0 +1,117 @@
+"""The Python API: a boto3 session of a profile, refreshed first when needed."""
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mfa_profiles import environment
+from mfa_profiles.aws.credentials import Resolved
+from mfa_profiles.aws.refreshing import plain_session, refreshing_session
+from mfa_profiles.commands import Ask, Context
+from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
+from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError, UsageError
+from mfa_profiles.mfa_process import parse
+from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
+
+if TYPE_CHECKING:
+    import boto3
+
+# As boto3 does it: silent parts are for whoever configures logging, and without that Python shows warnings on stderr.
+logger = logging.getLogger("mfa_profiles")
+
+# What is left of a session is used to the end. Only botocore may not find it ended the moment after it got it.
+_NEARLY_NOTHING = timedelta(seconds=1)
+
+
+def session(
+    profile: str | None,
+    token_code: str | Callable[[], str] | None,
+    region_name: str | None,
+    min_remaining: timedelta | None,
+) -> "boto3.Session":
+    """See ``mfa_profiles.session``."""
+    if isinstance(token_code, str) and parse(token_code) is None:
+        raise UsageError("a token code is six digits")
+    context = Context(os.environ, now=now, ask=ask_person, warn=logger.warning, note=logger.warning, wait=_wait)
+    options = CredentialsOptions(
+        min_remaining=DEFAULT_MIN_REMAINING if min_remaining is None else min_remaining,
+        token_code=token_code,
+    )
+    with _hints_in_tracebacks():
+        return open_session(profile or context.default_profile, options, region_name, context)[0]
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251 - the command line is not there to hand it down
+
+
+def open_session(
+    name: str, options: CredentialsOptions, region_name: str | None, context: Context
+) -> tuple["boto3.Session", ReadyProfile]:
+    """A boto3 session, and the profile it is of. Raises MfaProfilesError."""
+    ready = ready_profile(name, options, context)
+    if ready.not_refreshed is not None:
+        how = "as it could not be refreshed" if ready.expiration else "without an MFA session"
+        context.warn(f"{ready.profile} is used as it is, {how}: {ready.not_refreshed.message}")
+    if ready.expiration is None:
+        return plain_session(ready.profile, region_name), ready
+    kept = {key: value for key, value in context.environment.items() if key != environment.TOKEN_CODE}
+    # Requests are made in threads of all kinds, long after somebody sat there; and that code is spent.
+    unattended = replace(context, environment=kept, ask=None, warn=logger.debug, note=logger.debug, wait=_wait)
+
+    def read() -> Resolved:
+        with _hints_in_tracebacks():
+            return _read(name, ready.profile, unattended)
+
+    return refreshing_session(ready.profile, region_name, read), ready
+
+
+def _read(name: str, profile: str, context: Context) -> Resolved:
+    """What the profile holds now; a new session instead of one that has ended, if it takes no person."""
+    try:
+        found = credentials(name, CredentialsOptions(min_remaining=_NEARLY_NOTHING), context)
+    except TokenCodeNeededError:
+        raise TokenCodeNeededError(
+            f"the session in {profile} has ended, and a new one takes a token code",
+            f"get it with `mfa-profiles refresh {name}` in a terminal, `%mfa {name}` in a notebook, or "
+            f"mfa_profiles.session({name!r}): what is open here goes on with it",
+        ) from None
+    return Resolved(found.keys, found.expiration)
+
+
+def ask_person(question: str) -> str:
+    """Ask with ``input``, which Jupyter shows below the cell. Raises TokenCodeNeededError if nobody can answer."""
+    return ask_with(input, question)  # as it is now: a kernel replaces it
+
+
+def ask_with(read: Ask, question: str) -> str:
+    """Ask with a function like ``input``. Raises TokenCodeNeededError if nobody can answer."""
+    try:
+        return read(f"{question} ")
+    except (EOFError, OSError, RuntimeError):  # no stdin; IPython's StdinNotImplementedError is a RuntimeError
+        raise TokenCodeNeededError(
+            "a token code is needed, and there is nobody to ask for it",
+            f"run mfa-profiles refresh before this, give the code in {environment.TOKEN_CODE}, or set mfa_process in "
+            "the base profile to a command that prints it",
+        ) from None
+
+
+def _wait(seconds: int, reason: str) -> None:
+    logger.warning("%s %d s", reason, seconds)
+    time.sleep(seconds)
+
+
+@contextlib.contextmanager
+def _hints_in_tracebacks() -> Iterator[None]:
+    try:
+        yield
+    except MfaProfilesError as error:
+        for hint in error.hints:
+            error.add_note(f"hint: {hint}")
+        raise

@@ -1,0 +1,91 @@
+"""``%mfa`` for IPython and Jupyter kernels."""
+
+import getpass
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mfa_profiles import boto3_session, environment, shared_files, terminal
+from mfa_profiles.aws.refreshing import make_default
+from mfa_profiles.commands import Context
+from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile
+from mfa_profiles.errors import MfaProfilesError, UsageError
+from mfa_profiles.profiles import SharedPaths
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load(shell: "InteractiveShell") -> None:
+    """Add the magic, and the completion of profile names behind it."""
+    ask = boto3_session.ask_person
+    if hasattr(shell, "kernel"):
+        # Notebooks are saved with what is typed into them, unless it is hidden.
+        ask = partial(boto3_session.ask_with, getpass.getpass)
+
+    def mfa(line: str) -> None:
+        """Get an MFA session, and make it the one that boto3 and all of this kernel use.
+
+        %mfa [PROFILE]
+
+        PROFILE is the base or the derived profile; if not given, AWS_PROFILE, else
+        default. The token code is asked for, unless the session is still good or
+        mfa_process of the profile or MFA_PROFILES_TOKEN_CODE gives it.
+
+        boto3.client("s3") and the like use it from then on. So that other libraries
+        and `!commands` do, too, AWS_PROFILE is set in the environment of this kernel,
+        and variables that outrank it, such as AWS_ACCESS_KEY_ID, are unset.
+
+        When the session has ended, run %mfa again, here or in any other kernel, or
+        `mfa-profiles refresh PROFILE` in a terminal. Clients that exist go on with it.
+        """
+        try:
+            _mfa(line, Context(os.environ, boto3_session.now, ask, terminal.warn, terminal.note, terminal.wait))
+        except MfaProfilesError as error:
+            lines = [f"mfa-profiles: error: {error.message}", *(f"hint: {hint}" for hint in error.hints)]
+            # How IPython lets an error show itself. It stays one, so that the cells below are not run.
+            error._render_traceback_ = lambda: [*map(terminal.printable, lines)]  # type: ignore[attr-defined]
+            raise
+
+    shell.magics_manager.register_function(mfa, "line", "mfa")
+    shell.set_hook("complete_command", _complete, str_key="%mfa")  # type: ignore[no-untyped-call]
+
+
+def _mfa(line: str, context: Context) -> None:
+    from IPython.utils.process import arg_split  # type: ignore[attr-defined]
+
+    name, *more = arg_split(line, posix=True, strict=False) or [context.default_profile]
+    if more:
+        raise UsageError("%mfa takes one profile", "the token code is asked for")
+    session, ready = boto3_session.open_session(name, CredentialsOptions(), None, context)
+    make_default(session)
+    _point_at(ready.profile)
+    terminal.data(_told(ready, context))
+
+
+def _point_at(profile: str) -> None:
+    """Have everything that reads this process's environment, or inherits it, use a profile."""
+    # Its region and its end are left out: they would be those of this moment, and outlive it.
+    variables = environment.of_profile(profile, None, None)
+    unset = [name for name, value in variables.items() if value is None and os.environ.pop(name, "")]
+    os.environ.update({name: value for name, value in variables.items() if value is not None})
+    if unset:
+        terminal.note(f"unset here, since it would outrank AWS_PROFILE: {', '.join(unset)}")
+
+
+def _told(ready: ReadyProfile, context: Context) -> str:
+    if ready.expiration is None:
+        return f"{ready.profile} is used without an MFA session"
+    now = context.now()
+    until = terminal.clock_time(ready.expiration, now)
+    return f"{ready.profile} is valid until {until} ({terminal.in_words(ready.expiration - now)})"
+
+
+def _complete(_: "InteractiveShell", event: "SimpleNamespace") -> list[str]:
+    try:
+        names = shared_files.load(SharedPaths.from_environment(os.environ)).names()
+    except MfaProfilesError:
+        return []
+    return [name for name in names if name.startswith(event.symbol)]

@@ -1,0 +1,311 @@
+"""mfa_profiles.session: a boto3 session of the derived profile, refreshed first, that outlives its credentials."""
+
+import io
+import json
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import assert_type
+
+import boto3
+import pytest
+
+import mfa_profiles
+from mfa_profiles.sessions import format_time
+from tests.home import BASE, DERIVED, Home, base_section, session_section
+from tests.local_aws import LocalAWS, MFADevice, User
+
+PAST = "2020-01-01T00:00:00Z"
+PROMPT = "MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
+
+
+@pytest.fixture(autouse=True)
+def _in_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything in this process happens in the home of the test."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "MFA_PROFILES_")):
+            monkeypatch.delenv(name)
+    for name, value in home.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """Have ``input`` read these lines, and then the end."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def who(session: boto3.Session) -> str:
+    """Whom AWS takes the session for."""
+    return session.client("sts").get_caller_identity()["Arn"]
+
+
+def let_end(home: Home, name: str = DERIVED, seconds: float = 1.5) -> Callable[[], None]:
+    """Have the file say that a session ends in so many seconds, or up to one more; what is returned waits for it."""
+    end = datetime.fromtimestamp(math.ceil(time.time() + seconds), UTC)
+    before = home.section(name)["x_security_token_expires"]
+    home.credentials.write_text(home.credentials.read_text().replace(before, format_time(end)))
+    return lambda: time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()) + 0.05)
+
+
+def never() -> str:
+    """A function for codes that must not be called."""
+    raise AssertionError("no code is needed")
+
+
+def test_a_code_as_an_argument(base: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """The session has the derived profile's region, and signs with its keys."""
+    session = mfa_profiles.session(BASE, token_code=base.code(device))
+
+    assert_type(session, boto3.Session)
+    assert (user.arn, "us-west-2", DERIVED) == (who(session), session.region_name, session.profile_name)
+    assert base.section()["aws_access_key_id"] == aws.requests[-1].access_key_id
+
+
+def test_input_asks_until_the_code_is_right(
+    base: Home,
+    user: User,
+    device: MFADevice,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As on the command line; refusals are logged, which without a configuration shows them on stderr."""
+    wrong = device.wrong_code()
+    type_in(monkeypatch, "hunter2", wrong, base.code(device))
+    base.secrets.extend(["hunter2", wrong])
+
+    assert user.arn == who(mfa_profiles.session(BASE))
+
+    assert f"{PROMPT}That is not six digits.\n{PROMPT}{PROMPT}" == capsys.readouterr().out
+    (refusal,) = [record for record in caplog.records if record.name == "mfa_profiles"]
+    assert logging.WARNING == refusal.levelno
+    assert refusal.getMessage().startswith("AWS did not accept the token code; each code works once")
+    base.check_for_secrets(caplog.text)
+
+
+def test_a_function_is_called_when_a_code_is_needed(base: Home, user: User, device: MFADevice) -> None:
+    """Not while the session is good, under whichever name it is asked for."""
+    codes = [base.code(device)]
+
+    first = mfa_profiles.session(BASE, token_code=codes.pop)
+    second = mfa_profiles.session(DERIVED, token_code=never, region_name="eu-west-1")
+
+    assert (user.arn, user.arn, "eu-west-1") == (who(first), who(second), second.region_name)
+
+
+@pytest.mark.usefixtures("base")
+def test_a_function_that_has_one_code_is_not_called_for_ever(aws: LocalAWS, device: MFADevice) -> None:
+    """A program has no other until the next half minute, and the loop of a person would not end."""
+    wrong = device.wrong_code()
+
+    with pytest.raises(mfa_profiles.MfaProfilesError, match="gave the same answer") as caught:
+        mfa_profiles.session(BASE, token_code=lambda: wrong)
+
+    assert ["GetSessionToken"] == aws.actions
+    assert wrong not in repr(caught.value)
+
+
+def test_a_function_gives_codes_and_a_person_chooses_the_device(
+    home: Home, user: User, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program that computes codes would answer this for ever."""
+    user.add_virtual_device()
+    token = user.add_hardware_device("GAHT12345678")
+    home.add_base(user)
+    type_in(monkeypatch, "2")
+
+    session = mfa_profiles.session(BASE, token_code=lambda: home.code(token))
+
+    assert user.arn == who(session)
+    assert capsys.readouterr().out.endswith("Which one gives the code (1-2)? ")
+
+
+def test_a_function_goes_before_the_environment_and_that_before_a_person(
+    base: Home, user: User, device: MFADevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order in which --token-code does."""
+    monkeypatch.setenv("MFA_PROFILES_TOKEN_CODE", device.wrong_code())
+    monkeypatch.setenv("AWS_PROFILE", DERIVED)
+    assert user.arn == who(mfa_profiles.session(token_code=lambda: base.code(device)))
+    base.run("clear", BASE)
+
+    monkeypatch.setenv("MFA_PROFILES_TOKEN_CODE", base.code(device))
+    monkeypatch.setattr("builtins.input", never)
+
+    assert user.arn == who(mfa_profiles.session())
+
+
+@pytest.mark.usefixtures("base")
+@pytest.mark.parametrize("code", ["12345", "-"])
+def test_what_is_no_code(aws: LocalAWS, code: str) -> None:
+    """It is refused at once, and stdin is not read, as a ``-`` has the command line do."""
+    with pytest.raises(mfa_profiles.MfaProfilesError, match="six digits"):
+        mfa_profiles.session(BASE, token_code=code)
+
+    assert [] == aws.requests
+
+
+@pytest.mark.usefixtures("base")
+def test_nobody_to_ask(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end of stdin it is the package's own error, whose hints stand in the traceback."""
+    type_in(monkeypatch)
+
+    with pytest.raises(mfa_profiles.TokenCodeNeededError, match="there is nobody to ask for it") as caught:
+        mfa_profiles.session(BASE)
+
+    assert [] == aws.requests
+    assert [f"hint: {hint}" for hint in caught.value.hints] == caught.value.__notes__
+    assert "MFA_PROFILES_TOKEN_CODE" in caught.value.__notes__[0]
+
+
+def test_errors_are_the_package_s_own(base: Home, device: MFADevice, aws: LocalAWS) -> None:
+    """Of profiles, of AWS, of codes."""
+    with pytest.raises(mfa_profiles.ProfileError, match="there is no profile smce"):
+        mfa_profiles.session("smce")
+    with pytest.raises(mfa_profiles.TokenCodeRefusedError):
+        mfa_profiles.session(BASE, token_code=device.wrong_code())
+    aws.stop()
+    with pytest.raises(mfa_profiles.AWSError):
+        mfa_profiles.session(BASE, token_code=base.code(device))
+    assert not hasattr(mfa_profiles, "NoSuchError")
+
+
+@pytest.mark.usefixtures("base")
+def test_ctrl_c_at_the_prompt_is_ctrl_c() -> None:
+    """In Python that is an exception of its own."""
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mfa_profiles.session(BASE, token_code=interrupted)
+
+
+def test_keys_in_the_environment_do_not_outrank_it(
+    base: Home, user: User, device: MFADevice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with any profile that boto3 is given by name; so there is nothing to warn of."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", user.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", user.secret_access_key)
+
+    session = mfa_profiles.session(BASE, token_code=base.code(device))
+
+    credentials = session.get_credentials()
+    assert credentials is not None
+    assert base.section()["aws_access_key_id"] == credentials.access_key
+    assert [] == [record for record in caplog.records if record.name == "mfa_profiles"]
+
+
+def test_a_profile_that_needs_no_mfa(home: Home, aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what boto3 makes of it, and nobody is asked."""
+    robot = aws.create_user("robot")
+    home.write("", f"[profile robot]\ncredential_process = {home.path}/keys\nregion = eu-west-1\n")
+    keys = {"Version": 1, "AccessKeyId": robot.access_key_id, "SecretAccessKey": robot.secret_access_key}
+    (home.path / "keys").write_text(f"#!/bin/sh\necho '{json.dumps(keys)}'\n")
+    (home.path / "keys").chmod(0o700)
+    type_in(monkeypatch)
+
+    session = mfa_profiles.session("robot")
+
+    assert (robot.arn, "robot", "eu-west-1") == (who(session), session.profile_name, session.region_name)
+    assert ["GetCallerIdentity"] == aws.actions
+
+
+def test_a_user_without_a_device(home: Home, aws: LocalAWS, caplog: pytest.LogCaptureFixture) -> None:
+    """Its keys are used as they are, with a warning that says why."""
+    robot = aws.create_user("robot")
+    home.add_base(robot)
+
+    assert robot.arn == who(mfa_profiles.session(BASE))
+
+    assert f"{BASE} is used as it is, without an MFA session: " in caplog.text
+
+
+def test_a_session_of_another_tool(home: Home) -> None:
+    """It is used while it lasts; how to get another one that tool knows."""
+    home.write(session_section("work", expires="2099-01-01T00:00:00Z") + session_section("old", expires=PAST))
+
+    credentials = mfa_profiles.session("work").get_credentials()
+
+    assert credentials is not None
+    assert home.section("work")["aws_access_key_id"] == credentials.access_key
+    with pytest.raises(mfa_profiles.SessionEndedError, match="the session in old has expired"):
+        mfa_profiles.session("old")
+
+
+def test_a_client_outlives_its_session(
+    base: Home, aws: LocalAWS, user: User, device: MFADevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last second it works; then it says what to do, and goes on once that was done, in whatever process.
+
+    It does not ask by itself, nor use a code that was meant for the beginning.
+    """
+    base.run("refresh", BASE, "--token-code", base.code(device))
+    wait_for_its_end = let_end(base)
+    monkeypatch.setenv("MFA_PROFILES_TOKEN_CODE", device.wrong_code())
+    type_in(monkeypatch, device.wrong_code())
+    client = mfa_profiles.session(BASE, min_remaining=timedelta(0)).client("sts")
+
+    assert user.arn == client.get_caller_identity()["Arn"]
+    wait_for_its_end()
+    with pytest.raises(mfa_profiles.TokenCodeNeededError, match=f"session in {DERIVED} has ended") as caught:
+        client.get_caller_identity()
+    assert "`mfa-profiles refresh smce-veda` in a terminal, `%mfa smce-veda`" in caught.value.__notes__[0]
+    assert (["GetSessionToken", "GetCallerIdentity"], 0) == (aws.actions, sys.stdin.tell())
+    assert 0 == base.run("refresh", DERIVED, "--token-code", base.code(device)).code
+
+    assert user.arn == client.get_caller_identity()["Arn"]
+    assert base.section()["aws_access_key_id"] == aws.requests[-1].access_key_id
+
+
+def test_a_client_follows_a_refresh_before_the_end(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """In the last minutes the profile is read at each request."""
+    base.run("refresh", BASE, "--token-code", base.code(device))
+    let_end(base, seconds=300)
+    client = mfa_profiles.session(BASE, min_remaining=timedelta(0)).client("sts")
+    client.get_caller_identity()
+    old = aws.requests[-1].access_key_id
+
+    base.run("refresh", BASE, "--token-code", base.code(device))
+    client.get_caller_identity()
+
+    assert old != base.section()["aws_access_key_id"] == aws.requests[-1].access_key_id
+
+
+def test_broken_files_do_not_break_a_client_before_the_end(base: Home, user: User, device: MFADevice) -> None:
+    """Somebody may be editing them."""
+    base.run("refresh", BASE, "--token-code", base.code(device))
+    let_end(base, seconds=300)
+    client = mfa_profiles.session(BASE, min_remaining=timedelta(0)).client("sts")
+    client.get_caller_identity()
+
+    base.credentials.write_text("[smce-veda\n")
+
+    assert user.arn == client.get_caller_identity()["Arn"]
+
+
+def test_a_role_is_assumed_again_without_a_person(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """While the session behind it is valid, its own end is nobody's concern."""
+    base.add_role("admin", aws.create_role("admin", require_mfa=True).arn, "region = us-west-2\n")
+    base.run("refresh", "admin", "--token-code", base.code(device))
+    wait_for_its_end = let_end(base, "admin-mfa")
+    client = mfa_profiles.session("admin", min_remaining=timedelta(0)).client("sts")
+    arn = client.get_caller_identity()["Arn"]
+
+    wait_for_its_end()
+
+    assert arn == client.get_caller_identity()["Arn"]
+    assert "arn:aws:sts::123456789012:assumed-role/admin/mfa-profiles" == arn
+    assert ["GetSessionToken", "AssumeRole", "GetCallerIdentity", "AssumeRole", "GetCallerIdentity"] == aws.actions
+
+
+def test_the_import_is_light(home: Home, user: User) -> None:
+    """The command line imports the package at every start."""
+    home.write(base_section(user))
+    script = "import sys; old = {*sys.modules}; import mfa_profiles; print(*sorted({*sys.modules} - old))"
+
+    assert "mfa_profiles\n" == home.run("-c", script, program=sys.executable).stdout
