@@ -20,10 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -39,7 +40,7 @@ from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.local_aws import Clock, LocalAWS, MFADevice, PrivateCA, Role, User, peak_concurrency, signature
+from tests.local_aws import Bucket, Clock, LocalAWS, MFADevice, PrivateCA, Role, User, peak_concurrency, signature
 from tests.local_aws.answers import Answer, AWSError
 from tests.local_aws.listener import Listener
 from tests.proxy import ConnectProxy, black_hole, mute_server
@@ -78,7 +79,7 @@ def connect(aws: LocalAWS) -> Iterator[Connect]:
                 aws_access_key_id=used["AccessKeyId"],
                 aws_secret_access_key=used["SecretAccessKey"],
                 aws_session_token=used.get("SessionToken"),
-                config=Config(retries={"total_max_attempts": 1}),
+                config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
             )
             stack.callback(client.close)
             return client
@@ -1198,6 +1199,274 @@ def test_a_user_is_denied_sts(connect: Connect, user: User) -> None:
     assert user.arn == sts.get_caller_identity()["Arn"]
     with pytest.raises(ValueError, match="GetCallerIdentity"):
         user.deny("sts:GetCallerIdentity")
+
+
+# S3
+
+
+@pytest.fixture
+def bucket(aws: LocalAWS) -> Bucket:
+    """A bucket with a few objects."""
+    bucket = aws.create_bucket("results")
+    for key in ("2026/run 1.csv", "2026/run 2.csv", "2026/plots/a&b.png", "note.txt", "note.txt~"):
+        bucket.put_object(key, key.encode())
+    return bucket
+
+
+EMPTY = hashlib.sha256(b"").hexdigest()
+WELCOME = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "more_headers", "body", "expected"),
+    [
+        (
+            "GET",
+            "/test.txt",
+            {"range": "bytes=0-9", "x-amz-content-sha256": EMPTY},
+            b"",
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+        ),
+        (
+            "PUT",
+            "/test%24file.text",
+            {
+                "date": "Fri, 24 May 2013 00:00:00 GMT",
+                "x-amz-content-sha256": WELCOME,
+                "x-amz-storage-class": "REDUCED_REDUNDANCY",
+            },
+            b"Welcome to Amazon S3.",
+            "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+        ),
+        (
+            "GET",
+            "/?lifecycle",
+            {"x-amz-content-sha256": EMPTY},
+            b"",
+            "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+        ),
+        (
+            "GET",
+            "/?max-keys=2&prefix=J",
+            {"x-amz-content-sha256": EMPTY},
+            b"",
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+        ),
+    ],
+)
+def test_published_signatures_for_s3_verify(
+    method: str, target: str, more_headers: dict[str, str], body: bytes, expected: str
+) -> None:
+    """The examples in AWS's "Authenticating Requests: Using the Authorization Header" are right."""
+    headers = {"host": "examplebucket.s3.amazonaws.com", "x-amz-date": "20130524T000000Z"} | more_headers
+    scope = "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"
+    names = ";".join(sorted(headers))
+    now = datetime(2013, 5, 24, tzinfo=UTC)
+    for digest, right in ((expected, True), (expected[::-1], False)):
+        value = f"AWS4-HMAC-SHA256 Credential={scope},SignedHeaders={names},Signature={digest}"
+        request = signature.HTTPRequest(method, target, (*headers.items(), ("authorization", value)), body)
+        authorization = signature.read(request, "s3")
+        with contextlib.nullcontext() if right else pytest.raises(AWSError, match="does not match"):
+            signature.verify(request, authorization, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", now)
+
+
+class UnsignedPayload(S3SigV4Auth):
+    """botocore's signer for S3, as it is with TLS and a body that is streamed."""
+
+    def _should_sha256_sign_payload(self, _request: AWSRequest) -> bool:
+        return False
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    key=st.lists(st.sampled_from(["a", "b c", "..", ".", "", "é", "%41", "+"]), max_size=4),
+    query=st.dictionaries(WORDS, WORDS, max_size=3),
+    body=st.binary(max_size=50),
+    signer=st.sampled_from([S3SigV4Auth, UnsignedPayload]),
+)
+def test_signatures_of_botocore_for_s3_verify(
+    key: list[str], query: dict[str, str], body: bytes, signer: type[S3SigV4Auth]
+) -> None:
+    """What botocore signs verifies, whatever the key; another body does so if the body was not signed."""
+    path = "/results/" + quote("/".join(key))
+    unsigned = AWSRequest("PUT", f"http://127.0.0.1{path}", data=body, params=query)
+    signer(Credentials("AKIDEXAMPLE", "secret"), "s3", "eu-west-1").add_auth(unsigned)
+    sent = unsigned.prepare()
+    headers: dict[str, Any] = {"host": "127.0.0.1"} | dict(sent.headers.items())
+    texts = tuple((name.lower(), v.decode() if isinstance(v, bytes) else v) for name, v in headers.items())
+    for changed in (b"", b"x"):
+        target = sent.url.removeprefix("http://127.0.0.1")
+        request = signature.HTTPRequest("PUT", target, texts, body + changed)
+        refused = changed and signer is S3SigV4Auth
+        with pytest.raises(AWSError, match="does not match") if refused else contextlib.nullcontext():
+            signature.verify(request, signature.read(request, "s3"), "secret", datetime.now(UTC))
+
+
+def test_buckets_are_listed(aws: LocalAWS, connect: Connect, user: User, bucket: Bucket) -> None:
+    """ListBuckets has the buckets of the caller's account, with the time they were made."""
+    aws.create_bucket("archive")
+    aws.create_bucket("theirs", account_id="210987654321")
+    buckets = connect("s3", user).list_buckets()["Buckets"]
+    assert ["archive", "results"] == [listed["Name"] for listed in buckets]
+    assert abs((buckets[1]["CreationDate"] - datetime.now(UTC)).total_seconds()) < 3
+    assert 200 == connect("s3", user).head_bucket(Bucket=bucket.name)["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "keys", "prefixes"),
+    [
+        ({}, ["2026/plots/a&b.png", "2026/run 1.csv", "2026/run 2.csv", "note.txt", "note.txt~"], []),
+        ({"Delimiter": "/"}, ["note.txt", "note.txt~"], ["2026/"]),
+        ({"Delimiter": "/", "Prefix": "2026/"}, ["2026/run 1.csv", "2026/run 2.csv"], ["2026/plots/"]),
+        ({"Prefix": "2026/run 1"}, ["2026/run 1.csv"], []),
+        ({"Prefix": "2027/"}, [], []),
+    ],
+)
+def test_objects_are_listed(
+    connect: Connect, user: User, bucket: Bucket, parameters: dict[str, str], keys: list[str], prefixes: list[str]
+) -> None:
+    """Below a prefix, with those beyond a delimiter rolled up, by the old and the new way to ask."""
+    s3 = connect("s3", user)
+    for listing in (s3.list_objects, s3.list_objects_v2):
+        answer = listing(Bucket=bucket.name, **parameters)
+        assert keys == [listed["Key"] for listed in answer.get("Contents", [])]
+        assert prefixes == [listed["Prefix"] for listed in answer.get("CommonPrefixes", [])]
+        assert not answer["IsTruncated"]
+    assert len(keys) + len(prefixes) == answer["KeyCount"]
+
+
+@pytest.mark.parametrize("key", ["note.txt", "run 1.csv", "é/ü+%41", "a//b/../c", "?x=1&y", "~"])
+def test_an_object_is_got(connect: Connect, user: User, bucket: Bucket, key: str) -> None:
+    """Data and headers are the object's, whatever its key; HEAD has the same headers and no data."""
+    bucket.put_object(key, data := b"a,b\n\xff\x00")
+    s3 = connect("s3", user)
+    for ask in (s3.get_object, s3.head_object):
+        answer = ask(Bucket=bucket.name, Key=key)
+        assert len(data) == answer["ContentLength"]
+        assert f'"{hashlib.md5(data).hexdigest()}"' == answer["ETag"]
+        assert "binary/octet-stream" == answer["ContentType"]
+        assert abs((answer["LastModified"] - datetime.now(UTC)).total_seconds()) < 3
+    assert data == s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()
+
+
+NO_SUCH_KEY = "The specified key does not exist."
+
+
+def test_what_is_not_there_is_not_found(connect: Connect, user: User, bucket: Bucket) -> None:
+    """Buckets and keys that do not exist are refused by name, and without a word to HEAD."""
+    s3 = connect("s3", user)
+    no_bucket = (404, "NoSuchBucket", "The specified bucket does not exist")
+    assert no_bucket == refusal(s3.list_objects_v2, Bucket="nowhere")
+    assert (404, "NoSuchKey", NO_SUCH_KEY) == refusal(s3.get_object, Bucket=bucket.name, Key="nothing")
+    assert (404, "404", "Not Found") == refusal(s3.head_object, Bucket=bucket.name, Key="nothing")
+
+
+def test_what_s3_does_not_serve_here_is_not_implemented(connect: Connect, user: User, bucket: Bucket) -> None:
+    """Nothing is answered as if a part of the request had not been there."""
+    s3 = connect("s3", user)
+    expected = (501, "NotImplemented", "This request implies functionality that is not implemented.")
+    assert expected == refusal(s3.get_bucket_acl, Bucket=bucket.name)
+    assert expected == refusal(s3.get_object, Bucket=bucket.name, Key="note.txt", Range="bytes=0-1")
+    assert expected == refusal(s3.delete_objects, Bucket=bucket.name, Delete={"Objects": [{"Key": "note.txt"}]})
+
+
+def test_s3_refuses_keys_in_its_own_words(aws: LocalAWS, connect: Connect, user: User, device: MFADevice) -> None:
+    """Wrong keys, secrets, tokens and clocks, and sessions that have ended, have S3's codes and statuses."""
+    session = sign_in(connect("sts", user), device)
+    no_key = (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+    assert no_key == refusal(connect("s3", user, AccessKeyId="AKIA" + "A" * 16).list_buckets)
+    assert no_key == refusal(connect("s3", session, SessionToken=None).list_buckets)
+    no_token = (400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+    assert no_token == refusal(connect("s3", session, SessionToken="FwoGZXIvYXdzEA==").list_buckets)
+    assert no_token == refusal(connect("s3", user, SessionToken=session["SessionToken"]).list_buckets)
+    mismatch = WRONG_SIGNATURE.replace("AWS Secret Access Key", "key").partition(" Consult")[0]
+    wrong = connect("s3", session, SecretAccessKey="x" * 40)
+    assert (403, "SignatureDoesNotMatch", mismatch) == refusal(wrong.list_buckets)
+    for offset in (-890, 890):
+        aws.clock.offset = offset
+        connect("s3", session).list_buckets()
+    for offset in (-910, 910):
+        aws.clock.offset = offset
+        skewed = (403, "RequestTimeTooSkewed")
+        assert skewed == refusal(connect("s3", session).list_buckets)[:2]
+    aws.clock.offset = 43_201
+    expired = (400, "ExpiredToken", "The provided token has expired.")
+    assert expired == refusal(connect("s3", session).list_buckets)
+
+
+def test_faults_of_s3_are_in_its_own_words(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """Throttling is called SlowDown, and a failure an internal error."""
+    s3 = connect("s3", user)
+    aws.faults.add(action="ListBuckets", error="Throttling", times=1)
+    assert (503, "SlowDown", "Please reduce your request rate.") == refusal(s3.list_buckets)
+    aws.faults.add(error="InternalFailure", times=1)
+    failed = (500, "InternalError", "We encountered an internal error. Please try again.")
+    assert failed == refusal(s3.list_buckets)
+
+
+def test_a_changed_request_to_s3_is_refused(connect: Connect, user: User, bucket: Bucket) -> None:
+    """The path is signed, and so is that the payload is not."""
+    s3 = connect("s3", user)
+    tamper(s3, header_to("X-Amz-Content-SHA256", "UNSIGNED-PAYLOAD"))
+    assert "SignatureDoesNotMatch" == refusal(s3.list_objects_v2, Bucket=bucket.name)[1]
+    s3 = connect("s3", user)
+    tamper(s3, lambda request: setattr(request, "url", request.url.replace("note.txt", "note.txt~")))
+    assert "SignatureDoesNotMatch" == refusal(s3.get_object, Bucket=bucket.name, Key="note.txt")[1]
+
+
+def test_a_bucket_wants_mfa(aws: LocalAWS, connect: Connect, user: User, device: MFADevice) -> None:
+    """Long-term keys, sessions without MFA and roles are kept out, and a session with MFA is let in."""
+    aws.create_bucket("private", require_mfa=True).put_object("key", b"secret")
+    sts = connect("sts", user)
+    role = assume(sts, aws.create_role("admin"), SerialNumber=device.serial_number, TokenCode=device.code())
+    for keys, arn in (
+        (user, user.arn),
+        (sts.get_session_token()["Credentials"], user.arn),
+        (role, "arn:aws:sts::123456789012:assumed-role/admin/work"),
+    ):
+        s3 = connect("s3", keys)
+        denied = f"User: {arn} is not authorized to perform: s3:%s with an explicit deny in a resource-based policy"
+        expected = (403, "AccessDenied", denied % 'ListBucket on resource: "arn:aws:s3:::private"')
+        assert expected == refusal(s3.list_objects_v2, Bucket="private")
+        expected = (403, "AccessDenied", denied % 'GetObject on resource: "arn:aws:s3:::private/key"')
+        assert expected == refusal(s3.get_object, Bucket="private", Key="key")
+        assert ["private"] == [listed["Name"] for listed in s3.list_buckets()["Buckets"]]
+    s3 = connect("s3", sign_in(sts, device))
+    assert b"secret" == s3.get_object(Bucket="private", Key="key")["Body"].read()
+
+
+def test_s3_is_denied(aws: LocalAWS, connect: Connect, user: User, bucket: Bucket) -> None:
+    """What a user was denied is refused, and so are the buckets of other accounts."""
+    theirs = aws.create_bucket("theirs", account_id="210987654321")
+    s3 = connect("s3", user)
+    denied = f"User: {user.arn} is not authorized to perform: s3:"
+    reason = 'ListBucket on resource: "arn:aws:s3:::theirs" because no resource-based policy allows the s3:ListBucket'
+    reason += " action"
+    assert (403, "AccessDenied", denied + reason) == refusal(s3.list_objects_v2, Bucket=theirs.name)
+    user.deny("s3:GetObject")
+    reason = f'GetObject on resource: "arn:aws:s3:::results/note.txt"{EXPLICITLY}'
+    assert (403, "AccessDenied", denied + reason) == refusal(s3.get_object, Bucket=bucket.name, Key="note.txt")
+    s3.list_objects_v2(Bucket=bucket.name)
+    user.deny("s3:List*")
+    assert (403, "AccessDenied", f"{denied}ListAllMyBuckets{EXPLICITLY}") == refusal(s3.list_buckets)
+
+
+def test_the_log_tells_what_was_asked_of_s3(aws: LocalAWS, connect: Connect, user: User, bucket: Bucket) -> None:
+    """Actions are called as in S3's API, and have the parameters of the query."""
+    s3 = connect("s3", user)
+    s3.list_buckets()
+    s3.get_bucket_location(Bucket=bucket.name)
+    s3.head_bucket(Bucket=bucket.name)
+    s3.list_objects(Bucket=bucket.name)
+    s3.list_objects_v2(Bucket=bucket.name, Prefix="2026/")
+    s3.head_object(Bucket=bucket.name, Key="note.txt")
+    s3.get_object(Bucket=bucket.name, Key="note.txt")
+    expected = "ListBuckets GetBucketLocation HeadBucket ListObjects ListObjectsV2 HeadObject GetObject"
+    assert expected == " ".join(aws.actions)
+    assert {("s3", user.access_key_id, 200)} == {
+        (request.service, request.access_key_id, request.status) for request in aws.requests
+    }
+    assert "2026/" == aws.requests[4].parameters["prefix"]
 
 
 # Accounts

@@ -1,16 +1,154 @@
-"""Real clients, plain boto3 and the AWS CLI v1, use the derived profile against the local AWS."""
+"""Real clients, of AWS and of others, use the session in every way there is, against the local AWS."""
 
 import json
+import shlex
+import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from tests.home import BASE, DERIVED, Home
+import pytest
+
+from tests.home import BASE, DERIVED, Home, Result
 from tests.local_aws import LocalAWS, MFADevice, User
+
+NODE_PROGRAMS = Path(__file__).parent / "clients"
 
 BOTO3 = """
 import boto3
 print(boto3.client("sts").get_caller_identity()["Arn"], boto3.Session().region_name)
 print(boto3.client("iam").list_mfa_devices()["MFADevices"][0]["SerialNumber"])
 """
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a client gets at the session: what comes before its command, and the environment."""
+
+    prefix: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Client:
+    """A command that prints the user's ARN: from STS, or from an object in a bucket that demands MFA.
+
+    {url} and {host} stand for the local AWS, for those that do not know AWS_ENDPOINT_URL; ``needs``
+    is a path without which it cannot run.
+    """
+
+    command: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs: Path | None = None
+
+    def start(self, home: Home, way: Way) -> Result:
+        """Run it in one of the ways; skipped if this machine does not have it."""
+        local = {"url": home.aws.endpoint_url, "host": f"127.0.0.1:{home.aws.port}"}
+        command = shlex.split(self.command.format(**local))
+        if shutil.which(command[0], path=home.environment()["PATH"]) is None:
+            pytest.skip(f"{command[0]} is not installed")
+        if self.needs is not None and not self.needs.exists():
+            pytest.skip(f"{self.needs.name} is not installed: npm install --prefix {NODE_PROGRAMS}")
+        environment = {name: value.format(**local) for name, value in self.environment.items()}
+        program, *arguments = [*way.prefix, *command]
+        return home.run(*arguments, program=program, env={**environment, **way.environment})
+
+
+CLIENTS = {
+    "boto3": Client("""python -c 'import boto3; print(boto3.client("sts").get_caller_identity()["Arn"])'"""),
+    "aws-cli": Client("aws sts get-caller-identity --query Arn --output text"),
+    "javascript": Client(
+        f"node {shlex.quote(str(NODE_PROGRAMS / 'caller_identity.mjs'))}",
+        needs=NODE_PROGRAMS / "node_modules" / "@aws-sdk" / "client-sts",
+    ),
+    "rclone": Client(
+        "rclone cat local:results/arn",
+        {
+            "RCLONE_CONFIG": "",
+            "RCLONE_CONFIG_LOCAL_TYPE": "s3",
+            "RCLONE_CONFIG_LOCAL_PROVIDER": "Other",
+            "RCLONE_CONFIG_LOCAL_ENDPOINT": "{url}",
+            "RCLONE_CONFIG_LOCAL_ENV_AUTH": "true",
+        },
+    ),
+    "s3cmd": Client("s3cmd get s3://results/arn - --host {host} --host-bucket {host} --no-ssl --region us-west-2"),
+}
+
+# A terminal in which something else was set before: all of it would win over the session.
+BEFORE = {
+    "AWS_PROFILE": "another",
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "stale",
+    "AWS_SESSION_TOKEN": "stale",
+    "AWS_SECURITY_TOKEN": "stale",
+}
+WAYS = {
+    "profile": Way(environment={"AWS_PROFILE": DERIVED}),
+    "credential-process": Way(environment={"AWS_PROFILE": "smce-veda-auto"}),
+    "export": Way(["/bin/sh", "-ec", f'eval "$(mfa-profiles export {BASE})"; exec "$@"', "sh"], BEFORE),
+    "export-by-profile": Way(
+        ["/bin/sh", "-ec", f'eval "$(mfa-profiles export --by-profile {BASE})"; exec "$@"', "sh"], BEFORE
+    ),
+    "exec": Way(["mfa-profiles", "exec", BASE, "--"], BEFORE),
+}
+# s3cmd reads keys from the credentials file and the environment, and knows no credential_process.
+MATRIX = [(client, way) for client in CLIENTS for way in WAYS if (client, way) != ("s3cmd", "credential-process")]
+
+
+@pytest.fixture
+def prepared(base: Home, user: User) -> Home:
+    """A home with a profile of each kind, and a bucket with the user's ARN behind MFA."""
+    base.aws.create_bucket("results", require_mfa=True).put_object("arn", user.arn.encode())
+    with base.config.open("a") as config:
+        config.write(
+            "[profile smce-veda-auto]\n"
+            f"credential_process = mfa-profiles credential-process {BASE}\n"
+            "region = us-west-2\n"
+        )
+    return base
+
+
+@pytest.mark.parametrize(("client", "way"), MATRIX)
+def test_every_client_in_every_way(
+    prepared: Home, aws: LocalAWS, user: User, device: MFADevice, client: str, way: str
+) -> None:
+    """The client is the user, and has signed prepared with the session's key."""
+    prepared.run("refresh", BASE, "--token-code", prepared.code(device))
+    aws.requests.clear()
+
+    result = CLIENTS[client].start(prepared, WAYS[way])
+
+    assert (0, user.arn) == (result.code, result.stdout.strip()), result.stderr
+    assert {prepared.section()["aws_access_key_id"]} == {request.access_key_id for request in aws.requests}
+
+
+@pytest.mark.parametrize("client", ["rclone", "s3cmd"])
+def test_without_mfa_the_bucket_is_closed(prepared: Home, aws: LocalAWS, user: User, client: str) -> None:
+    """The long-term keys are known, and refused: it is the session that opens the bucket."""
+    result = CLIENTS[client].start(prepared, Way(environment={"AWS_PROFILE": BASE}))
+
+    assert (True, "") == (result.code > 0, result.stdout)
+    assert {(user.access_key_id, "AccessDenied")} == {
+        (request.access_key_id, request.error_code) for request in aws.requests
+    }
+
+
+@pytest.mark.parametrize("client", [client for client, way in MATRIX if way == "credential-process"])
+def test_a_client_gets_the_session_it_needs(
+    prepared: Home, aws: LocalAWS, user: User, device: MFADevice, client: str
+) -> None:
+    """Through credential_process and mfa_process, a client that finds no session starts one."""
+    config = prepared.config.read_text()
+    mfa_process = f"mfa_process = printf {prepared.code(device)}\n"
+    prepared.config.write_text(config.replace("mfa_serial", f"{mfa_process}mfa_serial"))
+
+    result = CLIENTS[client].start(prepared, WAYS["credential-process"])
+
+    assert (0, user.arn) == (result.code, result.stdout.strip()), result.stderr
+    first, *others = aws.requests
+    assert ("GetSessionToken", user.access_key_id) == (first.action, first.access_key_id)
+    assert {prepared.section()["aws_access_key_id"]} == {request.access_key_id for request in others}
 
 
 def aws_cli(home: Home, *arguments: str, code: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""A local AWS: IAM and STS on 127.0.0.1, checking what AWS checks.
+"""A local AWS: IAM, STS and a little S3 on 127.0.0.1, checking what AWS checks.
 
 It serves tests, in their own process, and people without an AWS account::
 
@@ -19,10 +19,12 @@ from tests.local_aws.clock import Clock
 from tests.local_aws.devices import MFADevice
 from tests.local_aws.faults import Fault, Faults
 from tests.local_aws.log import Request, peak_concurrency
+from tests.local_aws.s3 import Bucket
 from tests.local_aws.server import LocalAWS
 from tests.local_aws.tls import PrivateCA
 
 __all__ = [
+    "Bucket",
     "Clock",
     "Fault",
     "Faults",

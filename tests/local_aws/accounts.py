@@ -238,6 +238,11 @@ class Caller:
         return f"{self.principal.id}:{self._session_name}"
 
     @property
+    def has_mfa(self) -> bool:
+        """Whether the request carries MFA, as only sessions made with a code do."""
+        return self.session is not None and self.session.mfa
+
+    @property
     def is_root(self) -> bool:
         """Whether it is the account's root user."""
         return self.user is not None and self.user.name == ROOT

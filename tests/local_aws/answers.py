@@ -1,4 +1,4 @@
-"""What the server sends back: results and errors in the XML of AWS's query protocol.
+"""What the server sends back: results and errors, here in the XML of AWS's query protocol.
 
 https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 """
@@ -12,12 +12,16 @@ from html import escape
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer.  The body may hold secrets, so it stays out of the repr."""
+    """An HTTP answer, with ``headers`` beyond the usual ones.
+
+    The body may hold secrets, so it stays out of the repr.
+    """
 
     status: int
     body: bytes = field(repr=False)
     error_code: str | None = None
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class AWSError(Exception):
@@ -35,7 +39,7 @@ def result(action: str, namespace: str, values: Mapping[str, object]) -> Answer:
     request_id = str(uuid.uuid4())
     body = (
         f'<{action}Response xmlns="{namespace}">'
-        f"<{action}Result>{_xml(values)}</{action}Result>"
+        f"<{action}Result>{xml(values)}</{action}Result>"
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
         f"</{action}Response>"
     )
@@ -62,7 +66,11 @@ def error_code(body: bytes) -> str | None:
     return found[1].decode() if found else None
 
 
-def _xml(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "".join(f"<{name}>{_xml(item)}</{name}>" for name, item in value.items())
-    return escape(str(value), quote=False)
+def xml(value: object) -> str:
+    """A mapping as elements, in which a list is its element repeated; anything else as text."""
+    if not isinstance(value, Mapping):
+        return escape(str(value), quote=False)
+    elements = [
+        (name, item) for name, items in value.items() for item in (items if isinstance(items, list) else [items])
+    ]
+    return "".join(f"<{name}>{xml(item)}</{name}>" for name, item in elements)

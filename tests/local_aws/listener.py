@@ -145,16 +145,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if answer is None:
             self._reset()
             return
+        headers = {
+            "x-amzn-RequestId": answer.request_id,
+            "Content-Type": "text/xml",
+            "Content-Length": str(len(answer.body)),
+            "Date": format_datetime(self.server.clock.now(), usegmt=True),
+        }
         self.send_response_only(answer.status)
-        self.send_header("x-amzn-RequestId", answer.request_id)
-        self.send_header("Content-Type", "text/xml")
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.send_header("Date", format_datetime(self.server.clock.now(), usegmt=True))
+        for name, value in (headers | dict(answer.headers)).items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def do_GET(self) -> None:
         """Answer a request whose parameters are in its query string."""
+        self.do_POST()
+
+    def do_HEAD(self) -> None:
+        """Answer with the headers that GET would have."""
         self.do_POST()
 
     def handle(self) -> None:

@@ -8,19 +8,21 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
 
-from tests.local_aws import accounts, answers, iam, signature, sts
+from tests.local_aws import accounts, answers, iam, s3, signature, sts
 from tests.local_aws.accounts import Accounts, Caller, Role, Trust, User
 from tests.local_aws.answers import Answer, AWSError
 from tests.local_aws.clock import Clock
 from tests.local_aws.faults import Faults, failure
 from tests.local_aws.listener import Listener
 from tests.local_aws.log import Request
+from tests.local_aws.s3 import Bucket
 from tests.local_aws.signature import HTTPRequest
 from tests.local_aws.tls import PrivateCA
 
 logger = logging.getLogger(__name__)
 
-# One endpoint serves both services, so the Version parameter tells them apart.
+# One endpoint serves all services: the Version parameter tells IAM and STS apart, and S3, which has
+# none, is known by the credential scope.
 SERVICES = {"2011-06-15": "sts", "2010-05-08": "iam"}
 # The parameters that are MFA codes, of STS and of IAM's EnableMFADevice: they stay out of the log.
 CODES = {"TokenCode", "AuthenticationCode1", "AuthenticationCode2"}
@@ -39,6 +41,7 @@ class LocalAWS:
         self.faults = Faults()
         self.requests: list[Request] = []
         self._accounts = Accounts(self.clock)
+        self._buckets: dict[str, Bucket] = {}
         self._port = port
         self._authority = authority
         self._listener: Listener | None = None
@@ -128,6 +131,15 @@ class LocalAWS:
             account = self._accounts.open(account_id, partition)
             return accounts.create_role(account, name, path, max_session_duration, trust)
 
+    def create_bucket(
+        self, name: str, *, account_id: str = "123456789012", partition: str = "aws", require_mfa: bool = False
+    ) -> Bucket:
+        """Create a bucket of an account; ``require_mfa`` closes it to all but sessions with MFA."""
+        with self._state:
+            account = self._accounts.open(account_id, partition)
+            self._buckets[name] = Bucket(account, name, require_mfa, self.clock.now())
+            return self._buckets[name]
+
     def _answer(self, request: HTTPRequest) -> Answer | None:
         """Answer a request, with the fault it may be due; None resets the connection."""
         parameters = _parameters(request)
@@ -139,11 +151,11 @@ class LocalAWS:
         try:
             answer = fault.strike() if fault else self._authenticated(request, service, parameters)
         except AWSError as refusal:
-            answer = answers.error(refusal, NAMESPACES.get(service, ""))
+            answer = _refuse(service, request, refusal)
         except Exception:
             # A fault of this server, not of the request: say so where a test's output shows it.
             logger.exception("the local AWS failed at %s", entry.action)
-            answer = answers.error(failure("InternalFailure"), NAMESPACES.get(service, ""))
+            answer = _refuse(service, request, failure("InternalFailure"))
         if latency > 0:
             self._stopping.wait(latency)
         if answer is not None:
@@ -158,6 +170,8 @@ class LocalAWS:
             caller = self._accounts.caller(authorization, session_token)
             signature.verify(request, authorization, caller.secret_access_key, self.clock.now())
             self._accounts.mark_key_used(caller, authorization)
+            if service == "s3":
+                return s3.answer(self._buckets, caller, request)
             return _act(self._accounts, caller, service, parameters)
 
 
@@ -176,11 +190,17 @@ def _act(known: Accounts, caller: Caller, service: str, parameters: Mapping[str,
     # "You cannot call any IAM API operations unless MFA authentication information is included in
     # the request": https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
     # Sessions of roles are not bound by that.
-    if caller.user is not None and caller.session is not None and not caller.session.mfa:
+    if caller.user is not None and caller.session is not None and not caller.has_mfa:
         raise accounts.invalid_token()
     filled = iam.with_caller(caller, name, parameters)
     caller.check_permission(service, name, iam.resource_of(filled))
     return iam.answer(caller, name, filled)
+
+
+def _refuse(service: str, request: HTTPRequest, refusal: AWSError) -> Answer:
+    if service == "s3":
+        return s3.refuse(refusal, request)
+    return answers.error(refusal, NAMESPACES.get(service, ""))
 
 
 def _parameters(request: HTTPRequest) -> dict[str, str]:
@@ -194,7 +214,7 @@ def _log_entry(request: HTTPRequest, parameters: Mapping[str, str]) -> Request:
     _, _, rest = (request.header("authorization") or "").partition("Credential=")
     access_key_id, _, region, service, *_ = [*rest.split(",")[0].split("/"), "", "", "", ""]
     return Request(
-        action=parameters.get("Action", ""),
+        action=s3.operation(request).action if service == "s3" else parameters.get("Action", ""),
         service=service,
         access_key_id=access_key_id,
         region=region,

@@ -10,13 +10,16 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from tests.local_aws.answers import AWSError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+UNSIGNED = "UNSIGNED-PAYLOAD"
 TIMESTAMP = "%Y%m%dT%H%M%SZ"
 TOLERANCE = timedelta(minutes=5)
+# https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html#RESTAuthenticationTimeStamp
+TOLERANCE_OF_S3 = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,11 @@ def read(request: HTTPRequest, service: str) -> Authorization:
 
 
 def verify(request: HTTPRequest, authorization: Authorization, secret: str, now: datetime) -> None:
-    """Refuse a request that was not signed with ``secret``, or not within 5 minutes of ``now``."""
-    signed_at = authorization.signed_at
-    now = now.replace(microsecond=0)
-    signed, here = signed_at.strftime(TIMESTAMP), now.strftime(TIMESTAMP)
-    if signed_at < now - TOLERANCE:
-        limit = (now - TOLERANCE).strftime(TIMESTAMP)
-        raise _mismatch(f"Signature expired: {signed} is now earlier than {limit} ({here} - 5 min.)")
-    if signed_at > now + TOLERANCE:
-        limit = (now + TOLERANCE).strftime(TIMESTAMP)
-        raise _mismatch(f"Signature not yet current: {signed} is still later than {limit} ({here} + 5 min.)")
+    """Refuse a request that was not signed with ``secret``, or not near ``now``: 5 minutes, and 15 for S3."""
+    if authorization.service == "s3":
+        _check_time_of_s3(authorization.signed_at, now)
+    else:
+        _check_time(authorization.signed_at, now.replace(microsecond=0))
     if not hmac.compare_digest(_signature(request, authorization, secret), authorization.signature.encode()):
         raise _mismatch(
             "The request signature we calculated does not match the signature you provided. "
@@ -97,21 +95,23 @@ def verify(request: HTTPRequest, authorization: Authorization, secret: str, now:
         )
 
 
-def canonical_request(request: HTTPRequest, signed_headers: tuple[str, ...]) -> bytes:
+def canonical_request(request: HTTPRequest, service: str, signed_headers: tuple[str, ...]) -> bytes:
     """The canonical form of a request.
 
-    The payload's hash is computed from the body that arrived, never taken from a header.
+    The payload's hash is computed from the body that arrived, never taken from a header; but to S3
+    the header may say that the payload is not signed.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     """
     path, _, query = request.target.partition("?")
+    unsigned = service == "s3" and request.header("x-amz-content-sha256") == UNSIGNED
     lines = [
         request.method,
-        # Each segment is encoded once more than it was sent, for every service but S3.
-        quote(_without_dot_segments(path), safe="/-_.~"),
+        _canonical_path(path, service),
         _canonical_query(query),
         *(f"{name}:{request.header(name) or ''}" for name in signed_headers),
         "",
         ";".join(signed_headers),
-        hashlib.sha256(request.body).hexdigest(),
+        UNSIGNED if unsigned else hashlib.sha256(request.body).hexdigest(),
     ]
     # HTTP headers were decoded as Latin-1; encoding them back gives the bytes that were signed.
     return "\n".join(lines).encode("latin-1")
@@ -168,8 +168,25 @@ def _check_signed_headers(authorization: Authorization, request: HTTPRequest) ->
             raise _mismatch(f"'{name}' must be a 'SignedHeader' in the AWS Authorization.")
 
 
+def _check_time(signed_at: datetime, now: datetime) -> None:
+    signed, here = signed_at.strftime(TIMESTAMP), now.strftime(TIMESTAMP)
+    if signed_at < now - TOLERANCE:
+        limit = (now - TOLERANCE).strftime(TIMESTAMP)
+        raise _mismatch(f"Signature expired: {signed} is now earlier than {limit} ({here} - 5 min.)")
+    if signed_at > now + TOLERANCE:
+        limit = (now + TOLERANCE).strftime(TIMESTAMP)
+        raise _mismatch(f"Signature not yet current: {signed} is still later than {limit} ({here} + 5 min.)")
+
+
+def _check_time_of_s3(signed_at: datetime, now: datetime) -> None:
+    if abs(signed_at - now) > TOLERANCE_OF_S3:
+        message = "The difference between the request time and the current time is too large."
+        raise AWSError(403, "RequestTimeTooSkewed", message)
+
+
 def _signature(request: HTTPRequest, authorization: Authorization, secret: str) -> bytes:
-    digest = hashlib.sha256(canonical_request(request, authorization.signed_headers)).hexdigest()
+    canonical = canonical_request(request, authorization.service, authorization.signed_headers)
+    digest = hashlib.sha256(canonical).hexdigest()
     timestamp = authorization.signed_at.strftime(TIMESTAMP)
     key = f"AWS4{secret}".encode()
     for part in authorization.scope.split("/"):
@@ -180,6 +197,14 @@ def _signature(request: HTTPRequest, authorization: Authorization, secret: str) 
 
 def _hmac(key: bytes, message: str) -> bytes:
     return hmac.digest(key, message.encode(), "sha256")
+
+
+def _canonical_path(path: str, service: str) -> str:
+    if service == "s3":
+        # Keys are taken as they are, dots and slashes included.
+        return quote(unquote(path), safe="/-_.~")
+    # Each segment is encoded once more than it was sent.
+    return quote(_without_dot_segments(path), safe="/-_.~")
 
 
 def _canonical_query(query: str) -> str:

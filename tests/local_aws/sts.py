@@ -59,7 +59,7 @@ def assume_role(known: Accounts, caller: Caller, parameters: Mapping[str, str]) 
     caller.check_permission("sts", "AssumeRole", arn)
     # MFA is of the session that signs, or of this request.  A role's session has none, even if it
     # took MFA to get it: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
-    mfa = _has_mfa(caller, parameters) or (caller.session is not None and caller.session.mfa)
+    mfa = _has_mfa(caller, parameters) or caller.has_mfa
     account, role = known.find_role(arn, caller.account.partition) or (None, None)
     trust = account.trust.get(role.id) if account is not None and role is not None else None
     if (
