@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mfa_profiles import environment
 from mfa_profiles.aws.credentials import Resolved
 from mfa_profiles.aws.refreshing import plain_session, refreshing_session
-from mfa_profiles.commands import Ask, Context
+from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
 from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import parse
@@ -35,15 +35,16 @@ def session(
     min_remaining: timedelta | None,
 ) -> "boto3.Session":
     """See ``mfa_profiles.session``."""
-    if isinstance(token_code, str) and parse(token_code) is None:
-        raise UsageError("a token code is six digits")
+    given: object = token_code
+    if given is not None and not callable(given) and not (isinstance(given, str) and parse(given)):
+        raise UsageError("a token code is six digits, as a string")
     context = Context(os.environ, now=now, ask=ask_person, warn=logger.warning, note=logger.warning, wait=_wait)
     options = CredentialsOptions(
         min_remaining=DEFAULT_MIN_REMAINING if min_remaining is None else min_remaining,
         token_code=token_code,
     )
     with _hints_in_tracebacks():
-        return open_session(profile or context.default_profile, options, region_name, context)[0]
+        return open_session(context.named(profile), options, region_name, context)[0]
 
 
 def now() -> datetime:
@@ -58,9 +59,10 @@ def open_session(
     ready = ready_profile(name, options, context)
     if ready.not_refreshed is not None:
         how = "as it could not be refreshed" if ready.expiration else "without an MFA session"
-        context.warn(f"{ready.profile} is used as it is, {how}: {ready.not_refreshed.message}")
+        hints = "".join(f"\nhint: {hint}" for hint in ready.not_refreshed.hints)
+        context.warn(f"{ready.profile} is used as it is, {how}: {ready.not_refreshed.message}{hints}")
     if ready.expiration is None:
-        return plain_session(ready.profile, region_name), ready
+        return plain_session(ready.profile, region_name or ready.region), ready
     kept = {key: value for key, value in context.environment.items() if key != environment.TOKEN_CODE}
     # Requests are made in threads of all kinds, long after somebody sat there; and that code is spent.
     unattended = replace(context, environment=kept, ask=None, warn=logger.debug, note=logger.debug, wait=_wait)
@@ -69,7 +71,7 @@ def open_session(
         with _hints_in_tracebacks():
             return _read(name, ready.profile, unattended)
 
-    return refreshing_session(ready.profile, region_name, read), ready
+    return refreshing_session(ready.profile, region_name or ready.region, read), ready
 
 
 def _read(name: str, profile: str, context: Context) -> Resolved:
@@ -90,7 +92,7 @@ def ask_person(question: str) -> str:
     return ask_with(input, question)  # as it is now: a kernel replaces it
 
 
-def ask_with(read: Ask, question: str) -> str:
+def ask_with(read: Callable[[str], str], question: str) -> str:
     """Ask with a function like ``input``. Raises TokenCodeNeededError if nobody can answer."""
     try:
         return read(f"{question} ")

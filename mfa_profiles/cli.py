@@ -113,7 +113,7 @@ def refresh(
     ] = False,
     as_json: options.Json = False,
 ) -> int:
-    """Get MFA session credentials and write derived profiles.
+    """Get MFA sessions and write derived profiles.
 
     Does nothing while a session has more than --min-remaining left. Afterwards
     AWS_PROFILE=PROFILE-mfa works in every AWS tool and SDK.
@@ -149,7 +149,7 @@ def refresh(
 
 @app.command()
 def devices(profile: options.Profile = None, *, as_json: options.Json = False) -> int:
-    """Show the MFA devices of the user, and which one refresh takes.
+    """Show the MFA devices, and which one refresh takes.
 
     In a pipe: a line for each device, with tabs between serial number, kind,
     whether it is usable, and why refresh takes it (- if it does not).
@@ -157,7 +157,7 @@ def devices(profile: options.Profile = None, *, as_json: options.Json = False) -
     from mfa_profiles.commands import devices as command
 
     context = _context()
-    listed = command.devices(profile or context.default_profile, context)
+    listed = command.devices(context.named(profile), context)
     rendering.devices(listed, as_json=as_json)
     return 0
 
@@ -258,7 +258,9 @@ def export(
     ] = None,
     min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
 ) -> int:
-    """Print the credentials of a profile, refreshing it first when needed.
+    """Print the credentials of a profile.
+
+    It is refreshed first when needed.
 
     For the shell: eval "$(mfa-profiles export PROFILE)". Variables that would
     outrank the new ones are unset. A question is asked on the terminal, and
@@ -271,13 +273,13 @@ def export(
 
     context = _context()
     how = CredentialsOptions(min_remaining)
-    name = profile or context.default_profile
+    name = context.named(profile)
     if output is None:
         exported = command.export(name, format_name, how, context, by_profile=by_profile)
         rendering.ready(exported.ready, context.now())
         terminal.data(exported.text)
     elif format_name != "dotenv":
-        raise typer.BadParameter("--output is for --format dotenv; the shell's > takes the others to a file")
+        raise typer.BadParameter("--output is for --format dotenv")
     else:
         rendering.ready(command.export_to_env_file(name, output, how, context, by_profile=by_profile), context.now())
     return 0
@@ -290,7 +292,7 @@ def exec(  # noqa: A001 - the command's name
     *,
     min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
 ) -> int:
-    """Run a command with the credentials of a profile in its environment.
+    """Run a command with a profile's credentials.
 
     The profile is refreshed first when needed. The command takes the place of
     mfa-profiles: its exit code and signals are its own. Without a command, that
@@ -301,18 +303,20 @@ def exec(  # noqa: A001 - the command's name
 
     context = _context()
     interrupt = signal.getsignal(signal.SIGINT)
-    name = profile or context.default_profile
+    name = context.named(profile)
+    words = command or [os.environ.get("SHELL") or "/bin/sh"]
+    use_case.refuse_missing_command(words[0])
     execution = use_case.execution(name, CredentialsOptions(min_remaining), context)
     rendering.ready(execution.ready, context.now())
     signal.signal(signal.SIGINT, interrupt)  # which a refresh has ignored while it wrote
-    use_case.replace_process(command or [os.environ.get("SHELL") or "/bin/sh"], execution)
+    use_case.replace_process(words, execution)
 
 
 @app.command()
 def credential_process(
     profile: options.Profile = None, *, min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING
 ) -> int:
-    """Print the credentials of a profile as the SDKs want them.
+    """Print credentials as the SDKs want them.
 
     For credential_process in the config file. The terminal is asked for a code
     when the session has ended; while something is left of it, only mfa_process.
@@ -321,7 +325,7 @@ def credential_process(
 
     context = _context()
     how = CredentialsOptions(min_remaining, ask_while_valid=False)
-    found = credentials(profile or context.default_profile, how, context)
+    found = credentials(context.named(profile), how, context)
     if not isinstance(found.not_refreshed, TokenCodeNeededError):  # SDKs just ask again later
         rendering.ready(found, context.now())
     rendering.json(found.as_json())
@@ -341,7 +345,7 @@ def shell_init(
         ),
     ],
 ) -> int:
-    """Print functions for your shell: aws_env, a prompt segment, completion.
+    """Print aws_env and completion for your shell.
 
     In ~/.bashrc: eval "$(mfa-profiles shell-init bash)", in ~/.zshrc the same
     with zsh, in ~/.config/fish/config.fish: mfa-profiles shell-init fish | source

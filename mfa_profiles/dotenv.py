@@ -64,9 +64,10 @@ class _Piece(NamedTuple):
     tail: str = ""
 
 
-def names(text: str) -> list[str]:
-    """The variables that a ``.env`` file sets, each once, in its order. Raises DotenvError."""
-    return list(dict.fromkeys(piece.name for piece in _pieces(text) if piece.name is not None and piece.equals))
+def values(text: str) -> dict[str, str]:
+    """The variables that a ``.env`` file sets, with their values less the quotes. Raises DotenvError."""
+    pieces = (piece for piece in _pieces(text) if piece.name is not None and piece.equals)
+    return {piece.name or "": piece.value.strip("'\"") for piece in pieces}
 
 
 def update(text: str, variables: Mapping[str, str | None]) -> str:

@@ -1,5 +1,6 @@
 """The variables by which AWS tools take credentials from the environment, and which of them outrank which."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from mfa_profiles import sessions
@@ -20,8 +21,23 @@ CREDENTIAL_VARIABLES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_SESSION_EXPIRATION",  # these two are aws-vault's, for prompts
+    "AWS_VAULT",
 )
 """All that says who one is. Whoever sets some of them has to unset the rest."""
+
+READ_BY_SOURCE = {
+    "environment": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    "ecscontainer": (
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    ),
+}
+"""What a profile with ``credential_source`` needs itself, by the value of that in lower case."""
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
@@ -45,9 +61,12 @@ def of_keys(keys: Keys, expiration: datetime | None, region: str | None) -> Vari
     )
 
 
-def of_profile(profile: str, expiration: datetime | None, region: str | None) -> Variables:
-    """The variables that name a profile, so that who has them follows later refreshes."""
-    return _with_the_rest({"AWS_PROFILE": profile}, expiration, region)
+def of_profile(
+    profile: str, expiration: datetime | None, region: str | None, reads: Collection[str] = ()
+) -> Variables:
+    """The variables that name a profile, so that who has them follows later refreshes; those it ``reads`` stay."""
+    variables = _with_the_rest({"AWS_PROFILE": profile}, expiration, region)
+    return {name: value for name, value in variables.items() if name not in reads}
 
 
 def _with_the_rest(identity: Variables, expiration: datetime | None, region: str | None) -> Variables:

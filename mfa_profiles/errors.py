@@ -15,6 +15,16 @@ class MfaProfilesError(Exception):
         self.message = message
         self.hints = hints
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # By default an exception is made anew from its message alone, which pools of processes come to grief over.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[MfaProfilesError], arguments: tuple[object, ...], state: dict[str, object]) -> Exception:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
+
 
 class UsageError(MfaProfilesError):
     """The command line does not make sense."""

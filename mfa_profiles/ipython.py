@@ -2,7 +2,6 @@
 
 import getpass
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from mfa_profiles import boto3_session, environment, shared_files, terminal
@@ -23,7 +22,8 @@ def load(shell: "InteractiveShell") -> None:
     ask = boto3_session.ask_person
     if hasattr(shell, "kernel"):
         # Notebooks are saved with what is typed into them, unless it is hidden.
-        ask = partial(boto3_session.ask_with, getpass.getpass)
+        def ask(question: str) -> str:
+            return boto3_session.ask_with(getpass.getpass, question)  # as it is then: a kernel replaces it
 
     def mfa(line: str) -> None:
         """Get an MFA session, and make it the one that boto3 and all of this kernel use.
@@ -61,14 +61,14 @@ def _mfa(line: str, context: Context) -> None:
         raise UsageError("%mfa takes one profile", "the token code is asked for")
     session, ready = boto3_session.open_session(name, CredentialsOptions(), None, context)
     make_default(session)
-    _point_at(ready.profile)
+    _point_at(ready)
     terminal.data(_told(ready, context))
 
 
-def _point_at(profile: str) -> None:
+def _point_at(ready: ReadyProfile) -> None:
     """Have everything that reads this process's environment, or inherits it, use a profile."""
     # Its region and its end are left out: they would be those of this moment, and outlive it.
-    variables = environment.of_profile(profile, None, None)
+    variables = environment.of_profile(ready.profile, None, None, ready.reads)
     unset = [name for name, value in variables.items() if value is None and os.environ.pop(name, "")]
     os.environ.update({name: value for name, value in variables.items() if value is not None})
     if unset:
@@ -84,8 +84,4 @@ def _told(ready: ReadyProfile, context: Context) -> str:
 
 
 def _complete(_: "InteractiveShell", event: "SimpleNamespace") -> list[str]:
-    try:
-        names = shared_files.load(SharedPaths.from_environment(os.environ)).names()
-    except MfaProfilesError:
-        return []
-    return [name for name in names if name.startswith(event.symbol)]
+    return shared_files.names_like(SharedPaths.from_environment(os.environ), event.symbol)

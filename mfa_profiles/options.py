@@ -73,14 +73,9 @@ def profile_names(incomplete: str) -> list[str]:
     import os
 
     from mfa_profiles import shared_files
-    from mfa_profiles.errors import MfaProfilesError
     from mfa_profiles.profiles import SharedPaths
 
-    try:
-        names = shared_files.load(SharedPaths.from_environment(os.environ)).names()
-    except MfaProfilesError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
+    return shared_files.names_like(SharedPaths.from_environment(os.environ), incomplete)
 
 
 Profile = Annotated[
@@ -111,7 +106,10 @@ class WithCommandBehind(TyperCommand):
         """Parse what is before ``--``."""
         own, behind = (args[: args.index("--")], args[args.index("--") + 1 :]) if "--" in args else (args, [])
         rest = super().parse_args(ctx, own)
-        if ctx.params.get("command"):  # it began without the --, which is then its own
+        begun = ctx.params.get("command")
+        if begun and begun[0].startswith("-"):
+            raise typer.BadParameter("options come before the profile, and the command behind --")
+        if begun:  # without the --, which is then its own
             behind = ["--", *behind] if "--" in args else []
         ctx.params["command"] = [*(ctx.params.get("command") or ()), *behind]
         return rest

@@ -143,13 +143,15 @@ class Profiles:
         """The error for a name that no profile has, with those that are like it."""
         import difflib
 
-        if shown(name) != name:
-            return ProfileError(f"there is no profile {shown(name)}", "a token code goes behind --token-code")
+        if name and shown(name) != name:
+            return ProfileError(
+                f"there is no profile {shown(name)}", "a token code goes behind --token-code of mfa-profiles refresh"
+            )
         hints = [f"both {self.credentials.path} and {self.config.path} were read"]
         similar = difflib.get_close_matches(name, self.names())
         if similar:
             hints.insert(0, f"did you mean {' or '.join(similar)}?")
-        return ProfileError(f"there is no profile {name}", *hints)
+        return ProfileError(f"there is no profile {shown(name)}", *hints)
 
     def mfa_serial(self, name: str) -> str | None:
         """The MFA device that a profile is configured with: ``mfa_serial``, or aws-mfa's ``aws_mfa_device``."""
@@ -238,6 +240,8 @@ class Profiles:
 
 def shown(name: str) -> str:
     """A name that may be no profile's, as it can be shown: people also type token codes where a name belongs."""
+    if not name:
+        return '""'
     return "******" if re.fullmatch(r"\d{3}\s?\d{3}", name) else name
 
 

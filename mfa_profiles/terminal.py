@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TextIO
 
+from mfa_profiles.errors import TokenCodeNeededError
+
 TERMINAL = "/dev/tty"
 
 _COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
@@ -59,7 +61,15 @@ def data(text: str) -> None:
 
 def note(text: str) -> None:
     """Tell the person something, on stderr; the text may have several lines."""
-    print(_printable_lines(text), file=sys.stderr)  # noqa: T201
+    _tell(_printable_lines(text))
+
+
+def _tell(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        # A log on a full disk must not keep a session from being stored, or a command from being run.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _printable_lines(text: str) -> str:
@@ -79,7 +89,7 @@ def error(message: str, hints: Sequence[str] = ()) -> None:
 
 
 def _labelled(label: str, colour: str, text: str) -> None:
-    print("mfa-profiles:", styled(f"{label}:", colour, sys.stderr), printable(text), file=sys.stderr)  # noqa: T201
+    _tell(f"mfa-profiles: {styled(f'{label}:', colour, sys.stderr)} {printable(text)}")
 
 
 def styled(text: str, colour: str, stream: TextIO) -> str:
@@ -95,19 +105,35 @@ def stdout_is_terminal() -> bool:
 
 
 def is_there() -> bool:
-    """True if this process has a terminal to ask a person on, wherever its streams lead."""
+    """True if this process has a terminal to ask a person on, wherever its streams lead.
+
+    A job in the background has none: it would be stopped as soon as it asked, with all locks that it holds.
+    """
     try:
-        os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY))
+        terminal = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY)
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        finally:
+            os.close(terminal)
     except OSError:
         return False
-    return True
 
 
 def ask(question: str) -> str:
     """Ask a person on the terminal and return the line they type, without its end. A question may have several lines.
 
-    The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt.
+    The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt. Raises TokenCodeNeededError if the terminal
+    has gone away.
     """
+    try:
+        return _ask(question)
+    except OSError:
+        raise TokenCodeNeededError(
+            "a token code is needed, and the terminal to ask for it on has gone away", "run it in one that stays open"
+        ) from None
+
+
+def _ask(question: str) -> str:
     with open(TERMINAL, "w", errors="backslashreplace") as writer, open(TERMINAL, errors="replace") as reader:
         writer.write(_printable_lines(question) + " ")
         writer.flush()

@@ -9,9 +9,6 @@ from mfa_profiles import environment, mfa_process
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import MFAProcess, parse
 
-Ask = Callable[[str], str]
-"""Puts a question to a person on the terminal and returns the answer."""
-
 
 class CodeSource(Protocol):
     """Something that gives token codes."""
@@ -27,6 +24,9 @@ class CodeSource(Protocol):
     def code(self, serial_number: str) -> str:
         """The next code of a device: six digits."""
 
+
+Ask = Callable[[str], str]
+"""Puts a question to a person on the terminal and returns the answer."""
 
 GivenCode = str | Callable[[], str] | None
 """A token code, ``-`` for those on stdin, or a function that returns one at each call."""
@@ -66,7 +66,7 @@ class CodeSources:
             return _FromTerminal(self.ask, self._typed)
         raise TokenCodeNeededError(
             "a token code is needed, and there is no terminal to ask for it on",
-            f"give it with --token-code CODE, on stdin with --token-code -, or in {environment.TOKEN_CODE}",
+            f"give it in {environment.TOKEN_CODE}, or to mfa-profiles refresh with --token-code CODE (- reads stdin)",
             "or set mfa_process in the base profile to a command that prints it",
         )
 
@@ -113,7 +113,8 @@ class _FromFunction:
     _last: str | None = field(default=None, init=False, repr=False)
 
     def code(self, serial_number: str) -> str:  # noqa: ARG002 - whoever wrote the function knows the device
-        code = _six_digits(self.function())
+        answer: object = self.function()
+        code = _six_digits(answer if isinstance(answer, str) else "")
         if code == self._last:
             raise UsageError(
                 "token_code was called again and gave the same answer, which is no unused code of the device",

@@ -15,7 +15,7 @@ from dotenv.parser import parse_stream
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mfa_profiles.dotenv import DotenvError, names, update
+from mfa_profiles.dotenv import DotenvError, update, values
 from mfa_profiles.errors import ProfileError
 from tests.hostile import HOSTILE
 
@@ -62,7 +62,7 @@ def test_an_update(before: str, variables: dict[str, str | None], after: str) ->
 
 def test_the_names() -> None:
     """Those that are set, each once; a name alone, a comment and the text inside a value set nothing."""
-    assert ["B", "A", "C"] == names("\ufeffB=1\nexport A = 2\nB=3\nX\n# D=4\n 'C'='\nE=5\n'")
+    assert ["B", "A", "C"] == list(values("\ufeffB=1\nexport A = 2\nB=3\nX\n# D=4\n 'C'='\nE=5\n'"))
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,14 @@ def test_python_dotenv_decides_what_a_line_is(text: str) -> None:
     assert is_parsable(text) is not any(binding.error for binding in bindings)
 
     if is_parsable(text):
-        assert list(dict.fromkeys(key for key, value, *_ in bindings if key and value is not None)) == names(text)
+        expected = dict.fromkeys(key for key, value, *_ in bindings if key and value is not None)
+        assert list(expected) == list(values(text))
 
 
 def is_parsable(text: str) -> bool:
     """Whether a text can be updated."""
     try:
-        names(text)
+        values(text)
     except DotenvError:
         return False
     return True

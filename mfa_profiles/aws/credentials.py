@@ -3,12 +3,13 @@
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mfa_profiles.aws import refusals
-from mfa_profiles.errors import ProfileError
+from mfa_profiles.errors import ProfileError, TokenCodeNeededError
 from mfa_profiles.profiles import Keys, Profiles
 
 
@@ -28,19 +29,36 @@ def resolve(profiles: Profiles, profile: str) -> Resolved:
     import botocore.session
 
     with refusals.credentials_explained(profiles, profile), _marked(profile):
-        found = botocore.session.Session(profile=profile).get_credentials()
+        session = botocore.session.Session(profile=profile)
+        # Botocore would ask for a code itself: in a thread, on stdin, and without our ways to one.
+        session.get_component("credential_provider").get_provider("assume-role")._prompter = _no_prompt
+        found = session.get_credentials()
         keys = _keys(found, profile)
     # Botocore has no public way to it: the AWS CLI's `configure export-credentials` reads it there, too.
     expiration = getattr(found, "_expiry_time", None)
     return Resolved(keys, expiration.astimezone(UTC) if isinstance(expiration, datetime) else None)
 
 
+def _no_prompt(_: str) -> str:
+    raise TokenCodeNeededError(
+        "a role takes a token code of its own, and whoever assumes it gets temporary credentials from somewhere else",
+        "take mfa_serial out of its profile, or give its source profile long-term keys",
+    )
+
+
 _CHAIN = "_MFA_PROFILES_CHAIN"  # in the environment, as the one who would turn in a circle is another process
+_CHAIN_LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
 def _marked(profile: str) -> Iterator[None]:
     """Tell this tool, should a ``credential_process`` run it, what is asked for. Raises ProfileError for a circle."""
+    # Threads share the environment; and two processes that ask a person at once would be one too many.
+    with _CHAIN_LOCK:
+        yield from _mark(profile)
+
+
+def _mark(profile: str) -> Iterator[None]:
     before = os.environ.get(_CHAIN)
     chain = before.split("\n") if before else []
     if profile in chain:
@@ -52,7 +70,7 @@ def _marked(profile: str) -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[_CHAIN]
+        os.environ.pop(_CHAIN, None)
         if before:
             os.environ[_CHAIN] = before
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.aws import clients, network
 from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.quiet import quiet
 from mfa_profiles.aws.rows import Facts
 from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
 from mfa_profiles.errors import MfaProfilesError
@@ -55,11 +56,12 @@ _SERIAL_NUMBER_FORM = "it is an ARN such as arn:aws:iam::123456789012:mfa/john.d
 
 @contextlib.contextmanager
 def explained(attempt: Attempt) -> Iterator[None]:
-    """Turn whatever boto3 raises inside into an AWSError, which has nothing of the original in it."""
+    """Turn whatever boto3 raises inside into an AWSError, which has nothing of the original in it; nothing is logged."""
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
-        yield
+        with quiet():
+            yield
     except ClientError as error:
         refusal = _refused(error, attempt)
     except ParamValidationError as error:  # botocore looks at some parameters itself
@@ -80,7 +82,8 @@ def explained(attempt: Attempt) -> Iterator[None]:
 def credentials_explained(profiles: Profiles, profile: str) -> Iterator[None]:
     """Turn whatever botocore raises while it gets a profile's credentials into an AWSError or a ProfileError."""
     try:
-        yield
+        with quiet():
+            yield
     except MfaProfilesError:
         raise
     except Exception as error:  # noqa: BLE001 - commands, files and services of all kinds are behind it

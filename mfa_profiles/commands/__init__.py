@@ -7,9 +7,6 @@ from datetime import datetime
 
 from mfa_profiles.profiles import SharedPaths
 
-Ask = Callable[[str], str]
-"""Puts a question to a person and returns the answer."""
-
 
 @dataclass(frozen=True)
 class Context:
@@ -17,7 +14,7 @@ class Context:
 
     environment: Mapping[str, str] = field(repr=False)
     now: Callable[[], datetime]
-    ask: Ask | None
+    ask: Callable[[str], str] | None
     """Puts a question to a person on the terminal; None if there is none."""
     warn: Callable[[str], None]
     """Tells a person something at once that they should act on, without ending the command."""
@@ -42,3 +39,7 @@ class Context:
     def default_profile(self) -> str:
         """The profile that is meant when none is named."""
         return self.environment.get("AWS_PROFILE") or "default"
+
+    def named(self, name: str | None) -> str:
+        """The profile that is meant: an empty name, as of a variable that is not set, is not the same as none."""
+        return self.default_profile if name is None else name

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 # What refreshes is imported only once it is needed: SDKs wait for `credential-process`.
 from mfa_profiles import environment, sessions, shared_files
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.status import SessionStatus, is_of_its_role, session_status
+from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
 from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASessionError, SessionEndedError
-from mfa_profiles.profiles import Keys, ProfilePair, Profiles
+from mfa_profiles.profiles import LONG_TERM_SUFFIX, Keys, ProfilePair, Profiles
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, State
 
 TYPE_CHECKING = False
@@ -36,8 +36,9 @@ class CredentialsOptions:
 class ReadyProfile:
     """A profile that AWS tools can use now: a derived one, or one that needs no session.
 
-    ``expiration`` is aware and in UTC; None where no end is known. ``not_refreshed`` says why the session was not
-    refreshed though little is left of it, or why the profile is used without one.
+    ``expiration`` is aware and in UTC; None where no end is known. ``not_refreshed`` says why a session was not
+    refreshed though little is left of it, or why there is none. ``reads`` are the variables in which the profile
+    itself finds its keys (``credential_source``).
     """
 
     profile: str
@@ -45,6 +46,7 @@ class ReadyProfile:
     region: str | None = None
     refreshed: bool = False
     not_refreshed: MfaProfilesError | None = None
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +74,9 @@ class ProfileCredentials(ReadyProfile):
 
 def credentials(name: str, options: CredentialsOptions, context: Context) -> ProfileCredentials:
     """The keys of a profile, refreshed first when needed. Raises MfaProfilesError if there are none."""
-    ready = ready_profile(name, options, context)
-    profiles = shared_files.load(context.paths)
+    ready, profiles = _ready_profile(name, options, context)
+    if isinstance(ready.not_refreshed, MFADeviceUnknownError) and ready.expiration is None:
+        raise ready.not_refreshed  # there may well be a device: long-term keys are not what was asked for
     keys, expiration = _keys(profiles, ready)
     return ProfileCredentials(**{**vars(ready), "expiration": expiration}, keys=keys)
 
@@ -94,25 +97,35 @@ def ready_profile(name: str, options: CredentialsOptions, context: Context) -> R
 
     What is left of a session is used if no new one can be had.
     """
+    return _ready_profile(name, options, context)[0]
+
+
+def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> tuple[ReadyProfile, Profiles]:
     profiles = shared_files.load(context.paths)
+    ready = _ready(name, profiles, options, context)
+    return ready, shared_files.load(context.paths) if ready.refreshed else profiles
+
+
+def _ready(name: str, profiles: Profiles, options: CredentialsOptions, context: Context) -> ReadyProfile:
     pair = profiles.pair(name)
     before = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
-    if pair.base == pair.derived:
+    if _is_of_another_tool(profiles, pair):
         return _of_another_tool(before)
-    if before.state is State.VALID and is_of_its_role(profiles, pair):
-        return _ready(profiles, pair, before)
+    is_right = is_of_its_base(profiles, pair)
+    if before.state is State.VALID and is_right:
+        return _with_session(profiles, pair, before)
     if before.state is State.MISSING and _needs_no_session(profiles, pair):
         return _as_it_is(profiles, pair)
-    ask = context.ask if options.ask_while_valid or not _is_usable(before) else None
+    ask = context.ask if options.ask_while_valid or not (is_right and _is_usable(before)) else None
     after, refreshed, error = _refresh(name, options, replace(context, ask=ask))
-    if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)) and not _is_usable(after):
-        return replace(_as_it_is(profiles, pair), not_refreshed=error)
-    if error is not None and not _is_usable(after):
+    if error is not None and not (is_right and _is_usable(after)):
+        if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):
+            return replace(_as_it_is(profiles, pair), not_refreshed=error)
         raise error
-    return replace(_ready(profiles, pair, after), refreshed=refreshed, not_refreshed=error)
+    return replace(_with_session(profiles, pair, after), refreshed=refreshed, not_refreshed=error)
 
 
-def _ready(profiles: Profiles, pair: ProfilePair, status: SessionStatus) -> ReadyProfile:
+def _with_session(profiles: Profiles, pair: ProfilePair, status: SessionStatus) -> ReadyProfile:
     region = status.region or profiles.region(pair)
     return ReadyProfile(profile=status.profile, expiration=status.expiration, region=region)
 
@@ -137,6 +150,12 @@ def _is_usable(status: SessionStatus) -> bool:
     return status.remaining is not None and status.remaining > _USABLE
 
 
+def _is_of_another_tool(profiles: Profiles, pair: ProfilePair) -> bool:
+    session = profiles.session(pair.derived)
+    is_of_aws_mfa = pair.base == pair.derived + LONG_TERM_SUFFIX  # whose sessions we refresh
+    return session is not None and session.origin is None and not is_of_aws_mfa
+
+
 def _of_another_tool(status: SessionStatus) -> ReadyProfile:
     if status.state is State.EXPIRED:
         tool = status.managed_by or "another tool"
@@ -152,11 +171,19 @@ def _needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
     from mfa_profiles import roles
 
     chain = roles.sources(profiles, pair.base)
+    if any(profiles.mfa_serial(name) or profiles.mfa_process(name) for name in chain):
+        return False
     if profiles.has_keys(chain[-1]):
         return sessions.has_session_token(profiles.settings(chain[-1]))
-    needs_code = any(profiles.mfa_serial(name) or profiles.mfa_process(name) for name in chain)
-    return profiles.provider(chain[-1]) is not None and not needs_code
+    return profiles.provider(chain[-1]) is not None
 
 
 def _as_it_is(profiles: Profiles, pair: ProfilePair) -> ReadyProfile:
-    return ReadyProfile(profile=pair.base, region=profiles.call_settings(pair.base).get("region"))
+    from mfa_profiles import roles
+
+    sources = [profiles.settings(name).get("credential_source", "") for name in roles.sources(profiles, pair.base)]
+    return ReadyProfile(
+        profile=pair.base,
+        region=profiles.call_settings(pair.base).get("region"),
+        reads=tuple(name for source in sources for name in environment.READ_BY_SOURCE.get(source.lower(), ())),
+    )

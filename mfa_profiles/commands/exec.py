@@ -1,5 +1,6 @@
 """Run a command with the credentials of a profile in its environment."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from mfa_profiles import environment
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials
 from mfa_profiles.errors import CommandError
+from mfa_profiles.profiles import shown
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,26 @@ def execution(name: str, options: CredentialsOptions, context: Context) -> Execu
     variables = environment.of_keys(found.keys, found.expiration, found.region)
     kept = {key: value for key, value in context.environment.items() if key not in variables}
     kept.pop(environment.TOKEN_CODE, None)  # a code is nobody else's business
+    if _is_of_python("LC_CTYPE"):
+        kept.pop("LC_CTYPE", None)
     return Execution(kept | {key: value for key, value in variables.items() if value is not None}, found)
+
+
+def _is_of_python(variable: str) -> bool:
+    """True if Python itself has set a variable, as it sets LC_CTYPE where there is no locale (PEP 538)."""
+    try:
+        with open("/proc/self/environ", "rb") as given:
+            return f"{variable}=".encode() not in [entry[: len(variable) + 1] for entry in given.read().split(b"\0")]
+    except OSError:  # not Linux: it cannot be told, and does no harm
+        return False
+
+
+def refuse_missing_command(command: str) -> None:
+    """Raise CommandError if there is no such command, before a code is asked for its sake."""
+    import shutil
+
+    if not (os.path.exists(command) if os.sep in command else shutil.which(command, mode=os.F_OK)):
+        raise CommandError(127, f"there is no command {shown(command)}")
 
 
 def replace_process(command: list[str], execution: Execution) -> NoReturn:
@@ -38,11 +59,14 @@ def replace_process(command: list[str], execution: Execution) -> NoReturn:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with contextlib.suppress(OSError):
+            stream.flush()
     try:
         os.execvpe(command[0], command, execution.environment)  # noqa: S606 - it is what the person asked for
-    except FileNotFoundError:
-        raise CommandError(127, f"there is no command {command[0]}") from None
+    except FileNotFoundError:  # although it is there
+        raise CommandError(
+            126, f"{command[0]} could not be run: its interpreter (see its first line) is missing"
+        ) from None
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "it cannot be").lower()
         raise CommandError(126, f"{command[0]} could not be run: {reason}") from None

@@ -45,13 +45,19 @@ def export_to_env_file(
     name: str, path: str, options: CredentialsOptions, context: Context, *, by_profile: bool
 ) -> ReadyProfile:
     """Write the credentials of a profile into a ``.env`` file; its other lines stay. Raises MfaProfilesError."""
+    shared_files.refuse_env_file(context.paths, path)
     ready, variables = _variables(name, options, context, by_profile=by_profile)
     others: list[str] = []
 
     def edit(text: str) -> str:
         try:
-            # Lines that name a profile are a person's own: nothing but a new name takes their place.
-            others[:] = [name for name in dotenv.names(text) if name in _PROFILES and not variables.get(name)]
+            # Lines that name another profile are a person's own: nothing but a new name takes their place.
+            values = dotenv.values(text)
+            others[:] = [
+                name
+                for name in environment.PROFILE_VARIABLES
+                if values.get(name) not in (None, ready.profile) and not variables.get(name)
+            ]
             return dotenv.update(text, {key: value for key, value in variables.items() if key not in others})
         except dotenv.DotenvError as error:
             raise FileRefusedError(path, error.line, error.reason, "nothing was changed") from None
@@ -63,9 +69,6 @@ def export_to_env_file(
     if not by_profile:
         _warn_of_who_may_read_it(path, context)
     return ready
-
-
-_PROFILES = environment.PROFILE_VARIABLES
 
 
 def _warn_of_who_may_read_it(path: str, context: Context) -> None:
@@ -80,6 +83,6 @@ def _variables(
 ) -> tuple[ReadyProfile, Variables]:
     if by_profile:
         ready = ready_profile(name, options, context)
-        return ready, environment.of_profile(ready.profile, ready.expiration, ready.region)
+        return ready, environment.of_profile(ready.profile, ready.expiration, ready.region, ready.reads)
     found = credentials(name, options, context)
     return found, environment.of_keys(found.keys, found.expiration, found.region)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mfa_profiles import roles, sessions
-from mfa_profiles.commands.status import SessionStatus, is_of_its_role, session_status
+from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError
 from mfa_profiles.mfa_process import MFAProcess
 from mfa_profiles.profiles import ProfilePair, Profiles
@@ -90,7 +90,7 @@ def plan(profiles: Profiles, pairs: Sequence[ProfilePair], wanted: Wanted) -> Pl
 
 def is_good(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
     """True if nothing has to be done for a derived profile that was asked for."""
-    if _status(profiles, pair, wanted).state is not State.VALID or not is_of_its_role(profiles, pair):
+    if _status(profiles, pair, wanted).state is not State.VALID or not is_of_its_base(profiles, pair):
         return False
     is_new = pair in wanted.seen and key_of(profiles, pair) != wanted.seen[pair]
     return is_new or not wanted.force
@@ -183,7 +183,7 @@ def _is_temporary(profiles: Profiles, name: str, lenders: tuple[str, ...]) -> bo
 
 def _is_usable(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
     status = _status(profiles, pair, replace(wanted, min_remaining=USABLE))
-    is_ours = profiles.foreign_content(pair) is None and is_of_its_role(profiles, pair)
+    is_ours = profiles.foreign_content(pair) is None and is_of_its_base(profiles, pair)
     return status.state is State.VALID and is_ours
 
 

@@ -150,7 +150,7 @@ def _refuse_to_overwrite(profiles: Profiles, pair: ProfilePair, *, force: bool) 
     if replaced is not None and not force:
         raise ProfileError(
             f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}",
-            "--to NAME writes the session to another profile, --force replaces what is there",
+            "mfa-profiles refresh --to NAME writes the session to another profile, --force replaces what is there",
         )
     return replaced
 

@@ -80,10 +80,11 @@ def session_status(
     )
 
 
-def is_of_its_role(profiles: Profiles, pair: ProfilePair) -> bool:
-    """False if a session of ours is of another role than its base profile names by now."""
+def is_of_its_base(profiles: Profiles, pair: ProfilePair) -> bool:
+    """False if a session of ours is of another base profile, or of another role than that names by now."""
     origin = profiles.origins.get(pair.derived)
-    return origin is None or origin.role_arn == (profiles.settings(pair.base).get("role_arn") or None)
+    role_arn = profiles.settings(pair.base).get("role_arn") or None
+    return origin is None or (origin.source_profile, origin.role_arn) == (pair.base, role_arn)
 
 
 _NO_SESSION = StoredSession(expiration=None, managed_by=None, origin=None)

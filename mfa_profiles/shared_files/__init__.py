@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from mfa_profiles import ini, sessions
-from mfa_profiles.errors import FileRefusedError, StorageError
+from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import editing, locking, storage
@@ -23,6 +23,8 @@ __all__ = [
     "flight",
     "has_session_of_ours",
     "load",
+    "names_like",
+    "refuse_env_file",
     "rehearse",
     "single_flight",
     "with_sessions",
@@ -33,6 +35,14 @@ __all__ = [
 def load(paths: SharedPaths) -> Profiles:
     """Read both files. Raises FileRefusedError or StorageError; a missing file is an empty one."""
     return _profiles(paths, storage.read(paths.credentials), storage.read(paths.config))
+
+
+def names_like(paths: SharedPaths, beginning: str) -> list[str]:
+    """The profiles whose names begin so, for a person who presses TAB; none if the files cannot be read."""
+    try:
+        return [name for name in load(paths).names() if name.startswith(beginning)]
+    except MfaProfilesError:
+        return []
 
 
 def change(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> Stored:
@@ -60,9 +70,25 @@ def change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str]) -
             raise FileRefusedError(path, line, "it is not UTF-8", "nothing was changed") from None
         return [edit(text).encode()]
 
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise StorageError(f"{path} is not a file", "nothing was changed")
+    refuse_env_file(paths, path)
     return storage.rewrite([path], edit_bytes, lock_of=paths.credentials)
+
+
+def refuse_env_file(paths: SharedPaths, path: str) -> None:
+    """Raise StorageError for a path at which no ``.env`` file can be: the shared files would be ruined by it."""
+    try:
+        target = os.path.realpath(path)
+        shared = {os.path.realpath(paths.credentials), os.path.realpath(paths.config)}
+    except OSError:
+        raise StorageError(f"{path} is in a directory that is not there any more", "cd to one that is") from None
+    if target in shared:
+        raise StorageError(f"{path} is one of AWS's own files", "name a .env file")
+    if path == "-":
+        raise StorageError("- is no file", "without --output the text goes to stdout")
+    if not os.path.isdir(os.path.dirname(target)) or path.endswith(os.sep):
+        raise StorageError(f"{path} is in a directory that does not exist, or is one", "nothing was changed")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise StorageError(f"{path} is not a file", "nothing was changed")
 
 
 def flight(pair: ProfilePair, *, needs_code: bool) -> tuple[str, str]:

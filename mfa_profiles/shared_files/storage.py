@@ -47,7 +47,7 @@ def _read(path: str) -> _Content | None:
                 return None
             # Opening a FIFO would wait for ever, and opening a device can do anything.
             if not stat.S_ISREG(os.stat(path).st_mode):
-                raise StorageError(f"{path} is not a file", "nothing was changed")
+                raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
             with open(path, "rb") as file:
                 return _Content(file.read(), os.fstat(file.fileno()))
         except FileNotFoundError:
@@ -180,7 +180,8 @@ def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[
 def _temporary_path(target: str) -> str:
     # Always the same, so that one left behind by a crash is cleared away by the next run, under the lock.
     directory, name = os.path.split(target)
-    return os.path.join(directory, f".{name}.mfa-profiles.tmp")
+    # One of .env begins as that does, for the sake of .gitignore.
+    return os.path.join(directory, f".{name.lstrip('.')}.mfa-profiles.tmp")
 
 
 def _unlink(path: str) -> None:
