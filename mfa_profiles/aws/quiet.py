@@ -1,0 +1,31 @@
+"""Keep what botocore logs of our own calls, token codes and new keys too, out of the logs of whoever calls us."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+
+_thread = threading.local()
+
+
+class _NotOurs(logging.Filter):
+    def filter(self, _: logging.LogRecord) -> bool:
+        return not getattr(_thread, "is_ours", False)
+
+
+_NOT_OURS = _NotOurs()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop what botocore and urllib3 log in this thread meanwhile; other threads may have calls of their own."""
+    # A filter counts for its own logger alone, not for those below it; adding one twice adds it once.
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("botocore", "urllib3"):
+            logging.getLogger(name).addFilter(_NOT_OURS)
+    before = getattr(_thread, "is_ours", False)
+    _thread.is_ours = True
+    try:
+        yield
+    finally:
+        _thread.is_ours = before
