@@ -5,9 +5,11 @@ import json
 import logging
 import math
 import os
+import pickle
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
@@ -15,6 +17,9 @@ import boto3
 import pytest
 
 import mfa_profiles
+from mfa_profiles import errors, shared_files
+from mfa_profiles.aws.credentials import resolve
+from mfa_profiles.profiles import SharedPaths
 from mfa_profiles.sessions import format_time
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
@@ -309,3 +314,51 @@ def test_the_import_is_light(home: Home, user: User) -> None:
     script = "import sys; old = {*sys.modules}; import mfa_profiles; print(*sorted({*sys.modules} - old))"
 
     assert "mfa_profiles\n" == home.run("-c", script, program=sys.executable).stdout
+
+
+def test_botocores_debug_log_has_nothing_of_it(
+    base: Home, user: User, device: MFADevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever debugs their own calls sees these, and neither the code nor the answer with the new keys."""
+    caplog.set_level(logging.DEBUG)
+
+    session = mfa_profiles.session(BASE, token_code=base.code(device))
+
+    base.check_for_secrets(caplog.text)
+    assert user.arn == who(session)
+    assert "GetCallerIdentity" in caplog.text
+
+
+def kinds(kind: type[mfa_profiles.MfaProfilesError]) -> list[type[mfa_profiles.MfaProfilesError]]:
+    """An error class and all below it."""
+    return [kind, *(found for below in kind.__subclasses__() for found in kinds(below))]
+
+
+def test_errors_survive_a_pool_of_processes() -> None:
+    """Each kind can be pickled with its message, hints and exit code."""
+    made: dict[type[mfa_profiles.MfaProfilesError], mfa_profiles.MfaProfilesError] = {
+        errors.FileRefusedError: errors.FileRefusedError("path", 1, "reason", "hint"),
+        errors.CommandError: errors.CommandError(127, "message", "hint"),
+        errors.TokenCodeRefusedError: errors.TokenCodeRefusedError("message", "hint", seconds_until_next=3),
+    }
+    for kind in kinds(mfa_profiles.MfaProfilesError):
+        error = made.get(kind) or kind("message", "hint")
+
+        found = pickle.loads(pickle.dumps(error))
+
+        assert (kind, vars(error), str(error)) == (type(found), vars(found), str(found))
+
+
+def test_threads_that_look_up_keys_at_once(home: Home) -> None:
+    """Two profiles behind one credential_process: neither is taken for a circle."""
+    home.secrets.append("its/secret")
+    keys = '{"Version": 1, "AccessKeyId": "AKIAELSEWHERE", "SecretAccessKey": "its/secret"}'
+    (home.path / "keys").write_text(keys)
+    command = f"sh -c 'sleep 0.2; cat {home.path / 'keys'}'"
+    home.write("", "".join(f"[profile p{number}]\ncredential_process = {command}\n" for number in range(3)))
+    profiles = shared_files.load(SharedPaths.from_environment(os.environ))
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda number: resolve(profiles, f"p{number % 3}").keys.access_key_id, range(6)))
+
+    assert ["AKIAELSEWHERE"] * 6 == found

@@ -19,13 +19,23 @@ HEAVY = {"boto3", "botocore", "configupdater", "filelock", "pydantic", "rich", "
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["status"], ["status", BASE, "--json"], ["refresh", BASE], ["--help"]]
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["status"],
+        ["status", BASE, "--json"],
+        ["refresh", BASE],
+        ["credential-process", BASE],
+        ["export", BASE],
+        ["shell-init", "bash"],
+    ],
 )
 def test_hot_commands_import_nothing_heavy(home: Home, user: User, arguments: list[str]) -> None:
     """Neither status, nor help, nor a refresh that finds the session still valid."""
     home.write(base_section(user) + session_section(f"{BASE}-mfa", source=BASE, expires="2099-01-01T00:00:00Z"))
 
-    result = home.run("-c", SCRIPT, *arguments, program=sys.executable)
+    result = home.run("-c", SCRIPT, *arguments, program=sys.executable, prints_secrets=True)
 
     modules = set(json.loads(result.errors[-1]))
     assert set() == modules & HEAVY

@@ -65,7 +65,7 @@ def test_without_a_source() -> None:
 
     assert "a token code is needed, and there is no terminal to ask for it on" == raised.value.message
     assert (
-        "give it with --token-code CODE, on stdin with --token-code -, or in MFA_PROFILES_TOKEN_CODE",
+        "give it in MFA_PROFILES_TOKEN_CODE, or to mfa-profiles refresh with --token-code CODE (- reads stdin)",
         "or set mfa_process in the base profile to a command that prints it",
     ) == raised.value.hints
 

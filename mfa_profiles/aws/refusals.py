@@ -56,7 +56,7 @@ _SERIAL_NUMBER_FORM = "it is an ARN such as arn:aws:iam::123456789012:mfa/john.d
 
 @contextlib.contextmanager
 def explained(attempt: Attempt) -> Iterator[None]:
-    """Turn whatever boto3 raises inside into an AWSError, which has nothing of the original in it; nothing is logged."""
+    """Turn whatever boto3 raises into an AWSError, which has nothing of the original in it. Nothing is logged."""
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:

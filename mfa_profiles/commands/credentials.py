@@ -101,28 +101,26 @@ def ready_profile(name: str, options: CredentialsOptions, context: Context) -> R
 
 
 def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> tuple[ReadyProfile, Profiles]:
+    """The same, with the profiles as they are then."""
     profiles = shared_files.load(context.paths)
-    ready = _ready(name, profiles, options, context)
-    return ready, shared_files.load(context.paths) if ready.refreshed else profiles
-
-
-def _ready(name: str, profiles: Profiles, options: CredentialsOptions, context: Context) -> ReadyProfile:
     pair = profiles.pair(name)
     before = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
     if _is_of_another_tool(profiles, pair):
-        return _of_another_tool(before)
+        return _of_another_tool(before), profiles
     is_right = is_of_its_base(profiles, pair)
     if before.state is State.VALID and is_right:
-        return _with_session(profiles, pair, before)
+        return _with_session(profiles, pair, before), profiles
     if before.state is State.MISSING and _needs_no_session(profiles, pair):
-        return _as_it_is(profiles, pair)
+        return _as_it_is(profiles, pair), profiles
     ask = context.ask if options.ask_while_valid or not (is_right and _is_usable(before)) else None
     after, refreshed, error = _refresh(name, options, replace(context, ask=ask))
-    if error is not None and not (is_right and _is_usable(after)):
-        if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):
-            return replace(_as_it_is(profiles, pair), not_refreshed=error)
-        raise error
-    return replace(_with_session(profiles, pair, after), refreshed=refreshed, not_refreshed=error)
+    profiles = shared_files.load(context.paths)  # another process may have refreshed it just as well
+    if error is None or (is_right and _is_usable(after)):
+        ready = _with_session(profiles, pair, after)
+        return replace(ready, refreshed=refreshed, not_refreshed=error), profiles
+    if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):
+        return replace(_as_it_is(profiles, pair), not_refreshed=error), profiles
+    raise error
 
 
 def _with_session(profiles: Profiles, pair: ProfilePair, status: SessionStatus) -> ReadyProfile:

@@ -87,7 +87,7 @@ def refuse_env_file(paths: SharedPaths, path: str) -> None:
         raise StorageError("- is no file", "without --output the text goes to stdout")
     if not os.path.isdir(os.path.dirname(target)) or path.endswith(os.sep):
         raise StorageError(f"{path} is in a directory that does not exist, or is one", "nothing was changed")
-    if os.path.exists(target) and not os.path.isfile(target):
+    if os.path.exists(path) and not os.path.isfile(path):
         raise StorageError(f"{path} is not a file", "nothing was changed")
 
 

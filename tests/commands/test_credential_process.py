@@ -198,6 +198,36 @@ def test_a_role(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> Non
     assert (0, expected(home, "production-mfa")) == (result.code, printed(result))
 
 
+def test_the_session_of_another_role_is_not_handed_out(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice
+) -> None:
+    """Once the profile names another role, what is left of the old one is good for nothing."""
+    roles = [aws.create_role(name, trusted=user.arn, require_mfa=True) for name in ("staging", "production")]
+    home.add_base(user)
+    home.add_role("job", roles[0].arn)
+    home.run("refresh", "job", "--token-code", home.code(device))
+    home.run("clear", BASE)
+    home.config.write_text(home.config.read_text().replace(roles[0].arn, roles[1].arn))
+
+    result = credential_process(home, "job")
+
+    assert (5, "") == (result.code, result.stdout)
+
+
+def test_botocore_asks_nobody(home: Home, user: User) -> None:
+    """A role that wants a code, behind temporary keys: its own prompt would read the stdin of whoever called."""
+    home.write(
+        base_section(user, "long-term") + session_section("src"),
+        "[profile src]\ncredential_process = false\n[profile r]\nrole_arn = arn:aws:iam::123456789012:role/x\n"
+        "source_profile = src\nmfa_serial = arn:aws:iam::123456789012:mfa/john.doe\n",
+    )
+
+    result = home.run("-c", f"{TOOL} credential-process r; cat", program="/bin/sh", stdin="data\n")
+
+    assert "data\n" == result.stdout
+    assert "getpass" not in result.stderr.lower()
+
+
 def test_a_user_without_a_device_has_no_session(home: Home, user: User) -> None:
     """The long-term keys are what there is, and a person is told."""
     home.add_base(user)
@@ -211,16 +241,26 @@ def test_a_user_without_a_device_has_no_session(home: Home, user: User) -> None:
     assert {"Version": 1, **keys} == json.loads(home.text(home.path / "out"))
 
 
+def exported_by_profile(home: Home) -> str:
+    """What aws_env evaluates in a terminal."""
+    command = f"{TOOL} export --by-profile {BASE} 2>/dev/null"
+    child = pexpect.spawn("/bin/sh", ["-c", command], env=home.environment(), encoding="utf-8", timeout=20)
+    child.expect(pexpect.EOF)
+    return str(child.before)
+
+
 @pytest.mark.usefixtures("device")
 def test_a_user_who_may_not_list_devices(home: Home, user: User) -> None:
-    """The keys are used as they are, with what to write for a session."""
+    """There may well be a device: the long-term keys are not given away, and it says what to write for a session."""
     user.deny("iam:ListMFADevices")
     home.add_base(user)
     child = in_a_terminal(home)
 
-    child.expect("used without an MFA session: the MFA device is not known")
+    child.expect("the MFA device is not known")
     child.expect("mfa_serial = ARN")
-    child.expect("exit 0")
+    child.expect("exit 1")
+    assert "" == (home.path / "out").read_text()
+    assert f"export AWS_PROFILE={BASE}" in exported_by_profile(home)
 
 
 def test_a_profile_that_gets_its_keys_elsewhere(home: Home) -> None:

@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pexpect
@@ -32,6 +31,9 @@ STALE = {
     "AWS_ROLE_SESSION_NAME": "other",
     "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "stale",
+    "AWS_SESSION_EXPIRATION": "2001-01-01T00:00:00Z",
+    "AWS_VAULT": "other",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/",
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
@@ -130,12 +132,11 @@ def test_signals_are_neither_ignored_nor_blocked(base: Home, device: MFADevice) 
 
 def test_the_tools_process_becomes_the_command(refreshed: Home) -> None:
     """The process that was started is the command: what is sent to it arrives."""
-    script = "echo ready; trap 'echo told; exit 9' USR1; while :; do sleep 0.05; done"
+    script = "trap 'echo told; exit 9' USR1; echo ready; while :; do sleep 0.05; done"
     child = pexpect.spawn(
         TOOL, ["exec", BASE, "--", "sh", "-c", script], env=refreshed.environment(), encoding="utf-8", timeout=20
     )
     child.expect("ready")
-    time.sleep(0.2)
 
     child.kill(signal.SIGUSR1)
 
@@ -210,3 +211,47 @@ def test_a_profile_without_a_session_works_too(home: Home) -> None:
 
     expected = "AWS_ACCESS_KEY_ID *\nAWS_DEFAULT_REGION eu-west-1\nAWS_REGION eu-west-1\nAWS_SECRET_ACCESS_KEY *\n"
     assert (0, expected, "") == (result.code, result.stdout, result.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["--min-remaining", "5m", "--", "echo", "x"], ["--help"]])
+def test_an_option_behind_the_profile_is_a_mistake(base: Home, aws: LocalAWS, arguments: list[str]) -> None:
+    """It is not run as a command, and no code is asked for."""
+    result = base.run("exec", BASE, *arguments)
+
+    assert (2, []) == (result.code, aws.actions)
+    assert "options come before the profile, and the command behind --" in result.errors[0]
+
+
+def test_a_command_that_is_not_there_costs_no_code(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """A slip of the finger is found before AWS is asked."""
+    result = base.run("exec", BASE, "--", "nosuch", env={"MFA_PROFILES_TOKEN_CODE": base.code(device)})
+
+    assert (127, []) == (result.code, aws.actions)
+
+
+def test_no_locale_is_added(refreshed: Home) -> None:
+    """Python sets LC_CTYPE for itself where there is none; the command sorts and speaks as it does without us."""
+    result = refreshed.run(
+        "-c", f"unset LANG LC_ALL LC_CTYPE; {TOOL} exec {BASE} -- env | grep ^LC_", program="/bin/sh"
+    )
+
+    assert "" == result.stdout
+
+
+def test_a_log_on_a_full_disk_stops_nothing(base: Home, device: MFADevice) -> None:
+    """The code is spent, the session stored, and the command runs."""
+    env = {"MFA_PROFILES_TOKEN_CODE": base.code(device)}
+
+    result = base.run("-c", f"{TOOL} exec {BASE} -- echo ran 2>/dev/full", program="/bin/sh", env=env)
+
+    assert (0, "ran\n") == (result.code, result.stdout)
+
+
+def test_a_background_job_does_not_hold_the_terminal(base: Home, aws: LocalAWS) -> None:
+    """It would be stopped at the question, with the lock that others wait for: it ends at once instead."""
+    script = f"set -m; {TOOL} exec {BASE} -- echo ran & wait $!; echo exit $?"
+    child = pexpect.spawn("/bin/bash", ["-c", script], env=base.environment(), encoding="utf-8", timeout=20)
+
+    child.expect("a token code is needed")
+    child.expect("exit 5")
+    assert [] == aws.actions

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pexpect
 import pytest
@@ -271,7 +270,7 @@ def test_an_env_file_that_git_has_already(stored: Home) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("A=1\nAWS_SECRET_ACCESS_KEY='not closed\n", ".env, line 2: this is not NAME=value"),
+        ("A=1\nAWS_SECRET_ACCESS_KEY='hunter2\n", ".env, line 2: this is not NAME=value"),
         ("A=\udcff\n", ".env, line 1: it is not UTF-8"),
     ],
 )
@@ -284,24 +283,37 @@ def test_an_env_file_that_cannot_be_read(stored: Home, text: str, sentence: str)
 
     assert 1 == result.code
     assert sentence in result.errors[0]
-    assert "not closed" not in result.errors[0].split("line 2: this")[0]
+    assert "hunter2" not in result.stderr
     assert text.encode(errors="surrogateescape") == path.read_bytes()
 
 
-@pytest.mark.parametrize("output", ["missing/.env", "directory", "/dev/stdout", "fifo"])
-def test_an_output_that_is_no_file(stored: Home, output: str) -> None:
-    """A sentence, and nothing is made, followed or waited for."""
-    (stored.path / "directory").mkdir()
-    os.mkfifo(stored.path / "fifo")
+@pytest.mark.parametrize("output", ["missing/.env", "new/", "directory", "/dev/stdout", "fifo", "-"])
+def test_an_output_that_is_no_file(base: Home, device: MFADevice, output: str) -> None:
+    """A sentence before a code is spent, and nothing is made, followed or waited for."""
+    (base.path / "directory").mkdir()
+    os.mkfifo(base.path / "fifo")
+    env = {"MFA_PROFILES_TOKEN_CODE": base.code(device)}
+
+    result = base.run("export", BASE, "--format", "dotenv", "--output", output, env=env)
+
+    assert (1, "", []) == (result.code, result.stdout, base.aws.actions)
+    assert result.errors[0].startswith(f"mfa-profiles: error: {output} is ")
+    assert {".aws", "directory", "fifo"} == {entry.name for entry in base.path.iterdir()}
+
+
+@pytest.mark.parametrize("output", [".aws/credentials", ".aws/config", ".env"])
+def test_the_shared_files_are_no_env_files(stored: Home, output: str) -> None:
+    """They would be ruined, by whatever name they are called."""
+    (stored.path / ".env").symlink_to(stored.credentials)
+    before = stored.files()
 
     result = stored.run("export", BASE, "--format", "dotenv", "--output", output)
 
-    assert (1, "") == (result.code, result.stdout)
-    assert f"{output} is not a file" in result.errors[0] or f"{output} could not be written" in result.errors[0]
-    assert not (stored.path / "missing").exists()
+    assert (1, before) == (result.code, stored.files())
+    assert f"mfa-profiles: error: {output} is one of AWS's own files" == result.errors[0]
 
 
-def test_readers_never_see_a_part_of_it(stored: Home, tmp_path: Path) -> None:
+def test_readers_never_see_a_part_of_it(stored: Home) -> None:
     """The file is replaced: whoever has it open goes on reading the old one."""
     path = stored.path / ".env"
     path.write_text("A=1\n")
@@ -309,5 +321,45 @@ def test_readers_never_see_a_part_of_it(stored: Home, tmp_path: Path) -> None:
         stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
 
         assert "A=1\n" == reader.read()
-    assert tmp_path == stored.path
     assert path.read_text().startswith("A=1\nAWS_ACCESS_KEY_ID=")
+
+
+def test_the_name_of_the_profile_gives_way_to_keys(stored: Home) -> None:
+    """A line that --by-profile has put there is ours, and goes; nobody is told to take it out."""
+    stored.run("export", BASE, "--format", "dotenv", "--output", ".env", "--by-profile")
+
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    assert (0, "") == (result.code, result.stderr)
+    assert "AWS_PROFILE" not in stored.text(stored.path / ".env")
+
+
+@pytest.mark.parametrize("command", [["export"], ["exec", "--"], ["credential-process"]])
+def test_an_empty_name_is_not_another_profile(stored: Home, command: list[str]) -> None:
+    """As of a variable in a script that is not set: the wrong account would be worse than none."""
+    result = stored.run(command[0], "", *command[1:], *(["echo"] if command[1:] else []), env={"AWS_PROFILE": BASE})
+
+    assert (1, "") == (result.code, result.stdout)
+    assert 'mfa-profiles: error: there is no profile ""' == result.errors[0]
+
+
+def test_the_session_of_another_base_is_not_handed_out(home: Home, user: User) -> None:
+    """A derived profile that --to has given to another one is none of this one's."""
+    other = base_section(user, "personal")
+    home.write(base_section(user, "work") + other + session_section("work-mfa", source="personal", expires=EXPIRES))
+
+    result = home.run("export", "work", "--by-profile")
+
+    assert (1, "") == (result.code, result.stdout)
+    assert "holds a session of profile personal" in result.errors[0]
+
+
+def test_a_profile_keeps_what_it_reads_itself(home: Home) -> None:
+    """credential_source finds its keys in a variable, which must not be unset for its sake."""
+    role = "role_arn = arn:aws:iam::123456789012:role/x\ncredential_source = EcsContainer\n"
+    home.write("", f"[profile ecs]\n{role}")
+
+    result = home.run("export", "ecs", "--by-profile")
+
+    assert "export AWS_PROFILE=ecs" in result.stdout.splitlines()
+    assert "AWS_CONTAINER" not in result.stdout

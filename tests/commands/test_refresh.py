@@ -188,7 +188,7 @@ def test_without_a_code_or_a_terminal_it_ends_at_once(home: Home, aws: LocalAWS,
     result = home.run("refresh", BASE)
 
     assert (5, [], before) == (result.code, aws.requests, home.files())
-    assert "hint: give it with --token-code CODE, on stdin with --token-code -" in result.stderr
+    assert "hint: give it in MFA_PROFILES_TOKEN_CODE, or to mfa-profiles refresh with --token-code" in result.stderr
 
 
 def test_a_wrong_code_leaves_the_files_alone(home: Home, user: User, device: MFADevice) -> None:
