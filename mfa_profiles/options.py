@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from mfa_profiles.errors import UsageError
 from mfa_profiles.sessions import MAX_DURATION, MIN_DURATION
 
 
@@ -108,7 +109,8 @@ class WithCommandBehind(TyperCommand):
         rest = super().parse_args(ctx, own)
         begun = ctx.params.get("command")
         if begun and begun[0].startswith("-"):
-            raise typer.BadParameter("options come before the profile, and the command behind --")
+            hint = f"{ctx.command_path} --help"
+            raise UsageError("options come before the profile, and the command behind --", hint)
         if begun:  # without the --, which is then its own
             behind = ["--", *behind] if "--" in args else []
         ctx.params["command"] = [*(ctx.params.get("command") or ()), *behind]

@@ -171,6 +171,16 @@ def test_cron_does_not_wait_for_a_code(installed: Home, user: User, device: MFAD
     assert 5 == installed.run("refresh", "--all").code
 
 
+def test_cron_is_quiet_about_what_takes_a_code(installed: Home, user: User) -> None:
+    """Also while another session is still good."""
+    installed.add_base(user, config=f"region = us-west-2\n{in_config(installed)}")
+    sessions = ours(-1) + ours(180, "other-mfa", "other")
+    installed.write(installed.credentials.read_text() + base_section(user, "other") + sessions)
+
+    assert "" == run_by_cron(installed, KEEP_ROLES)
+    assert 1 == installed.run("refresh", "--all").code
+
+
 def test_cron_tells_what_keeps_a_role_from_being_refreshed(
     installed: Home, aws: LocalAWS, user: User, device: MFADevice
 ) -> None:

@@ -362,3 +362,11 @@ def test_threads_that_look_up_keys_at_once(home: Home) -> None:
         found = list(threads.map(lambda number: resolve(profiles, f"p{number % 3}").keys.access_key_id, range(6)))
 
     assert ["AKIAELSEWHERE"] * 6 == found
+
+
+def test_the_region_is_the_profiles(base: Home, device: MFADevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says, as with exec and export; an argument goes before both."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+
+    assert "us-west-2" == mfa_profiles.session(BASE, token_code=base.code(device)).region_name
+    assert "eu-west-1" == mfa_profiles.session(BASE, region_name="eu-west-1").region_name

@@ -363,3 +363,15 @@ def test_a_profile_keeps_what_it_reads_itself(home: Home) -> None:
 
     assert "export AWS_PROFILE=ecs" in result.stdout.splitlines()
     assert "AWS_CONTAINER" not in result.stdout
+
+
+@pytest.mark.parametrize(("expires", "code"), [("2001-01-01T00:00:00Z", 3), (EXPIRES, 0), (None, 0)])
+def test_another_tools_session_beside_its_base(home: Home, user: User, expires: str | None, code: int) -> None:
+    """It is used as long as it may be good, and never replaced; afterwards it is for that tool to renew it."""
+    home.write(base_section(user) + session_section(DERIVED, expires=expires))
+    before = home.files()
+
+    result = home.run("export", BASE, "--by-profile")
+
+    assert (code, before) == (result.code, home.files())
+    assert (code == 0) == (f"export AWS_PROFILE={DERIVED}" in result.stdout.splitlines())
