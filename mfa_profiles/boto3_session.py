@@ -1,12 +1,12 @@
 """The Python API: a boto3 session of a profile, refreshed first when needed."""
 
-import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mfa_profiles import environment
@@ -14,7 +14,7 @@ from mfa_profiles.aws.credentials import Resolved
 from mfa_profiles.aws.refreshing import plain_session, refreshing_session
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
-from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError, UsageError
+from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import parse
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
@@ -43,8 +43,7 @@ def session(
         min_remaining=DEFAULT_MIN_REMAINING if min_remaining is None else min_remaining,
         token_code=token_code,
     )
-    with _hints_in_tracebacks():
-        return open_session(context.named(profile), options, region_name, context)[0]
+    return open_session(context.named(profile), options, region_name, context)[0]
 
 
 def now() -> datetime:
@@ -67,10 +66,7 @@ def open_session(
     # Requests are made in threads of all kinds, long after somebody sat there; and that code is spent.
     unattended = replace(context, environment=kept, ask=None, warn=logger.debug, note=logger.debug, wait=_wait)
 
-    def read() -> Resolved:
-        with _hints_in_tracebacks():
-            return _read(name, ready.profile, unattended)
-
+    read = partial(_read, name, ready.profile, unattended)
     return refreshing_session(ready.profile, region_name or ready.region, read), ready
 
 
@@ -107,13 +103,3 @@ def ask_with(read: Callable[[str], str], question: str) -> str:
 def _wait(seconds: int, reason: str) -> None:
     logger.warning("%s %d s", reason, seconds)
     time.sleep(seconds)
-
-
-@contextlib.contextmanager
-def _hints_in_tracebacks() -> Iterator[None]:
-    try:
-        yield
-    except MfaProfilesError as error:
-        for hint in error.hints:
-            error.add_note(f"hint: {hint}")
-        raise

@@ -140,7 +140,8 @@ def refresh(
     except MfaProfilesError as error:
         if as_json:
             statuses = [] if refresh_all else [command.status_after_failure(name, how, context) for name in names]
-            rendering.json([{**status.as_json(), "refreshed": False, "error": error.message} for status in statuses])
+            failure = {"refreshed": False, "error": error.message}
+            rendering.for_programs([{**status.as_json(), **failure} for status in statuses])
         raise
     if not outcomes:
         terminal.note("nothing to refresh: no profile has a session or an MFA device; name one")
@@ -328,7 +329,7 @@ def credential_process(
     found = credentials(context.named(profile), how, context)
     if not isinstance(found.not_refreshed, TokenCodeNeededError):  # SDKs just ask again later
         rendering.ready(found, context.now())
-    rendering.json(found.as_json())
+    rendering.for_programs(found.as_json())
     return 0
 
 

@@ -14,6 +14,8 @@ class MfaProfilesError(Exception):
         super().__init__(message)
         self.message = message
         self.hints = hints
+        for hint in hints:  # for those who see it in a traceback of their own program
+            self.add_note(f"hint: {hint}")
 
     def __reduce__(self) -> tuple[object, ...]:
         # By default an exception is made anew from its message alone, which pools of processes come to grief over.

@@ -14,9 +14,9 @@ def would_add(path: str) -> bool:
     import subprocess
 
     try:
-        # 0: ignored, and not tracked; 1: neither; 128: git cannot tell.
         # Its variables may be of another work tree; and a token code is none of its business.
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "MFA_PROFILES_"))}
+        # 0: ignored, and not tracked; 1: neither; 128: git cannot tell.
         command = ["git", "-C", os.path.dirname(path), "check-ignore", "--quiet", "--", path]
         done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=kept)  # noqa: S603
     except OSError:

@@ -78,9 +78,7 @@ def _point_at(ready: ReadyProfile) -> None:
 def _told(ready: ReadyProfile, context: Context) -> str:
     if ready.expiration is None:
         return f"{ready.profile} is used without an MFA session"
-    now = context.now()
-    until = terminal.clock_time(ready.expiration, now)
-    return f"{ready.profile} is valid until {until} ({terminal.in_words(ready.expiration - now)})"
+    return f"{ready.profile} is valid {terminal.until(ready.expiration, context.now())}"
 
 
 def _complete(_: "InteractiveShell", event: "SimpleNamespace") -> list[str]:

@@ -1,5 +1,6 @@
 """The arguments and options that commands share: what they are called, how they are read and completed."""
 
+import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -71,8 +72,6 @@ def _one_of(text: str, allowed: list[str]) -> str:
 
 def profile_names(incomplete: str) -> list[str]:
     """The profiles whose names begin like this, for a person who presses TAB: of any trouble they hear nothing."""
-    import os
-
     from mfa_profiles import shared_files
     from mfa_profiles.profiles import SharedPaths
 

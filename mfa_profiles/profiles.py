@@ -216,10 +216,7 @@ class Profiles:
         return next((key for key in settings.OUTRANKING_KEYS if values.get(key)), None)
 
     def foreign_content(self, pair: ProfilePair) -> str | None:
-        """What the derived profile holds that is not a session of its base by this tool, in words, or None.
-
-        A session in ``X`` is ours to refresh if its base is ``X-long-term``: that is the layout of aws-mfa.
-        """
+        """What the derived profile holds that is not a session of its base by this tool, in words, or None."""
         if self._has_long_term_keys(pair.derived):
             return f"long-term keys ({masked(self.settings(pair.derived).get('aws_access_key_id', ''))})"
         session = self.session(pair.derived)
@@ -233,9 +230,18 @@ class Profiles:
         if session.origin:
             other = session.origin.source_profile
             return None if other == pair.base else f"a session of profile {other}"
-        if pair.base == pair.derived + LONG_TERM_SUFFIX:
+        if not self.has_session_of_another_tool(pair):
             return None
         return f"a session that {session.managed_by or 'another tool'} wrote"
+
+    def has_session_of_another_tool(self, pair: ProfilePair) -> bool:
+        """True if a derived profile holds a session that is not ours to refresh.
+
+        One in ``X`` is, if its base is ``X-long-term``: that is the layout of aws-mfa.
+        """
+        session = self.session(pair.derived)
+        is_of_aws_mfa = pair.base == pair.derived + LONG_TERM_SUFFIX
+        return session is not None and session.origin is None and not is_of_aws_mfa
 
 
 def shown(name: str) -> str:

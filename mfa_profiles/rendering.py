@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mfa_profiles import terminal
-from mfa_profiles.commands.credentials import ReadyProfile
-from mfa_profiles.commands.status import SessionStatus
 from mfa_profiles.sessions import State, format_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mfa_profiles.commands.credentials import ReadyProfile
     from mfa_profiles.commands.devices import ListedDevice
     from mfa_profiles.commands.refresh import Refreshed
+    from mfa_profiles.commands.status import SessionStatus
 
 
-def json(value: object) -> None:
-    """Print a value for programs."""
+def for_programs(value: object) -> None:
+    """Print a value as JSON."""
     import json
 
     terminal.data(json.dumps(value, indent=2))
@@ -25,7 +25,7 @@ def refreshed(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) 
     """Say what became of each profile, and return the exit code: that of the failures if nothing else is there."""
     requested = [outcome for outcome in outcomes if outcome.requested]
     if as_json:
-        json([_refreshed_object(outcome) for outcome in requested])
+        for_programs([_refreshed_object(outcome) for outcome in requested])
     for outcome in outcomes:
         if outcome.error is None:
             still = "" if outcome.refreshed else "still "
@@ -55,7 +55,7 @@ def _some(names: Sequence[str]) -> str:
 def devices(listed: "Sequence[ListedDevice]", *, as_json: bool) -> None:
     """Print devices."""
     if as_json:
-        json([device.as_json() for device in listed])
+        for_programs([device.as_json() for device in listed])
     elif not listed:
         terminal.note("this user has no MFA device")
     elif terminal.stdout_is_terminal():
@@ -78,10 +78,10 @@ def _taken(device: "ListedDevice") -> str:
     return f"cannot: {device.why_not}" if device.why_not else ""
 
 
-def statuses(listed: Sequence[SessionStatus], now: datetime, *, as_json: bool) -> None:
+def statuses(listed: "Sequence[SessionStatus]", now: datetime, *, as_json: bool) -> None:
     """Print how long sessions live."""
     if as_json:
-        json([status.as_json() for status in listed])
+        for_programs([status.as_json() for status in listed])
     elif not listed:
         terminal.note("no session yet; mfa-profiles refresh PROFILE gets one")
     elif terminal.stdout_is_terminal():
@@ -90,13 +90,13 @@ def statuses(listed: Sequence[SessionStatus], now: datetime, *, as_json: bool) -
         terminal.data("\n".join(_line(status) for status in listed))
 
 
-def _line(status: SessionStatus) -> str:
+def _line(status: "SessionStatus") -> str:
     expiration = None if status.expiration is None else format_time(status.expiration)
     cells = (status.profile, status.state.value, expiration, status.remaining_seconds, status.source_profile)
     return "\t".join("-" if cell is None else terminal.printable(str(cell)) for cell in cells)
 
 
-def _table(listed: Sequence[SessionStatus], now: datetime) -> str:
+def _table(listed: "Sequence[SessionStatus]", now: datetime) -> str:
     rows = [[status.profile, status.state, *_times(status, now), status.source_profile or ""] for status in listed]
     colours = [_STATE_COLOURS.get(status.state, "red") for status in listed]
     return terminal.table(("PROFILE", "STATE", "LEFT", "UNTIL", "SOURCE"), rows, colours)
@@ -105,14 +105,14 @@ def _table(listed: Sequence[SessionStatus], now: datetime) -> str:
 _STATE_COLOURS = {State.VALID: "green", State.EXPIRING: "yellow"}
 
 
-def _times(status: SessionStatus, now: datetime) -> tuple[str, str]:
+def _times(status: "SessionStatus", now: datetime) -> tuple[str, str]:
     if status.expiration is None or status.remaining is None:
         return "", ""
     ago = " ago" if status.state is State.EXPIRED else ""
     return terminal.in_words(status.remaining) + ago, terminal.clock_time(status.expiration, now)
 
 
-def ready(profile: ReadyProfile, now: datetime) -> None:
+def ready(profile: "ReadyProfile", now: datetime) -> None:
     """Say what became of a profile whose credentials are wanted, if a person might not expect it."""
     until = _until(profile.expiration, now)
     if profile.refreshed:
@@ -128,4 +128,4 @@ def ready(profile: ReadyProfile, now: datetime) -> None:
 def _until(expiration: datetime | None, now: datetime) -> str:
     if expiration is None:
         return ""
-    return f" until {terminal.clock_time(expiration, now)} ({terminal.in_words(expiration - now)})"
+    return f" {terminal.until(expiration, now)}"

@@ -201,6 +201,11 @@ def in_words(duration: timedelta) -> str:
     return " ".join(part for part in (f"{hours} h" * (hours > 0), f"{minutes} m" * (minutes > 0)) if part)
 
 
+def until(moment: datetime, now: datetime) -> str:
+    """Until when something lasts, and for how long: ``until 21:05 (12 h)``."""
+    return f"until {clock_time(moment, now)} ({in_words(moment - now)})"
+
+
 def clock_time(moment: datetime, now: datetime) -> str:
     """A moment in the local zone: the time of day, with the date before it if that is not today's."""
     local = moment.astimezone()

@@ -47,7 +47,7 @@ def _no_prompt(_: str) -> str:
 
 
 _CHAIN = "_MFA_PROFILES_CHAIN"  # in the environment, as the one who would turn in a circle is another process
-_CHAIN_LOCK = threading.RLock()
+_CHAIN_LOCK = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -55,24 +55,20 @@ def _marked(profile: str) -> Iterator[None]:
     """Tell this tool, should a ``credential_process`` run it, what is asked for. Raises ProfileError for a circle."""
     # Threads share the environment; and two processes that ask a person at once would be one too many.
     with _CHAIN_LOCK:
-        yield from _mark(profile)
-
-
-def _mark(profile: str) -> Iterator[None]:
-    before = os.environ.get(_CHAIN)
-    chain = before.split("\n") if before else []
-    if profile in chain:
-        raise ProfileError(
-            f"credential_process of profile {profile} leads back to itself",
-            "give `mfa-profiles credential-process` the name of a profile that has keys",
-        )
-    os.environ[_CHAIN] = "\n".join([*chain, profile])
-    try:
-        yield
-    finally:
-        os.environ.pop(_CHAIN, None)
-        if before:
-            os.environ[_CHAIN] = before
+        before = os.environ.get(_CHAIN)
+        chain = before.split("\n") if before else []
+        if profile in chain:
+            raise ProfileError(
+                f"credential_process of profile {profile} leads back to itself",
+                "give `mfa-profiles credential-process` the name of a profile that has keys",
+            )
+        os.environ[_CHAIN] = "\n".join([*chain, profile])
+        try:
+            yield
+        finally:
+            del os.environ[_CHAIN]
+            if before:
+                os.environ[_CHAIN] = before
 
 
 def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> Keys:

@@ -8,15 +8,12 @@ from mfa_profiles import environment, sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
 from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASessionError, SessionEndedError
-from mfa_profiles.profiles import LONG_TERM_SUFFIX, Keys, ProfilePair, Profiles
+from mfa_profiles.profiles import Keys, ProfilePair, Profiles
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfa_profiles.token_code import GivenCode
-
-# A session that ends sooner may do so before its first request has arrived.
-_USABLE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def credentials(name: str, options: CredentialsOptions, context: Context) -> Pro
     if isinstance(ready.not_refreshed, MFADeviceUnknownError) and ready.expiration is None:
         raise ready.not_refreshed  # there may well be a device: long-term keys are not what was asked for
     keys, expiration = _keys(profiles, ready)
-    return ProfileCredentials(**{**vars(ready), "expiration": expiration}, keys=keys)
+    return ProfileCredentials(**vars(replace(ready, expiration=expiration)), keys=keys)
 
 
 def _keys(profiles: Profiles, ready: ReadyProfile) -> tuple[Keys, datetime | None]:
@@ -105,17 +102,17 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     profiles = shared_files.load(context.paths)
     pair = profiles.pair(name)
     before = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
-    if _is_of_another_tool(profiles, pair):
+    if profiles.has_session_of_another_tool(pair):
         return _of_another_tool(before), profiles
     is_right = is_of_its_base(profiles, pair)
     if before.state is State.VALID and is_right:
         return _with_session(profiles, pair, before), profiles
     if before.state is State.MISSING and _needs_no_session(profiles, pair):
         return _as_it_is(profiles, pair), profiles
-    ask = context.ask if options.ask_while_valid or not (is_right and _is_usable(before)) else None
+    ask = context.ask if options.ask_while_valid or not (is_right and before.is_usable) else None
     after, refreshed, error = _refresh(name, options, replace(context, ask=ask))
     profiles = shared_files.load(context.paths)  # another process may have refreshed it just as well
-    if error is None or (is_right and _is_usable(after)):
+    if error is None or (is_right and after.is_usable):
         ready = _with_session(profiles, pair, after)
         return replace(ready, refreshed=refreshed, not_refreshed=error), profiles
     if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):
@@ -142,16 +139,6 @@ def _refresh(
         return status_after_failure(name, refresh_options, context), False, error
     outcome = next(outcome for outcome in outcomes if outcome.requested)
     return outcome.status, outcome.refreshed, outcome.error
-
-
-def _is_usable(status: SessionStatus) -> bool:
-    return status.remaining is not None and status.remaining > _USABLE
-
-
-def _is_of_another_tool(profiles: Profiles, pair: ProfilePair) -> bool:
-    session = profiles.session(pair.derived)
-    is_of_aws_mfa = pair.base == pair.derived + LONG_TERM_SUFFIX  # whose sessions we refresh
-    return session is not None and session.origin is None and not is_of_aws_mfa
 
 
 def _of_another_tool(status: SessionStatus) -> ReadyProfile:

@@ -31,16 +31,16 @@ def execution(name: str, options: CredentialsOptions, context: Context) -> Execu
     variables = environment.of_keys(found.keys, found.expiration, found.region)
     kept = {key: value for key, value in context.environment.items() if key not in variables}
     kept.pop(environment.TOKEN_CODE, None)  # a code is nobody else's business
-    if _is_of_python("LC_CTYPE"):
+    if _lc_ctype_is_pythons():
         kept.pop("LC_CTYPE", None)
     return Execution(kept | {key: value for key, value in variables.items() if value is not None}, found)
 
 
-def _is_of_python(variable: str) -> bool:
-    """True if Python itself has set a variable, as it sets LC_CTYPE where there is no locale (PEP 538)."""
+def _lc_ctype_is_pythons() -> bool:
+    """True if this process was not given an LC_CTYPE: Python sets one where there is no locale (PEP 538)."""
     try:
         with open("/proc/self/environ", "rb") as given:
-            return f"{variable}=".encode() not in [entry[: len(variable) + 1] for entry in given.read().split(b"\0")]
+            return not any(variable.startswith(b"LC_CTYPE=") for variable in given.read().split(b"\0"))
     except OSError:  # not Linux: it cannot be told, and does no harm
         return False
 

@@ -1,18 +1,12 @@
 """The credentials of a profile as text for shells, programs and ``.env`` files."""
 
-import json
 import os
 import stat
 from dataclasses import dataclass, field
 
 from mfa_profiles import dotenv, environment, formats, git, shared_files
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.credentials import (
-    CredentialsOptions,
-    ReadyProfile,
-    credentials,
-    ready_profile,
-)
+from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
 from mfa_profiles.environment import Variables
 from mfa_profiles.errors import FileRefusedError, UsageError
 
@@ -35,6 +29,8 @@ def export(
     if format_name == "process":
         if by_profile:
             raise UsageError("--format process is for keys, and --by-profile gives none")
+        import json
+
         found = credentials(name, options, context)
         return Exported(json.dumps(found.as_json(), indent=2), found)
     ready, variables = _variables(name, options, context, by_profile=by_profile)

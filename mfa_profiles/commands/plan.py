@@ -12,9 +12,6 @@ from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.roles import Role
 from mfa_profiles.sessions import State
 
-USABLE = timedelta(minutes=1)
-"""A session that nobody asked to refresh does for assuming a role while it has more than this left."""
-
 
 @dataclass(frozen=True)
 class Step:
@@ -182,9 +179,8 @@ def _is_temporary(profiles: Profiles, name: str, lenders: tuple[str, ...]) -> bo
 
 
 def _is_usable(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
-    status = _status(profiles, pair, replace(wanted, min_remaining=USABLE))
     is_ours = profiles.foreign_content(pair) is None and is_of_its_base(profiles, pair)
-    return status.state is State.VALID and is_ours
+    return is_ours and _status(profiles, pair, wanted).is_usable
 
 
 def _depth(made: Plan, step: Step) -> int:

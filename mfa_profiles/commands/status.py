@@ -13,6 +13,9 @@ from mfa_profiles.sessions import State, StoredSession
 EXIT_EXPIRED_OR_MISSING = 3
 EXIT_EXPIRING = 4
 
+# A session that ends sooner may do so before its first request has arrived.
+_USABLE = timedelta(minutes=1)
+
 
 @dataclass(frozen=True)
 class SessionStatus:
@@ -32,6 +35,11 @@ class SessionStatus:
     def remaining_seconds(self) -> int | None:
         """Whole seconds, negative once the session has expired."""
         return None if self.remaining is None else math.floor(self.remaining.total_seconds())
+
+    @property
+    def is_usable(self) -> bool:
+        """True if a session lives long enough to be used once more, should no new one be had or asked for."""
+        return self.remaining is not None and self.remaining > _USABLE
 
     def as_json(self) -> dict[str, str | int | None]:
         """The object that ``--json`` prints."""

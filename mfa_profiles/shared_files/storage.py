@@ -84,9 +84,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
         raise StorageError(f"{' and '.join(paths)} are one and the same file", "the two files have to be apart")
     warnings: list[str] = []
     with contextlib.ExitStack() as locks:
-        denied = _lock_all(targets, locks) if lock_of is None else {}
-        if lock_of is not None:
-            _lock_all([os.path.realpath(lock_of)], locks)
+        denied = _lock_all(targets if lock_of is None else [os.path.realpath(lock_of)], locks)
         for _ in range(_ATTEMPTS):
             before = [_read(target) for target in targets]
             after = edit([None if content is None else content.data for content in before])
