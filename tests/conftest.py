@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.home import Home
+from tests.home import BASE, Home
 from tests.local_aws import LocalAWS, MFADevice, User
 
 # `HYPOTHESIS_PROFILE=long pytest --timeout 0 tests/shared_files` tries many more documents.
@@ -51,3 +51,10 @@ def base(home: Home, user: User, device: MFADevice) -> Home:
     """A home with a base profile whose device is known, so that AWS is asked for nothing but the session."""
     home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
     return home
+
+
+@pytest.fixture
+def refreshed(base: Home, device: MFADevice) -> Home:
+    """A home whose base profile has a session, which AWS gave."""
+    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
+    return base

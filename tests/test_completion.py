@@ -19,15 +19,16 @@ def named(home: Home, user: User) -> Home:
 
 
 def complete(home: Home, *words: str) -> list[str]:
-    """What bash is told for a command line whose last word is incomplete."""
+    """What our shell functions are told, whichever shell it is, for a command line whose last word is incomplete."""
     env = {
-        "_MFA_PROFILES_COMPLETE": "complete_bash",
-        "COMP_WORDS": " ".join(["mfa-profiles", *words]),
-        "COMP_CWORD": str(len(words)),
+        "_MFA_PROFILES_COMPLETE": "complete_fish",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_ARGS": " ".join(["mfa-profiles", *words]),
+        "COLUMNS": "9999",
     }
     result = home.run(env=env)
     assert "" == result.stderr
-    return result.stdout.split()
+    return [line.partition("\t")[0] for line in result.stdout.splitlines() if line]
 
 
 @pytest.mark.parametrize("command", ["refresh", "devices", "status", "clear", "export", "exec", "credential-process"])

@@ -47,13 +47,6 @@ def installed(home: Home) -> Home:
     return home
 
 
-@pytest.fixture
-def refreshed(base: Home, device: MFADevice) -> Home:
-    """A home whose base profile has a session."""
-    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
-    return base
-
-
 def test_each_example_is_in_the_readme() -> None:
     """One that is not would not be found."""
     files = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*") if path.is_file()}

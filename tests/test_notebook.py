@@ -16,7 +16,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from tests.commands.test_refresh_mfa_process import add_program, with_oathtool
+from tests.code_programs import add_program, with_oathtool
 from tests.home import BASE, DERIVED, Home
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.test_python import let_end

@@ -41,13 +41,6 @@ STALE = {
 WHO = ("-c", "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])")
 
 
-@pytest.fixture
-def refreshed(base: Home, device: MFADevice) -> Home:
-    """A home with a session."""
-    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
-    return base
-
-
 def test_nothing_else_of_awss_is_left_in_the_environment(refreshed: Home) -> None:
     """Each stale variable is gone or replaced, the region is the profile's, and a code is not handed on."""
     env = {**STALE, "MFA_PROFILES_TOKEN_CODE": "123456", "AWS_PAGER": "cat"}

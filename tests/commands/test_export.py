@@ -16,13 +16,6 @@ KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
 @pytest.fixture
-def refreshed(base: Home, device: MFADevice) -> Home:
-    """A home with a session that AWS gave."""
-    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
-    return base
-
-
-@pytest.fixture
 def stored(home: Home, user: User) -> Home:
     """A home with a session that AWS does not know, and a region."""
     home.write(

@@ -1,17 +1,14 @@
 """refresh with mfa_process: a command gives the codes, and nobody has to be there."""
 
-import shutil
 import time
-from pathlib import Path
 
 import pexpect
 import pytest
 
+from tests.code_programs import add_program, with_oathtool
 from tests.home import BASE, DERIVED, TOOL, Home, base_section
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.local_aws.devices import WINDOW
-
-with_oathtool = pytest.mark.skipif(shutil.which("oathtool") is None, reason="needs oathtool, from Debian's package")
 
 # Recipes of aws-vault's users: https://github.com/99designs/aws-vault/blob/master/USAGE.md, "Using a Yubikey" and
 # what its issues say of 1Password's command.
@@ -22,20 +19,6 @@ RECIPES = {
     ),
     "op": ('op item get "AWS of work" --otp', "item get AWS of work --otp"),
 }
-
-
-def add_program(home: Home, name: str, device: MFADevice, arguments: str = "", offset: int = 0) -> Path:
-    """A stand-in that knows the arguments it is called with, and has oathtool compute the code of the device."""
-    directory = home.path / "bin"
-    directory.mkdir(exist_ok=True)
-    program = directory / name
-    home.secrets.append(str(device.seed))
-    program.write_text(
-        f"#!/bin/sh\ncase \"$*\" in '{arguments}'*) ;; *) exit 64 ;; esac\necho 'Touch your key...' >&2\n"
-        f'exec oathtool --totp --base32 --now "@$(($(date +%s) + {offset}))" {device.seed}\n'
-    )
-    program.chmod(0o700)
-    return program
 
 
 def path_with(home: Home) -> dict[str, str]:
