@@ -1,6 +1,7 @@
 """AWS IAM: the MFA devices of the caller."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from mfa_profiles.aws import refusals
 from mfa_profiles.aws.caller import Caller
@@ -43,3 +44,23 @@ def devices_of(caller: Caller) -> list[MFADevice]:
     """The same, raising what boto3 raises: for refusals, which are explained with the devices that there are."""
     pages = caller.iam().get_paginator("list_mfa_devices").paginate()
     return [MFADevice(device["SerialNumber"]) for page in pages for device in page["MFADevices"]]
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """A long-term access key of a user, without its secret; ``created`` is aware and in UTC."""
+
+    access_key_id: str
+    is_active: bool
+    created: datetime
+
+
+def list_access_keys(caller: Caller) -> list[AccessKey]:
+    """The access keys of the user whose keys or session the caller has; there are two at most. Raises AWSError."""
+    with refusals.explained(refusals.Attempt("ListAccessKeys", caller)):
+        pages = caller.iam().get_paginator("list_access_keys").paginate()
+        return [
+            AccessKey(key["AccessKeyId"], key["Status"] == "Active", key["CreateDate"])
+            for page in pages
+            for key in page["AccessKeyMetadata"]
+        ]

@@ -220,9 +220,12 @@ def _policy(message: str) -> tuple[str, str]:
     return _POLICIES[found[1]] if found else ("a policy", "an administrator")
 
 
+_STS_ACTIONS = ("AssumeRole", "GetCallerIdentity", "GetSessionToken")
+
+
 def _permission(message: str, attempt: Attempt) -> str:
     found = re.search(r"not authorized to perform: ([a-z]{2,20}:[A-Za-z]{2,40})(?![A-Za-z])", message)
-    service = "iam" if attempt.action == "ListMFADevices" else "sts"
+    service = "sts" if attempt.action in _STS_ACTIONS else "iam"
     return found[1] if found else f"{service}:{attempt.action}"
 
 
@@ -310,7 +313,7 @@ def _partitions(attempt: Attempt) -> dict[str, str]:
 # --- Times.
 
 
-def _time_at_aws(response: Mapping[str, Any]) -> datetime | None:
+def time_at_aws(response: Mapping[str, Any]) -> datetime | None:
     """When AWS answered, by its own clock."""
     from email.utils import parsedate_to_datetime
 
@@ -323,7 +326,7 @@ def _time_at_aws(response: Mapping[str, Any]) -> datetime | None:
 
 
 def _seconds_until_next_code(response: Mapping[str, Any], attempt: Attempt) -> int:
-    now = _time_at_aws(response) or attempt.caller.clients.now()
+    now = time_at_aws(response) or attempt.caller.clients.now()
     return _WINDOW - int(now.timestamp()) % _WINDOW
 
 
@@ -342,7 +345,7 @@ def _drift(response: Mapping[str, Any], attempt: Attempt) -> str | None:
 
 
 def _ahead(response: Mapping[str, Any], attempt: Attempt) -> timedelta | None:
-    there = _time_at_aws(response)
+    there = time_at_aws(response)
     return None if there is None else attempt.caller.clients.now() - there
 
 

@@ -1,6 +1,7 @@
 """AWS STS: session credentials for a token code, and of roles."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,22 @@ from mfa_profiles.sessions import SessionCredentials
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose keys a caller has, and when AWS said so by its own clock (aware and in UTC; None if it did not tell)."""
+
+    account: str
+    arn: str
+    time_at_aws: datetime | None
+
+
+def caller_identity(caller: Caller) -> Identity:
+    """Ask AWS whose keys these are; it tells whoever signs well, whatever policies say. Raises AWSError."""
+    with refusals.explained(refusals.Attempt("GetCallerIdentity", caller)):
+        answer = caller.sts().get_caller_identity()
+    return Identity(answer["Account"], answer["Arn"], refusals.time_at_aws(answer))
 
 
 def connect(caller: Caller) -> None:

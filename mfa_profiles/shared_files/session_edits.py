@@ -1,0 +1,70 @@
+"""Edits of both files that put sessions in and take them out. Files in, files out."""
+
+from collections.abc import Collection, Mapping
+
+from mfa_profiles import sessions
+from mfa_profiles.profiles import ProfilePair, Profiles
+from mfa_profiles.sessions import Origin, SessionCredentials
+from mfa_profiles.shared_files import editing
+from mfa_profiles.shared_files.editing import Put
+
+NewSessions = Mapping[ProfilePair, tuple[SessionCredentials, Origin]]
+"""Sessions to store, and where each came from."""
+
+
+def with_sessions(profiles: Profiles, new: NewSessions) -> Profiles:
+    """Both files with sessions in derived profiles, and with the settings that these need from their base profiles.
+
+    Settings that a derived profile has already stay as they are: a person may have changed them.
+    """
+    in_credentials = {
+        pair.derived: Put(
+            sessions.session_settings(credentials, profiles.credentials.sections.get(pair.derived, {})),
+            sessions.expiration_comment(credentials.expiration, origin),
+            drop={"aws_security_token"},  # botocore would read this one, and boto 2 is no more
+        )
+        for pair, (credentials, origin) in new.items()
+    }
+    in_config = {}
+    for pair in new:
+        present = profiles.settings(pair.derived)
+        missing = {key: value for key, value in profiles.call_settings(pair.base).items() if key not in present}
+        if missing:
+            header = profiles.config_header(pair.derived)
+            comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
+            in_config[header] = Put(missing, comment, may_have_blocks=True)
+    return Profiles(
+        editing.put_sections(profiles.credentials, in_credentials),
+        editing.put_sections(profiles.config, in_config) if in_config else profiles.config,
+    )
+
+
+def without_sessions(profiles: Profiles, pairs: Collection[ProfilePair]) -> Profiles:
+    """Both files without the sessions of some derived profiles, and without what was copied for them.
+
+    Settings and comments that a person put into the derived profile stay, in what is left of their section; without
+    any, the section goes. A section of the config file that a person made stays as it is.
+    """
+    ours = {pair.derived: _session_keys(profiles.credentials.sections.get(pair.derived, {})) for pair in pairs}
+    copied = {}
+    for pair in pairs:
+        header = profiles.config_header(pair.derived)
+        if editing.is_copied_by_us(profiles.config, header):
+            section = profiles.config.sections[header]
+            copied[header] = set(section) & set(
+                profiles.call_settings(pair.base) if pair.base in profiles else section
+            )
+    return Profiles(
+        editing.take_keys(profiles.credentials, ours),
+        editing.take_keys(profiles.config, copied),
+    )
+
+
+def has_session_of_ours(profiles: Profiles, pair: ProfilePair) -> bool:
+    """True if this tool has written a derived profile into one of the files."""
+    in_config = editing.is_copied_by_us(profiles.config, profiles.config_header(pair.derived))
+    return in_config or pair.derived in profiles.origins
+
+
+def _session_keys(section: Mapping[str, str]) -> frozenset[str]:
+    return sessions.SESSION_KEYS & set(section)
