@@ -7,7 +7,7 @@ _write: Callable[[str], None] | None = None
 
 def steps_to(write: Callable[[str], None] | None) -> None:
     """Let steps be told to ``write`` from now on, or with None to nobody."""
-    global _write  # noqa: PLW0603 - one process tells one person
+    global _write
     _write = write
 
 

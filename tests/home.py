@@ -10,6 +10,7 @@ from configparser import RawConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import warm
 from tests.local_aws import LocalAWS, MFADevice, User
 
 TOOL = shutil.which("mfa-profiles", path=str(Path(sys.executable).parent)) or "mfa-profiles"
@@ -110,6 +111,12 @@ class Home:
             return Result(done.returncode, self.masked(done.stdout), done.stderr)
         self.check_for_secrets(done.stdout + done.stderr)
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def run_warm(self, *arguments: str, env: Mapping[str, str] | None = None, before: str = "") -> Result:
+        """The same for many runs whose start is not what is tested: see ``tests.warm``."""
+        done = warm.run(arguments, env=self.environment(env), cwd=self.path, before=before)
+        self.check_for_secrets(done.stdout + done.stderr)
+        return Result(done.code, done.stdout, done.stderr)
 
     def check_for_secrets(self, text: str) -> None:
         """Fail, without saying which, if a text holds a secret: of the base, of any session so far, or a code."""

@@ -63,6 +63,7 @@ class Scene:
     arguments: list[str] = field(default_factory=lambda: ["refresh", BASE])
     env: dict[str, str] = field(default_factory=dict)
     has_code: bool = True
+    before: str = HASTE
 
     @property
     def path(self) -> Path:
@@ -88,7 +89,7 @@ class Scene:
     def with_role(self, settings: str = "", arn: str | None = None, *, max_session_duration: int = 3600) -> None:
         """A role profile whose source has a good session: no code is needed for the role."""
         role = self.aws.create_role("admin", trusted=self.user.arn, max_session_duration=max_session_duration)
-        assert 0 == self.home.run("refresh", BASE, "--token-code", self.home.code(self.device)).code
+        assert 0 == self.home.run_warm("refresh", BASE, "--token-code", self.home.code(self.device)).code
         self.configure(f"\n[profile admin]\nrole_arn = {arn or role.arn}\nsource_profile = {BASE}\n{settings}")
         self.arguments = ["refresh", "admin"]
         self.has_code = False
@@ -111,10 +112,8 @@ class Scene:
     def run(self) -> list[str]:
         """Run the command, see that it fails and leaves the files alone, and return the lines of its error."""
         before = self.files()
-        (self.path / "haste").mkdir(exist_ok=True)
-        (self.path / "haste" / "sitecustomize.py").write_text(HASTE)
         code = ["--token-code", self.home.code(self.device)] if self.has_code else []
-        result = self.home.run(*self.arguments, *code, env={"PYTHONPATH": str(self.path / "haste"), **self.env})
+        result = self.home.run_warm(*self.arguments, *code, env=self.env, before=self.before)
         assert (1, before, "") == (result.code, self.files(), result.stdout)
         # That AWS_ACCESS_KEY_ID is set in the environment is worth a warning, before anything else.
         return [line for line in result.errors if not line.startswith("mfa-profiles: warning: AWS_ACCESS_KEY_ID")]
@@ -203,7 +202,7 @@ def role_denied_to_the_user(scene: Scene) -> None:
 def chained_role(scene: Scene) -> None:
     """A role that asks for MFA, behind another role."""
     scene.with_role("region = us-west-2\n")
-    assert 0 == scene.home.run("refresh", "admin").code
+    assert 0 == scene.home.run_warm("refresh", "admin").code
     other = scene.aws.create_role("other", require_mfa=True)
     scene.configure(f"\n[profile other]\nrole_arn = {other.arn}\nsource_profile = admin\n")
     scene.arguments = ["refresh", "other"]
@@ -474,6 +473,10 @@ def refused_sso(scene: Scene) -> None:
     """An SSO session that is good, but not for that role."""
     scene.with_source(SSO)
     cache = scene.path / ".aws" / "sso" / "cache"
+    # What botocore computes as it is imported.
+    scene.before += (
+        f"from botocore import credentials\ncredentials.SSOProvider._SSO_TOKEN_CACHE_DIR = {str(cache)!r}\n"
+    )
     cache.mkdir(parents=True)
     name = hashlib.sha1(b"https://example.awsapps.com/start").hexdigest()  # as botocore names it
     token = {"accessToken": "hunter3", "expiresAt": "2100-01-01T00:00:00Z"}
