@@ -164,8 +164,9 @@ def devices(profile: options.Profile = None, *, as_json: options.Json = False) -
 
 
 @app.command(
-    epilog="Exit codes: 0 all are valid, 3 one is expired or missing, or its end is not known, "
-    "4 one ends within --min-remaining.",
+    epilog="Exit codes, of which the first that fits counts: 3 one is expired or missing, its end is not known, or "
+    "(--verify) it does not work, 4 one ends within --min-remaining, 1 AWS could not be asked about one (--verify), "
+    "0 all are valid.",
 )
 def status(
     profiles: Annotated[
@@ -187,17 +188,49 @@ def status(
             "Call a session with no more left than this expiring, in seconds or like 2h; if not given, 15m.",
         ),
     ] = DEFAULT_MIN_REMAINING,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Ask AWS as well whether each session still works. A session that may do nothing any more, as after "
+            "Revoke active sessions in the IAM console, works all the same: no policy denies this one question.",
+        ),
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Keep the table up to date, with bars that empty, until Ctrl-C. The bell rings when a session has "
+            "no more than --min-remaining left, and when it ends.",
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> int:
     """Show how long each session lives, without asking AWS.
 
     In a pipe: a line for each session, with tabs between profile, state,
     expiration (UTC), seconds left and source profile.
+
+    With --verify also what AWS says: works, expired, revoked (AWS does not know
+    it any more), refused (the message says why), unreachable (it said nothing),
+    or - if it was not asked, since the session is over or missing.
     """
     from mfa_profiles.commands import status as command
 
+    if watch and (as_json or verify):
+        raise typer.BadParameter(f"--watch cannot be combined with {'--json' if as_json else '--verify'}")
     context = _context()
-    statuses = command.status(profiles or [], min_remaining, context)
+    names = profiles or []
+    if watch:
+        from mfa_profiles.watch import watch as watch_until_interrupted
+
+        return watch_until_interrupted(command.Watch(names, min_remaining, context).statuses, context.now)
+    if verify:
+        from mfa_profiles.commands.verify import verified_status
+
+        statuses = verified_status(names, min_remaining, context)
+    else:
+        statuses = command.status(names, min_remaining, context)
     rendering.statuses(statuses, context.now(), as_json=as_json)
     return command.exit_code(statuses)
 

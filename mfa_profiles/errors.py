@@ -80,6 +80,18 @@ class AWSError(MfaProfilesError):
     """AWS refused, or could not be reached."""
 
 
+class UnreachableError(AWSError):
+    """AWS could not be asked, or gave no answer to what it was asked: the network, a proxy, settings, throttling."""
+
+
+class SessionExpiredError(AWSError):
+    """AWS says that a session has expired."""
+
+
+class SessionUnknownError(AWSError):
+    """AWS does not know a session, or not any more."""
+
+
 class PermissionDeniedError(AWSError):
     """AWS does not let the user do this: what goes on without it may go on."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mfa_profiles.commands.devices import ListedDevice
     from mfa_profiles.commands.refresh import Refreshed
     from mfa_profiles.commands.status import SessionStatus
+    from mfa_profiles.errors import MfaProfilesError
 
 
 def for_programs(value: object) -> None:
@@ -30,14 +31,19 @@ def refreshed(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) 
         if outcome.error is None:
             still = "" if outcome.refreshed else "still "
             terminal.note(f"{outcome.status.profile} is {still}valid{_until(outcome.status.expiration, now)}")
-    failed: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for outcome in requested:
-        if outcome.error is not None:
-            failed.setdefault((outcome.error.message, outcome.error.hints), []).append(outcome.status.profile)
-    for (message, hints), names in failed.items():
-        terminal.error(message if len(requested) == 1 else f"{_some(names)}: {message}", hints)
+    _tell_errors([(outcome.status.profile, outcome.error) for outcome in requested])
     codes = {outcome.error.exit_code if outcome.error else 0 for outcome in requested}
     return next(iter(codes)) if len(codes) == 1 else int(bool(codes))
+
+
+def _tell_errors(outcomes: "Sequence[tuple[str, MfaProfilesError | None]]") -> None:
+    """Write each error once, behind the profiles that have it; there is no need to name the only one there is."""
+    failed: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for profile, error in outcomes:
+        if error is not None:
+            failed.setdefault((error.message, error.hints), []).append(profile)
+    for (message, hints), names in failed.items():
+        terminal.error(message if len(outcomes) == 1 else f"{_some(names)}: {message}", hints)
 
 
 def _refreshed_object(outcome: "Refreshed") -> dict[str, str | int | bool | None]:
@@ -79,33 +85,51 @@ def _taken(device: "ListedDevice") -> str:
 
 
 def statuses(listed: "Sequence[SessionStatus]", now: datetime, *, as_json: bool) -> None:
-    """Print how long sessions live."""
+    """Print how long sessions live and, if AWS was asked, whether they work; why not goes to stderr."""
     if as_json:
         for_programs([status.as_json() for status in listed])
     elif not listed:
-        terminal.note("no session yet; mfa-profiles refresh PROFILE gets one")
+        terminal.note(NO_SESSION)
     elif terminal.stdout_is_terminal():
         terminal.data(_table(listed, now))
     else:
         terminal.data("\n".join(_line(status) for status in listed))
+    _tell_errors([(status.profile, status.verification.error if status.verification else None) for status in listed])
+
+
+NO_SESSION = "no session yet; mfa-profiles refresh PROFILE gets one"
 
 
 def _line(status: "SessionStatus") -> str:
     expiration = None if status.expiration is None else format_time(status.expiration)
-    cells = (status.profile, status.state.value, expiration, status.remaining_seconds, status.source_profile)
+    cells = [status.profile, status.state.value, expiration, status.remaining_seconds, status.source_profile]
+    if status.verification is not None:
+        cells.append(status.verification.verdict)
     return "\t".join("-" if cell is None else terminal.printable(str(cell)) for cell in cells)
 
 
 def _table(listed: "Sequence[SessionStatus]", now: datetime) -> str:
-    rows = [[status.profile, status.state, *_times(status, now), status.source_profile or ""] for status in listed]
-    colours = [_STATE_COLOURS.get(status.state, "red") for status in listed]
-    return terminal.table(("PROFILE", "STATE", "LEFT", "UNTIL", "SOURCE"), rows, colours)
+    rows = [[status.profile, status.state, *times(status, now), status.source_profile or ""] for status in listed]
+    colours = [state_colour(status.state) for status in listed]
+    header = ["PROFILE", "STATE", "LEFT", "UNTIL", "SOURCE"]
+    verdicts = [status.verification.verdict for status in listed if status.verification is not None]
+    if not verdicts:
+        return terminal.table(header, rows, colours)
+    rows = [[*row, verdict or ""] for row, verdict in zip(rows, verdicts, strict=True)]
+    verdict_colours = [_VERDICT_COLOURS.get(verdict or "", "red") for verdict in verdicts]
+    return terminal.table([*header, "AWS"], rows, colours, last=verdict_colours)
 
 
-_STATE_COLOURS = {State.VALID: "green", State.EXPIRING: "yellow"}
+_VERDICT_COLOURS = {"works": "green", "unreachable": "yellow"}
 
 
-def _times(status: "SessionStatus", now: datetime) -> tuple[str, str]:
+def state_colour(state: State) -> str:
+    """The colour that a state has on terminals."""
+    return {State.VALID: "green", State.EXPIRING: "yellow"}.get(state, "red")
+
+
+def times(status: "SessionStatus", now: datetime) -> tuple[str, str]:
+    """How much is left of a session, and until when it lives, as people say it; empty where its end is not known."""
     if status.expiration is None or status.remaining is None:
         return "", ""
     ago = " ago" if status.state is State.EXPIRED else ""

@@ -51,8 +51,12 @@ class OutputError(Exception):
 
 def data(text: str) -> None:
     """Write a line of data to stdout. Raises OutputError."""
+    _to_stdout(text + "\n")
+
+
+def _to_stdout(text: str) -> None:
     try:
-        print(text, file=sys.stdout, flush=True)  # noqa: T201
+        print(text, end="", file=sys.stdout, flush=True)  # noqa: T201
     except OSError as error:
         # Python would try once more at its end, and complain in its own way.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,14 +98,64 @@ def _labelled(label: str, colour: str, text: str) -> None:
 
 def styled(text: str, colour: str, stream: TextIO) -> str:
     """The text in a colour, if the stream is a terminal that may have it."""
-    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return text
-    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if has_colours(stream) else text
+
+
+def has_colours(stream: TextIO) -> bool:
+    """True if the stream is a terminal that may show colours."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def stdout_is_terminal() -> bool:
     """True if a person reads what is written to stdout."""
     return sys.stdout.isatty()
+
+
+def can_be_drawn_on() -> bool:
+    """True if stdout is a terminal on which the cursor can be moved."""
+    return stdout_is_terminal() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def size() -> tuple[int, int]:
+    """The columns and lines of the terminal behind stdout, as it is now."""
+    try:
+        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:
+        columns, lines = 0, 0
+    return columns or 80, lines or 24  # a serial line does not know
+
+
+# The other screen that terminals have for programs: nothing on it is moved about when the window is resized, and what
+# stood on the first comes back. Those that lack it (Linux's console) have it all on one, cleared when we leave.
+_ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"  # the cursor hidden; a line that is too long is not wrapped
+_LEAVE = "\x1b[H\x1b[2J\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
+@contextlib.contextmanager
+def full_screen() -> Iterator[Callable[[Sequence[str]], None]]:
+    """Have the whole terminal behind stdout; what is yielded draws lines on it, which have to fit.
+
+    Keys that are pressed meanwhile are not shown, and forgotten at the end. Raises OutputError.
+    """
+    import termios
+
+    descriptor = sys.stdout.fileno()
+    before = termios.tcgetattr(descriptor)
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    try:
+        # A job in the background is stopped here, before it has drawn anything.
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
+        _to_stdout(_ENTER)
+        yield lambda lines: _to_stdout("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[J")
+    finally:
+        with contextlib.suppress(OutputError, termios.error):  # the terminal may have gone away
+            _to_stdout(_LEAVE)
+            termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+
+
+def bell() -> None:
+    """Ring the bell of the terminal behind stdout. Raises OutputError."""
+    _to_stdout("\a")
 
 
 def is_there() -> bool:
@@ -180,8 +234,13 @@ def progress(total: int, what: str) -> Iterator[Callable[[], object]]:
         yield lambda: bar.update(1)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str]) -> str:
-    """Rows below a header in aligned columns, each row's second cell (its state) in a colour of its own."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str], *, last: Sequence[str] = ()
+) -> str:
+    """Rows below a header in aligned columns, each row's second cell (its state) in a colour of its own.
+
+    ``last`` are colours for the last cell of each row.
+    """
     cells = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     widths[-1] = 0  # nothing stands behind it
@@ -189,6 +248,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequenc
     padded[0] = [styled(cell, "bold", sys.stdout) for cell in padded[0]]
     for row, colour in zip(padded[1:], colours, strict=True):
         row[1] = styled(row[1], colour, sys.stdout)
+    for row, colour in zip(padded[1:], last, strict=False):
+        row[-1] = styled(row[-1], colour, sys.stdout) if row[-1] else ""
     return "\n".join("  ".join(row).rstrip() for row in padded)
 
 

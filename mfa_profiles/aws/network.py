@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mfa_profiles.aws.rows import Row
-from mfa_profiles.errors import ProfileError
+from mfa_profiles.errors import MfaProfilesError, ProfileError, UnreachableError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,7 @@ class Failure(Row):
     cause: str = ""
     providers: tuple[str, ...] = ()
     """The settings of the profile, one of which leads to its credentials; empty for any."""
+    error: type[MfaProfilesError] = UnreachableError
 
     def matches(self, error: BaseException, provider: str | None = None) -> bool:
         """True if the row explains the error."""
@@ -107,7 +108,7 @@ FAILURES: tuple[Failure, ...] = (
         name="read timeout",
         exceptions=("ReadTimeoutError",),
         sentence="AWS took the request and gave no answer within {read_timeout} s",
-        hints=("try the next code: AWS may have used this one up",),
+        hints=("{try_next_code}",),
     ),
     Failure(
         name="unknown host",
@@ -295,7 +296,7 @@ FAILURES: tuple[Failure, ...] = (
         name="broken connection",
         exceptions=("ConnectionClosedError", "HTTPClientError", "IncompleteReadError"),
         sentence="the connection to AWS broke off",
-        hints=("try again, with the next code if this one is refused",),
+        hints=("try again{next_code}",),
     ),
     Failure(
         name="any other failure",

@@ -157,6 +157,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
     host, proxy = network.called_host(error), network.proxy_host(error)
     ca_bundle = os.environ.get("AWS_CA_BUNDLE") or profiles.call_settings(profile).get("ca_bundle")
     region = attempt.caller.region if attempt else profiles.call_settings(profile).get("region")
+    has_code = attempt is not None and attempt.serial_number is not None
     return Facts(
         at=f" {host}" if host else "",
         ca_bundle=f" {ca_bundle}" if ca_bundle else "",
@@ -165,6 +166,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         credentials=profiles.credentials.path,
         kind=type(error).__name__,
         missing=network.missing_part(error),
+        next_code=", with the next code if this one is refused" if has_code else "",
         profile=profile,
         proxy=f" {proxy}" if proxy else "",
         quoted_region=repr(region or ""),
@@ -173,6 +175,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         section=profiles.config_header(profile),
         setting=network.refused_setting(error),
         still_good=_still_good(attempt) if attempt else None,
+        try_next_code="try the next code: AWS may have used this one up" if has_code else "try again",
     )
 
 

@@ -4,7 +4,14 @@ import re
 from dataclasses import dataclass
 
 from mfa_profiles.aws.rows import Row
-from mfa_profiles.errors import MFADeviceUnknownError, PermissionDeniedError, TokenCodeRefusedError
+from mfa_profiles.errors import (
+    MFADeviceUnknownError,
+    PermissionDeniedError,
+    SessionExpiredError,
+    SessionUnknownError,
+    TokenCodeRefusedError,
+    UnreachableError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,13 +172,22 @@ ROWS: tuple[Refusal, ...] = (
     # --- Keys. AWS also calls a session invalid that expired long ago.
     Refusal(
         name="stale session",
-        codes=(*_UNKNOWN_KEY, *_EXPIRED),
+        codes=_UNKNOWN_KEY,
         temporary=True,
         sentence="the session of profile {holder} is no longer good",
         hints=(
             "{renew}",
             "{region} belongs to {region_partition}, and {arn} to {arn_partition}, which knows other keys",
         ),
+        error=SessionUnknownError,
+    ),
+    Refusal(
+        name="expired session",
+        codes=_EXPIRED,
+        temporary=True,
+        sentence="the session of profile {holder} is no longer good",
+        hints=("{renew}",),
+        error=SessionExpiredError,
     ),
     Refusal(
         name="unknown key",
@@ -341,6 +357,7 @@ ROWS: tuple[Refusal, ...] = (
         ),
         sentence="AWS throttled the request",
         hints=("try again in a minute", "{still_good}"),
+        error=UnreachableError,
     ),
     Refusal(
         name="internal error",
@@ -358,12 +375,14 @@ ROWS: tuple[Refusal, ...] = (
         ),
         sentence="AWS reported an internal error ({code})",
         hints=("try again; see https://health.aws.amazon.com", "{still_good}"),
+        error=UnreachableError,
     ),
     Refusal(
         name="gateway",
         codes=("500", "502", "503", "504"),  # what botocore makes of a status with a page of HTML or nothing
         sentence="what answered for AWS has trouble (HTTP status {code})",
         hints=("try again; is AWS_ENDPOINT_URL or a proxy in the way?", "{still_good}"),
+        error=UnreachableError,
     ),
     Refusal(
         name="inactive region",
@@ -393,4 +412,5 @@ NOT_FROM_AWS = Refusal(
     name="not from AWS",
     sentence="the response did not come from AWS",
     hints=("is AWS_ENDPOINT_URL or a proxy in the way?",),
+    error=UnreachableError,
 )

@@ -1,20 +1,59 @@
-"""How long each session lives, from the files alone: no network, and nothing heavy to import."""
+"""How long each session lives, from the files alone: no network, and nothing heavy to import.
+
+What AWS says of sessions, ``verify`` finds out.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from mfa_profiles import sessions, shared_files
 from mfa_profiles.commands import Context
+from mfa_profiles.errors import MfaProfilesError
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.sessions import State, StoredSession
 
+EXIT_NOT_VERIFIED = 1
 EXIT_EXPIRED_OR_MISSING = 3
 EXIT_EXPIRING = 4
 
 # A session that ends sooner may do so before its first request has arrived.
 _USABLE = timedelta(minutes=1)
+
+
+class Verdict(StrEnum):
+    """What AWS says of a session."""
+
+    WORKS = "works"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    """AWS does not know it, or not any more: its user or role is gone, or it is another one than was given out."""
+    REFUSED = "refused"
+    """It does not work for any other reason; its keys are damaged, for example."""
+    UNREACHABLE = "unreachable"
+    """AWS said nothing of it: no network, a proxy, throttling."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of asking AWS about a session; the verdict is None where the files alone say that it is over.
+
+    ``arn`` is whose session it is; ``error`` says why it does not work, or why that is not known.
+    """
+
+    verdict: Verdict | None = None
+    arn: str | None = None
+    error: MfaProfilesError | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        """What ``--json`` has more with ``--verify``."""
+        return {
+            "verified": None if self.verdict is None else self.verdict.value,
+            "arn": self.arn,
+            "verification_error": None if self.error is None else self.error.message,
+        }
 
 
 @dataclass(frozen=True)
@@ -30,6 +69,8 @@ class SessionStatus:
     role_arn: str | None = None
     region: str | None = None
     managed_by: str | None = None
+    verification: Verification | None = None
+    """None if AWS was not to be asked."""
 
     @property
     def remaining_seconds(self) -> int | None:
@@ -53,6 +94,7 @@ class SessionStatus:
             "role_arn": self.role_arn,
             "region": self.region,
             "managed_by": self.managed_by,
+            **(self.verification.as_json() if self.verification else {}),
         }
 
 
@@ -63,9 +105,39 @@ def status(names: Sequence[str], min_remaining: timedelta, context: Context) -> 
     an MFA device but no session yet.
     """
     profiles = shared_files.load(context.paths)
-    pairs = [profiles.pair(name) for name in names] if names else _all_pairs(profiles)
     now = context.now()
-    return [session_status(profiles, pair, now=now, min_remaining=min_remaining) for pair in dict.fromkeys(pairs)]
+    return [
+        session_status(profiles, pair, now=now, min_remaining=min_remaining) for pair in pairs_of(profiles, names)
+    ]
+
+
+class Watch:
+    """The same over time: the files are read again only once they have changed."""
+
+    def __init__(self, names: Sequence[str], min_remaining: timedelta, context: Context) -> None:
+        self._names = names
+        self._min_remaining = min_remaining
+        self._context = context
+        self._profiles: Profiles | None = None
+        self._version: object = None
+
+    def statuses(self) -> list[SessionStatus]:
+        """The state of the sessions by now. Raises what ``status`` raises, and can be asked again after that."""
+        paths = self._context.paths
+        version = shared_files.version(paths)  # before they are read: a change meanwhile is then seen the next time
+        if self._profiles is None or version != self._version:
+            self._profiles = None
+            self._profiles, self._version = shared_files.load(paths), version
+        profiles, now = self._profiles, self._context.now()
+        return [
+            session_status(profiles, pair, now=now, min_remaining=self._min_remaining)
+            for pair in pairs_of(profiles, self._names)
+        ]
+
+
+def pairs_of(profiles: Profiles, names: Sequence[str]) -> list[ProfilePair]:
+    """The pairs that names mean, each once; without names all that there is something to say of."""
+    return list(dict.fromkeys([profiles.pair(name) for name in names] if names else _all_pairs(profiles)))
 
 
 def session_status(
@@ -99,11 +171,20 @@ _NO_SESSION = StoredSession(expiration=None, managed_by=None, origin=None)
 
 
 def exit_code(statuses: Sequence[SessionStatus]) -> int:
-    """0 if all sessions are valid, else the worst that there is to say. A session of unknown end is not valid."""
+    """0 if all sessions are valid, else the worst that there is to say. A session of unknown end is not valid.
+
+    The worst is one that does not work, by the files or by AWS, then one that ends soon, then one about which AWS
+    could not be asked: what is known of one session is more than what is not known of another.
+    """
     states = {status.state for status in statuses}
+    verdicts = {status.verification.verdict for status in statuses if status.verification}
     if states & {State.EXPIRED, State.MISSING, State.UNKNOWN}:
         return EXIT_EXPIRED_OR_MISSING
-    return EXIT_EXPIRING if State.EXPIRING in states else 0
+    if verdicts & {Verdict.EXPIRED, Verdict.REVOKED, Verdict.REFUSED}:
+        return EXIT_EXPIRED_OR_MISSING
+    if State.EXPIRING in states:
+        return EXIT_EXPIRING
+    return EXIT_NOT_VERIFIED if Verdict.UNREACHABLE in verdicts else 0
 
 
 def _all_pairs(profiles: Profiles) -> list[ProfilePair]:

@@ -28,6 +28,7 @@ __all__ = [
     "refuse_env_file",
     "rehearse",
     "single_flight",
+    "version",
     "with_sessions",
     "without_sessions",
 ]
@@ -36,6 +37,19 @@ __all__ = [
 def load(paths: SharedPaths) -> Profiles:
     """Read both files. Raises FileRefusedError or StorageError; a missing file is an empty one."""
     return _profiles(paths, storage.read(paths.credentials), storage.read(paths.config))
+
+
+def version(paths: SharedPaths) -> object:
+    """What is another one after either file has changed, without reading them: a replaced file has a new inode."""
+    return [_version(path) for path in (paths.credentials, paths.config)]
+
+
+def _version(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def names_like(paths: SharedPaths, beginning: str) -> list[str]:

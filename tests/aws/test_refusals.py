@@ -863,7 +863,7 @@ ROLE_REFUSALS = [
         ("mfa-profiles refresh smce-veda-mfa --force",),
     ),
     Case(
-        "stale session",
+        "expired session",
         expired_session,
         "the session of profile smce-veda-mfa is no longer good",
         ("mfa-profiles refresh smce-veda-mfa --force",),
