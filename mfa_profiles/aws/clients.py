@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles import settings
-from mfa_profiles.errors import AWSError
+from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
 if TYPE_CHECKING:
@@ -118,10 +118,12 @@ def _endpoint_explained() -> Iterator[None]:
     except BotoCoreError:
         raise
     except ValueError as error:  # with a text that quotes the endpoint, credentials in it included
-        refusal = AWSError("boto3 cannot be set up", "see the variables in the environment that begin with AWS_")
+        refusal = UnreachableError(
+            "boto3 cannot be set up", "see the variables in the environment that begin with AWS_"
+        )
         if "endpoint" in str(error).lower():
             hint = "see AWS_ENDPOINT_URL, and endpoint_url in the base profile"
-            refusal = AWSError("the AWS endpoint is not a URL", hint)
+            refusal = UnreachableError("the AWS endpoint is not a URL", hint)
     else:
         return
     raise refusal
