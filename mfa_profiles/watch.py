@@ -59,9 +59,9 @@ def watch(look: Callable[[], "list[SessionStatus]"], now: Callable[[], datetime]
 @contextlib.contextmanager
 def _signals_held() -> Iterator[frozenset[int]]:
     """Let signals wait until they are asked for: none comes while half of a table has been written."""
-    # Signals that are ignored (by nohup, say) stay so. BSDs drop one that nobody handles, even while it is held.
-    signal.signal(signal.SIGWINCH, lambda *_: None)
-    wanted = {*_ENDING, *_AGAIN, signal.SIGTSTP}
+    for number in _AGAIN:  # BSDs drop a signal that is ignored, even while it is held
+        signal.signal(number, lambda *_: None)
+    wanted = {*_ENDING, *_AGAIN, signal.SIGTSTP}  # but those that are ignored, by nohup for example, stay so
     held = frozenset(number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:

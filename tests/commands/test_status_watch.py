@@ -59,11 +59,10 @@ def test_the_table_follows_the_files(home: Home) -> None:
 def test_the_bell_rings_when_a_session_comes_to_its_end(home: Home) -> None:
     """Once when little is left of it and once at its end, but not for one that is over already."""
     home.write(ending("a-mfa", hours=1) + ending("over-mfa", hours=-1))
-    with Screen(home, ["status", "--watch", "--min-remaining", "1s"]) as screen:
+    with Screen(home, ["status", "--watch", "--min-remaining", "2s"]) as screen:
         screen.wait_for("1 h")
-        home.write(ending("a-mfa", seconds=3.9))
-        screen.wait_for(" 2 s")
         assert 0 == screen.raw.count("\a")
+        home.write(ending("a-mfa", seconds=3.9))
         assert " expiring " in screen.wait_until(lambda _: "\a" in screen.raw).splitlines()[1]
         assert " expired " in screen.wait_until(lambda _: screen.raw.count("\a") > 1).splitlines()[1]
 
@@ -117,9 +116,7 @@ def test_the_terminal_is_left_as_it_was(home: Home, number: signal.Signals, code
 
         assert not screen.screen.cursor.hidden
     table = [] if number is signal.SIGHUP else drawn.splitlines()
-    assert [*table, f"ended {code}"] == [re.sub(r"4 h 59 m", "5 h     ", line) for line in text.splitlines()][
-        : len(table) + 1
-    ]
+    assert [*table, f"ended {code}"] == text.splitlines()[: len(table) + 1]
     assert " echo " in text
     assert "q" not in text.splitlines()
     assert screen.raw.count("\x1b[?1049h") == screen.raw.count("\x1b[?1049l") == 1
