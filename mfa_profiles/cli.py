@@ -166,7 +166,7 @@ def devices(profile: options.Profile = None, *, as_json: options.Json = False) -
 @app.command(
     epilog="Exit codes, of which the first that fits counts: 3 one is expired or missing, its end is not known, or "
     "(--verify) it does not work, 4 one ends within --min-remaining, 1 AWS could not be asked about one (--verify), "
-    "0 all are valid.",
+    "0 all are valid. With --watch 0 after Ctrl-C.",
 )
 def status(
     profiles: Annotated[

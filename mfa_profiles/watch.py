@@ -127,7 +127,8 @@ class _Shown:
         except MfaProfilesError as error:
             self._error = error
             return False
-        return any([self._remember(status) for status in self._statuses])  # noqa: C419 - every one is remembered
+        rings = [self._remember(status) for status in self._statuses]
+        return any(rings)
 
     def _remember(self, status: "SessionStatus") -> bool:
         before = self._seen.get(status.profile)
