@@ -62,7 +62,7 @@ def test_the_bell_rings_when_a_session_comes_to_its_end(home: Home) -> None:
     with Screen(home, ["status", "--watch", "--min-remaining", "2s"]) as screen:
         screen.wait_for("1 h")
         assert 0 == screen.raw.count("\a")
-        home.write(ending("a-mfa", seconds=3.9))
+        home.write(ending("a-mfa", seconds=2.9))
         assert " expiring " in screen.wait_until(lambda _: "\a" in screen.raw).splitlines()[1]
         assert " expired " in screen.wait_until(lambda _: screen.raw.count("\a") > 1).splitlines()[1]
 
