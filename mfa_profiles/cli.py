@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import mfa_profiles
-from mfa_profiles import environment, options, rendering, terminal
+from mfa_profiles import options, rendering, terminal
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
@@ -23,6 +23,7 @@ app = typer.Typer(
 
 
 def _context() -> Context:
+    interrupt = signal.getsignal(signal.SIGINT)
     return Context(
         environment=os.environ,
         now=lambda: datetime.now(UTC),  # noqa: TID251 - the one place
@@ -32,6 +33,7 @@ def _context() -> Context:
         wait=terminal.wait,
         progress=terminal.progress,
         before_writing=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        after_writing=lambda: signal.signal(signal.SIGINT, interrupt),
     )
 
 
@@ -74,16 +76,7 @@ def refresh(
         str | None,
         typer.Option("--to", metavar="NAME", help="The derived profile, if not PROFILE-mfa. It is remembered."),
     ] = None,
-    code: Annotated[
-        str | None,
-        typer.Option(
-            "--token-code",
-            metavar="CODE",
-            help=f"The six digits; - reads them from stdin. If not given: {environment.TOKEN_CODE} in the "
-            "environment, mfa_process of the profile, the terminal.",
-            show_default=False,
-        ),
-    ] = None,
+    code: options.TokenCode = None,
     serial_number: Annotated[
         str | None,
         typer.Option(
@@ -258,6 +251,37 @@ def clear(
         terminal.note(f"{name} is cleared")
     if not cleared:
         terminal.note("nothing to clear")
+    return 0
+
+
+@app.command()
+def rotate(
+    profile: options.Profile = None,
+    *,
+    keep_old: Annotated[
+        bool, typer.Option("--keep-old", help="Leave the old key inactive, instead of deleting it.")
+    ] = False,
+    delete_other: Annotated[
+        bool,
+        typer.Option(
+            "--delete-other",
+            help="If the user has two access keys, delete the one that is not in the profile, to make room.",
+        ),
+    ] = False,
+    code: options.TokenCode = None,
+) -> int:
+    """Replace the long-term access key of a base profile.
+
+    Signed by the MFA session, which is refreshed first when needed and outlives
+    the keys. The new key is stored at once, and in all profiles that have the
+    old one; that is deleted when the new one works. What was interrupted, at
+    whatever step, is finished by the next run.
+    """
+    from mfa_profiles.commands import rotate as command
+
+    context = _context()
+    how = command.RotateOptions(keep_old=keep_old, delete_other=delete_other, token_code=code)
+    rendering.rotated(command.rotate(context.named(profile), how, context))
     return 0
 
 

@@ -17,6 +17,11 @@ class MfaProfilesError(Exception):
         for hint in hints:  # for those who see it in a traceback of their own program
             self.add_note(f"hint: {hint}")
 
+    def add_hint(self, hint: str) -> None:
+        """Tell one thing more that is to be done, which only a caller further up knows."""
+        self.hints = (*self.hints, hint)
+        self.add_note(f"hint: {hint}")
+
     def __reduce__(self) -> tuple[object, ...]:
         # By default an exception is made anew from its message alone, which pools of processes come to grief over.
         return _rebuilt, (type(self), self.args, self.__dict__)
@@ -90,6 +95,14 @@ class SessionExpiredError(AWSError):
 
 class SessionUnknownError(AWSError):
     """AWS does not know a session, or not any more."""
+
+
+class KeysRefusedError(AWSError):
+    """AWS does not know an access key, or its secret is another one: with others it may go better."""
+
+
+class AccessKeyUnknownError(AWSError):
+    """A user has no such access key, or not any more."""
 
 
 class PermissionDeniedError(AWSError):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from mfa_profiles import environment
 from mfa_profiles.errors import UsageError
 from mfa_profiles.sessions import MAX_DURATION, MIN_DURATION
 
@@ -119,6 +120,17 @@ class WithCommandBehind(TyperCommand):
 CommandBehind = Annotated[
     list[str] | None,
     typer.Argument(metavar="[-- COMMAND...]", help="The command and its arguments.", show_default=False),
+]
+
+TokenCode = Annotated[
+    str | None,
+    typer.Option(
+        "--token-code",
+        metavar="CODE",
+        help=f"The six digits; - reads them from stdin. If not given: {environment.TOKEN_CODE} in the "
+        "environment, mfa_process of the profile, the terminal.",
+        show_default=False,
+    ),
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print an array of objects for programs.")]

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mfa_profiles import sessions, settings
+from mfa_profiles import rotations, sessions, settings
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.ini import IniFile
+from mfa_profiles.rotations import Rotation
 from mfa_profiles.sessions import Origin, StoredSession
 
 DERIVED_SUFFIX = "-mfa"
@@ -78,7 +79,19 @@ class Profiles:
     @cached_property
     def origins(self) -> dict[str, Origin]:
         """By section of the credentials file, what the expiration comment under its header remembers."""
-        return dict(_origins(self.credentials))
+        return {
+            name: origin
+            for name, line in _under_headers(self.credentials, "# Expires ")
+            if (origin := sessions.parse_expiration_comment(line)) is not None
+        }
+
+    def rotation(self, name: str) -> Rotation | None:
+        """The replacement of a base profile's access key that is under way, as the comment in its section says."""
+        for file, section in ((self.credentials, name), (self.config, self.config_header(name))):
+            for header, line in _under_headers(file, "# Rotating "):
+                if header == section:
+                    return rotations.parse_comment(line)
+        return None
 
     def names(self) -> list[str]:
         """All profiles that the SDKs see, in the order of the credentials file, then of the config file."""
@@ -285,13 +298,13 @@ def config_profile_name(section: str) -> str | None:
     return words[1] if len(words) == 2 else None
 
 
-def _origins(file: IniFile) -> Iterator[tuple[str, Origin]]:
+def _under_headers(file: IniFile, beginning: str) -> Iterator[tuple[str, str]]:
+    """The sections with a line directly under their header that begins so, and that line."""
     # Only a comment at column 0 directly under a header counts: there it survives every edit of the AWS CLI.
     previous = ""
     for line in file.text.split("\n"):
-        origin = sessions.parse_expiration_comment(line) if line.startswith("# Expires ") else None
-        if origin is not None:
+        if line.startswith(beginning):
             header = re.match(r"\s*\[(.+)\]", previous)
             if header and header[1] in file.sections:
-                yield header[1], origin
+                yield header[1], line
         previous = line

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mfa_profiles import terminal
+from mfa_profiles.profiles import masked
 from mfa_profiles.sessions import State, format_time
 
 TYPE_CHECKING = False
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from mfa_profiles.commands.credentials import ReadyProfile
     from mfa_profiles.commands.devices import ListedDevice
     from mfa_profiles.commands.refresh import Refreshed
+    from mfa_profiles.commands.rotate import Rotated
     from mfa_profiles.commands.status import SessionStatus
     from mfa_profiles.errors import MfaProfilesError
 
@@ -134,6 +136,18 @@ def times(status: "SessionStatus", now: datetime) -> tuple[str, str]:
         return "", ""
     ago = " ago" if status.state is State.EXPIRED else ""
     return terminal.in_words(status.remaining) + ago, terminal.clock_time(status.expiration, now)
+
+
+def rotated(rotation: "Rotated") -> None:
+    """Say which access key a base profile has now, and what became of the old one."""
+    now = (
+        f"the access key of {', '.join((rotation.profile, *rotation.others))} is {masked(rotation.access_key_id)} now"
+    )
+    if rotation.replaced is None:
+        terminal.note(f"{now}: another mfa-profiles has just rotated it")
+    else:
+        fate = "deleted" if rotation.is_deleted else "inactive"
+        terminal.note(f"{now}; {masked(rotation.replaced)} is {fate}")
 
 
 def ready(profile: "ReadyProfile", now: datetime) -> None:

@@ -97,15 +97,16 @@ def _give_up_in_time(request_dict: dict[str, Any], caught_exception: Exception |
     """Raise a failure on the way that must not be followed by another attempt, where botocore would make four more.
 
     After a time-out nobody waits four times over. And a token code that AWS may have got is not sent again: it counts
-    once, and the refusal of the second would hide what happened to the first.
+    once, and the refusal of the second would hide what happened to the first. Nor is another access key asked for.
     """
     from botocore.exceptions import HTTPClientError  # after the connection was made: reset, closed, no answer
 
     if caught_exception is None:
         return
     started = request_dict["context"].get("mfa_profiles_started", 0.0)
-    may_have_code = "TokenCode" in request_dict["body"] and isinstance(caught_exception, HTTPClientError)
-    if may_have_code or time.monotonic() - started > _PATIENCE:
+    body = request_dict["body"]
+    counts_once = "TokenCode" in body or body.get("Action") == "CreateAccessKey"
+    if (counts_once and isinstance(caught_exception, HTTPClientError)) or time.monotonic() - started > _PATIENCE:
         raise caught_exception
 
 

@@ -1,10 +1,13 @@
-"""AWS IAM: the MFA devices of the caller."""
+"""AWS IAM: the MFA devices and the access keys of the caller."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from mfa_profiles.aws import refusals
 from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.credentials import is_plain
+from mfa_profiles.errors import UnreachableError
+from mfa_profiles.profiles import Keys
 
 
 @dataclass(frozen=True)
@@ -64,3 +67,45 @@ def list_access_keys(caller: Caller) -> list[AccessKey]:
             for page in pages
             for key in page["AccessKeyMetadata"]
         ]
+
+
+@dataclass(frozen=True)
+class LastUse:
+    """When an access key was used last (aware and in UTC), and for which service, such as ``s3``."""
+
+    when: datetime
+    service: str
+
+
+def last_use(caller: Caller, access_key_id: str) -> LastUse | None:
+    """When an access key of the caller's user was used last; None if it never was. Raises AWSError."""
+    with refusals.explained(refusals.Attempt("GetAccessKeyLastUsed", caller)):
+        used = caller.iam().get_access_key_last_used(AccessKeyId=access_key_id)["AccessKeyLastUsed"]
+    # A key that was never used has no date, and "N/A" for a service.
+    return LastUse(used["LastUsedDate"], used["ServiceName"]) if used.get("LastUsedDate") else None
+
+
+def create_access_key(caller: Caller) -> Keys:
+    """Make an access key for the caller's user. AWS shows its secret this once.
+
+    Raises UnreachableError if it may have been made though no answer came, AWSError for a refusal.
+    """
+    with refusals.explained(refusals.Attempt("CreateAccessKey", caller)):
+        made = caller.iam().create_access_key()["AccessKey"]
+    if not is_plain(made["AccessKeyId"]) or not is_plain(made["SecretAccessKey"]):
+        raise UnreachableError(
+            "AWS answered without a usable access key", "is AWS_ENDPOINT_URL or a proxy in the way?"
+        )
+    return Keys(made["AccessKeyId"], made["SecretAccessKey"])
+
+
+def deactivate_access_key(caller: Caller, access_key_id: str) -> None:
+    """Make an access key of the caller's user inactive. Raises AWSError."""
+    with refusals.explained(refusals.Attempt("UpdateAccessKey", caller)):
+        caller.iam().update_access_key(AccessKeyId=access_key_id, Status="Inactive")
+
+
+def delete_access_key(caller: Caller, access_key_id: str) -> None:
+    """Delete an access key of the caller's user, for good. Raises AWSError."""
+    with refusals.explained(refusals.Attempt("DeleteAccessKey", caller)):
+        caller.iam().delete_access_key(AccessKeyId=access_key_id)

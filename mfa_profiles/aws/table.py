@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from mfa_profiles.aws.rows import Row
 from mfa_profiles.errors import (
+    AccessKeyUnknownError,
+    KeysRefusedError,
     MFADeviceUnknownError,
     PermissionDeniedError,
     SessionExpiredError,
@@ -198,12 +200,27 @@ ROWS: tuple[Refusal, ...] = (
             "set region under [{profile_section}] in {config}",
             "it was deleted or deactivated, or its last characters were lost in copying: see the IAM console",
         ),
+        error=KeysRefusedError,
     ),
     Refusal(
         name="expired token",
         codes=_EXPIRED,
         sentence="AWS says that the keys of profile {holder} have expired",
         hints=("put long-term keys of your IAM user into [{holder}] in {credentials}",),
+    ),
+    Refusal(
+        name="no such access key",
+        codes=("NoSuchEntity",),
+        actions=("UpdateAccessKey", "DeleteAccessKey"),
+        sentence="the user of profile {profile} has no such access key any more",
+        error=AccessKeyUnknownError,
+    ),
+    Refusal(
+        name="too many access keys",
+        codes=("LimitExceeded", "LimitExceededException"),
+        actions=("CreateAccessKey",),
+        sentence="the user of profile {profile} has two access keys already, and AWS allows no third",
+        hints=("mfa-profiles rotate {profile} tells which the other one is",),
     ),
     # --- Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
     Refusal(
@@ -241,6 +258,7 @@ ROWS: tuple[Refusal, ...] = (
         codes=_SIGNATURE,
         sentence="the secret access key of profile {holder} does not belong to {key}",
         hints=(_COPY_AGAIN, "{still_good}"),
+        error=KeysRefusedError,
     ),
     Refusal(
         name="malformed signature",

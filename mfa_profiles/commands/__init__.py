@@ -29,6 +29,8 @@ class Context:
     before_writing: Callable[[], object] = lambda: None
     """Called when all is ready and only the writing is left: an interruption from here on would come too late to be
     reported as one that left the files alone."""
+    after_writing: Callable[[], object] = lambda: None
+    """Called when an interruption may be reported again, by a command that has more to do than to write."""
 
     @property
     def paths(self) -> SharedPaths:

@@ -8,6 +8,7 @@ from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
+from mfa_profiles.shared_files.key_edits import with_new_key, with_rotation, without_rotation
 from mfa_profiles.shared_files.session_edits import (
     NewSessions,
     has_session_of_ours,
@@ -16,7 +17,11 @@ from mfa_profiles.shared_files.session_edits import (
 )
 from mfa_profiles.shared_files.storage import Stored
 
+EditOfBoth = Callable[[Profiles], Profiles]
+"""Makes of both files, as they are, what they are to be."""
+
 __all__ = [
+    "EditOfBoth",
     "NewSessions",
     "Stored",
     "change",
@@ -29,7 +34,10 @@ __all__ = [
     "rehearse",
     "single_flight",
     "version",
+    "with_new_key",
+    "with_rotation",
     "with_sessions",
+    "without_rotation",
     "without_sessions",
 ]
 
@@ -60,12 +68,12 @@ def names_like(paths: SharedPaths, beginning: str) -> list[str]:
         return []
 
 
-def change(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> Stored:
+def change(paths: SharedPaths, edit: EditOfBoth) -> Stored:
     """Apply an edit to both files as they are now, under their locks. See storage.rewrite for what is promised."""
     return storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit))
 
 
-def rehearse(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> None:
+def rehearse(paths: SharedPaths, edit: EditOfBoth) -> None:
     """Do all that ``change`` does but the last step, and raise what it would."""
     storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit), rehearsal=True)
 
@@ -134,7 +142,7 @@ def single_flight(
         yield
 
 
-def _edit_of_bytes(paths: SharedPaths, edit: Callable[[Profiles], Profiles]) -> storage.Edit:
+def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
     def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
         before = _profiles(paths, *contents)
         after = edit(before)

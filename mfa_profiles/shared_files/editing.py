@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mfa_profiles import ini, sessions
+from mfa_profiles import ini, rotations, sessions
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile, Sections
 from mfa_profiles.shared_files.blocks import Document, Section, doubt
@@ -129,7 +129,11 @@ def _without_our_comments(text: str) -> str:
 
 
 def _is_our_comment(line: str) -> bool:
-    return line.startswith(COPIED_COMMENT) or sessions.parse_expiration_comment(line) is not None
+    return (
+        line.startswith(COPIED_COMMENT)
+        or sessions.parse_expiration_comment(line) is not None
+        or rotations.parse_comment(line) is not None
+    )
 
 
 def _comments_in(text: str) -> str:

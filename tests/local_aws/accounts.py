@@ -8,7 +8,7 @@ import base64
 import json
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -279,6 +279,7 @@ class Accounts:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._accounts: dict[str, Account] = {}
+        self.key_delay = timedelta()
 
     def open(self, account_id: str, partition: str) -> Account:
         """The account with this id, made if need be; it stays in the partition it was made in."""
@@ -317,6 +318,9 @@ class Accounts:
     def _with_long_term_key(self, account: Account, key: AccessKey, session_token: str | None) -> Caller:
         owners = [user for user in account.backend.users.values() if key in user.access_keys]
         if not owners or key.status != "Active" or session_token is not None:
+            raise invalid_token()
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+        if self._clock.now().replace(tzinfo=None) < key.create_date + self.key_delay:
             raise invalid_token()
         return Caller(account, owners[0], key.secret_access_key, None)
 
@@ -403,6 +407,20 @@ class User(Principal):
     def deactivate_access_key(self) -> None:
         """Make the key inactive: AWS then takes it for one that it does not know."""
         self.account.backend.update_access_key(self.name, self.access_key_id, "Inactive")
+
+    def add_access_key(self) -> str:
+        """Make another access key, and return its ID."""
+        return self.account.backend.create_access_key(self.name).access_key_id
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets of the user's access keys, in their order."""
+        return [key.secret_access_key for key in self._moto.access_keys]
+
+    @property
+    def access_keys(self) -> dict[str, str]:
+        """The IDs of the user's access keys, and whether each is ``Active`` or ``Inactive``."""
+        return {key.access_key_id: key.status for key in self._moto.access_keys}
 
     @property
     def _moto(self) -> MotoUser:

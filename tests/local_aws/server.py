@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
@@ -32,12 +33,16 @@ NAMESPACES = {"sts": sts.NAMESPACE, "iam": iam.NAMESPACE}
 class LocalAWS:
     """An AWS on 127.0.0.1; as a context manager it starts and stops.
 
-    ``requests`` is the log, ``faults`` what goes wrong on demand, ``clock`` the server's clock.
+    ``requests`` is the log, ``faults`` what goes wrong on demand, ``clock`` the server's clock, and ``before`` and
+    ``after`` are called before a request is acted on, and before its answer is sent; what they raise ends the
+    connection there.
     With an ``authority`` it speaks TLS, with that authority's certificate.
     """
 
     def __init__(self, port: int = 0, *, authority: PrivateCA | None = None) -> None:
         self.clock = Clock()
+        self.before: Callable[[Request], object] = lambda _: None
+        self.after: Callable[[Request], object] = lambda _: None
         self.faults = Faults()
         self.requests: list[Request] = []
         self._accounts = Accounts(self.clock)
@@ -70,6 +75,10 @@ class LocalAWS:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+    def delay_new_keys(self, seconds: float) -> None:
+        """Let access keys work only some time after they were made, as with IAM's eventual consistency."""
+        self._accounts.key_delay = timedelta(seconds=seconds)
 
     @property
     def actions(self) -> list[str]:
@@ -145,6 +154,7 @@ class LocalAWS:
         parameters = _parameters(request)
         entry = _log_entry(request, parameters)
         self.requests.append(entry)
+        self.before(entry)
         latency, fault = self.faults.take(entry.action)
         service = SERVICES.get(parameters.get("Version", ""), entry.service)
         answer: Answer | None
@@ -156,6 +166,7 @@ class LocalAWS:
             # A fault of this server, not of the request: say so where a test's output shows it.
             logger.exception("the local AWS failed at %s", entry.action)
             answer = _refuse(service, request, failure("InternalFailure"))
+        self.after(entry)
         if latency > 0:
             self._stopping.wait(latency)
         if answer is not None:

@@ -1,0 +1,366 @@
+"""The access key of a base profile is replaced, and its owner never stranded."""
+
+import subprocess
+from collections.abc import Callable
+from configparser import RawConfigParser
+
+import boto3
+import pytest
+
+from tests.home import BASE, DERIVED, TOOL, Home, base_section
+from tests.local_aws import LocalAWS, MFADevice, Request, User
+from tests.screens import Screen
+
+
+def learn_keys(home: Home, user: User) -> None:
+    """Make the secrets of all keys that the user has secrets of the home."""
+    home.secrets.extend(user.secrets)
+
+
+def identity(home: Home, profile: str = BASE) -> str:
+    """Whose the keys of a profile are, by AWS itself."""
+    parser = RawConfigParser()
+    parser.read(home.credentials)
+    sts = boto3.client(
+        "sts",
+        endpoint_url=home.aws.endpoint_url,
+        region_name="us-west-2",
+        aws_access_key_id=parser[profile]["aws_access_key_id"],
+        aws_secret_access_key=parser[profile]["aws_secret_access_key"],
+        aws_session_token=parser[profile].get("aws_session_token"),
+    )
+    return sts.get_caller_identity()["Arn"]
+
+
+def test_the_key_is_replaced_and_nothing_else(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """A new key, by the session that is there, which goes on working; every other byte of the file stays."""
+    old = user.access_key_id
+    text = refreshed.credentials.read_text().replace(
+        f"aws_access_key_id = {old}", f"# of 2024\n  aws_access_key_id={old}"
+    )
+    before = f"# mine\n\n{text}# end"
+    refreshed.credentials.write_text(before)
+    refreshed.credentials.chmod(0o640)
+    session_key = refreshed.section()["aws_access_key_id"]
+    aws.requests.clear()
+
+    result = refreshed.run("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    [new] = user.access_keys
+    assert (0, "") == (result.code, result.stdout)
+    assert [f"the access key of {BASE} is ****{new[-4:]} now; ****{old[-4:]} is deleted"] == result.errors
+    after = before.replace(old, new).replace(user.secret_access_key, user.secrets[0])
+    assert refreshed.masked(after) == refreshed.text(refreshed.credentials)
+    assert 0o640 == refreshed.credentials.stat().st_mode & 0o777
+    assert [
+        ("ListAccessKeys", session_key),
+        ("CreateAccessKey", session_key),
+        ("GetCallerIdentity", new),
+        ("UpdateAccessKey", session_key),
+        ("DeleteAccessKey", session_key),
+    ] == [(request.action, request.access_key_id) for request in aws.requests]
+    assert user.arn == identity(refreshed) == identity(refreshed, DERIVED)
+
+
+def test_a_session_is_got_first(base: Home, user: User, device: MFADevice) -> None:
+    """One code is enough; the derived name means the same pair; and the old key may stay, inactive."""
+    old = user.access_key_id
+
+    result = base.run("rotate", DERIVED, "--keep-old", "--token-code", base.code(device))
+    learn_keys(base, user)
+
+    assert 0 == result.code
+    assert [f"****{old[-4:]} is inactive"] == [line.split("; ")[1] for line in result.errors]
+    assert "Inactive" == user.access_keys[old]
+    assert user.arn == identity(base, DERIVED)
+
+
+def test_every_profile_with_the_key_gets_the_new_one(refreshed: Home, user: User) -> None:
+    """People keep one key under two names, and in the config file: none of them is left with a dead key."""
+    with refreshed.credentials.open("a") as file:
+        file.write(f"\n{base_section(user, 'default')}")
+    with refreshed.config.open("a") as file:
+        file.write(f"\n{base_section(user, 'profile elsewhere')}")
+
+    result = refreshed.run("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    [new] = user.access_keys
+    assert result.errors[0].startswith(f"the access key of {BASE}, default, elsewhere is ****{new[-4:]} now")
+    paths = {"default": refreshed.credentials, BASE: refreshed.credentials, "profile elsewhere": refreshed.config}
+    for section, path in paths.items():
+        assert new == refreshed.section(section, path)["aws_access_key_id"]
+
+
+def test_keys_in_the_config_file(home: Home, user: User, device: MFADevice) -> None:
+    """Where the keys are is where the new ones go, and the comment meanwhile."""
+    home.secrets.append(user.secret_access_key)
+    home.write("", base_section(user, f"profile {BASE}") + f"mfa_serial = {device.serial_number}\n")
+
+    result = home.run("rotate", BASE, "--token-code", home.code(device))
+    learn_keys(home, user)
+
+    [new] = user.access_keys
+    assert 0 == result.code
+    section = base_section(user, f"profile {BASE}").replace(user.access_key_id, new)
+    section = section.replace(user.secret_access_key, user.secrets[0])
+    assert home.masked(section + f"mfa_serial = {device.serial_number}\n") == home.text(home.config)
+
+
+def test_without_a_device_the_keys_sign_themselves(home: Home, user: User) -> None:
+    """A user without MFA has nothing else; a terminal is needed to find that out, as everywhere."""
+    home.add_base(user)
+
+    with Screen(home, ["rotate", BASE]) as screen:
+        assert 0 == screen.end()
+        learn_keys(home, user)
+
+    [new] = user.access_keys
+    assert new == home.section(BASE)["aws_access_key_id"]
+
+
+def test_a_key_that_aws_does_not_know_yet_is_waited_for(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """IAM takes seconds to tell all of AWS of a new key; until then the old one stays active."""
+    aws.delay_new_keys(1.5)
+
+    result = refreshed.run("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    [new] = user.access_keys
+    assert 0 == result.code
+    assert "AWS does not know the new access key yet, trying again in 1 s" == result.errors[0]
+    assert new == refreshed.section(BASE)["aws_access_key_id"]
+
+
+def test_a_key_that_never_works_is_taken_back(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """The old key is put back, the new one deleted, and the files are what they were."""
+    aws.delay_new_keys(3600)
+    before = refreshed.files()
+
+    result = refreshed.run_warm("rotate", BASE, before="import time; time.sleep = lambda seconds: None")
+    learn_keys(refreshed, user)
+
+    assert 1 == result.code
+    assert "has not taken the new access key" in result.stderr
+    assert (
+        f"hint: the old access key is in the file and works; mfa-profiles rotate {BASE} tries again" in result.errors
+    )
+    assert before == refreshed.files()
+    assert {user.access_key_id: "Active"} == user.access_keys
+
+
+@pytest.mark.parametrize("denied", ["ListAccessKeys", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"])
+def test_a_permission_that_is_missing(denied: str, refreshed: Home, user: User) -> None:
+    """The sentence names it, the file holds a key that works, and the next run finishes what was begun."""
+    user.deny(f"iam:{denied}")
+    before = refreshed.files()
+
+    result = refreshed.run_warm("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    assert 1 == result.code
+    assert f"iam:{denied}" in result.errors[-3 if denied[0] in "UD" else 0] + result.errors[0]
+    assert user.arn == identity(refreshed)
+    if denied in ("ListAccessKeys", "CreateAccessKey"):
+        assert before == refreshed.files()
+    else:
+        assert f"hint: mfa-profiles rotate {BASE} goes on from here" == result.errors[-1]
+    user.allow(f"iam:{denied}")
+    assert 0 == refreshed.run_warm("rotate", BASE).code
+    learn_keys(refreshed, user)
+    assert [refreshed.section(BASE)["aws_access_key_id"]] == list(user.access_keys)
+    assert "Rotating" not in refreshed.text(refreshed.credentials)
+
+
+def test_a_file_that_cannot_be_written(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """That is found out before AWS makes a key: nothing is changed anywhere."""
+    text = refreshed.credentials.read_text().replace(f"[{BASE}]", f"[{BASE}]# glued")
+    refreshed.credentials.write_text(text)
+    aws.requests.clear()
+
+    result = refreshed.run("rotate", BASE)
+
+    assert 1 == result.code
+    assert "glued" in result.errors[0]
+    assert ["ListAccessKeys"] == aws.actions
+    assert {user.access_key_id: "Active"} == user.access_keys
+
+
+# --- Two keys.
+
+
+def make_inactive(user: User, other: str) -> str:
+    """A key that was set aside."""
+    user.account.backend.update_access_key(user.name, other, "Inactive")
+    return "it was never used, and is inactive"
+
+
+def leave_unused(_user: User, _other: str) -> str:
+    """A key that waits for something."""
+    return "it was never used, and is active"
+
+
+@pytest.mark.parametrize("state", [make_inactive, leave_unused])
+def test_two_keys(state: Callable[[User, str], str], refreshed: Home, user: User, aws: LocalAWS) -> None:
+    """Which they are and what is known of the other one is told; it goes when a person says so."""
+    other = user.add_access_key()
+    learn_keys(refreshed, user)
+    told = state(user, other)
+    before = refreshed.files()
+
+    refused = refreshed.run_warm("rotate", BASE)
+    assert 1 == refused.code
+    assert (
+        f"mfa-profiles: error: the user has two access keys, and AWS allows no third: {BASE} has "
+        f"****{user.access_key_id[-4:]}, and the other is ****{other[-4:]}: {told}"
+    ) == refused.errors[0]
+    assert f"hint: if nothing needs it: mfa-profiles rotate {BASE} --delete-other" == refused.errors[1]
+    with Screen(refreshed, ["rotate", BASE]) as screen:
+        screen.wait_for("(y/N)")
+        screen.type("n")
+        assert 1 == screen.end()
+    assert (before, {"CreateAccessKey"}) == (refreshed.files(), {"CreateAccessKey"} - set(aws.actions))
+
+    with Screen(refreshed, ["rotate", BASE]) as screen:
+        screen.wait_for("(y/N)")
+        screen.type("y")
+        assert 0 == screen.end()
+        learn_keys(refreshed, user)
+    assert [refreshed.section(BASE)["aws_access_key_id"]] == list(user.access_keys)
+
+
+def test_a_key_that_is_in_use(refreshed: Home, user: User, aws: LocalAWS) -> None:
+    """Of an active key that something uses, more than a y is wanted; scripts say so by an option."""
+    other = user.add_access_key()
+    learn_keys(refreshed, user)
+    secret = user.secrets[list(user.access_keys).index(other)]
+    boto3.client(
+        "sts",
+        endpoint_url=aws.endpoint_url,
+        region_name="us-west-2",
+        aws_access_key_id=other,
+        aws_secret_access_key=secret,
+    ).get_caller_identity()
+
+    with Screen(refreshed, ["rotate", BASE]) as screen:
+        screen.wait_for(f"type {other[-4:]} if nothing needs it")
+        assert "for sts, and is active" in " ".join(screen.text.split())
+        screen.type("y")
+        assert 1 == screen.end()
+    assert {user.access_key_id, other} == set(user.access_keys)
+
+    assert 0 == refreshed.run("rotate", BASE, "--delete-other").code
+    learn_keys(refreshed, user)
+    assert [refreshed.section(BASE)["aws_access_key_id"]] == list(user.access_keys)
+
+
+def test_an_answer_that_is_lost_makes_no_third_key(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """The key may be there: nothing is asked twice, the message says so, and the next run clears it away."""
+
+    def cut(request: Request) -> None:
+        if request.action == "CreateAccessKey":
+            aws.after = lambda _: None
+            raise ConnectionAbortedError
+
+    aws.after = cut
+    before = refreshed.section(BASE)
+
+    result = refreshed.run("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    assert (1, before) == (result.code, refreshed.section(BASE))
+    assert 1 == aws.actions.count("CreateAccessKey")
+    assert f"a key may have been made all the same: mfa-profiles rotate {BASE} looks, and goes on" in result.stderr
+    assert 2 == len(user.access_keys)
+    assert 0 == refreshed.run("rotate", BASE).code
+    learn_keys(refreshed, user)
+    assert [refreshed.section(BASE)["aws_access_key_id"]] == list(user.access_keys)
+
+
+def test_a_key_made_by_somebody_else_is_not_cleared_away(refreshed: Home, user: User) -> None:
+    """A comment that an interrupted run left long ago is no reason to delete a key of today."""
+    text = refreshed.credentials.read_text()
+    comment = f"# Rotating access key {user.access_key_id} since 2026-01-01T00:00:00Z (mfa-profiles: rotate again)"
+    refreshed.credentials.write_text(text.replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}\n"))
+    user.add_access_key()
+    learn_keys(refreshed, user)
+
+    result = refreshed.run("rotate", BASE)
+
+    assert 1 == result.code
+    assert "the user has two access keys" in result.errors[0]
+    assert 2 == len(user.access_keys)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            f"[profile admin]\nrole_arn = arn:aws:iam::123456789012:role/admin\nsource_profile = {BASE}\n",
+            "profile admin is a role, which has no access key of its own",
+        ),
+        (
+            "[profile admin]\ncredential_process = true\n",
+            "profile admin gets its keys through credential_process: there are none in the file to replace",
+        ),
+    ],
+)
+def test_profiles_without_a_key_of_their_own(config: str, message: str, base: Home, aws: LocalAWS) -> None:
+    """A sentence, and nothing is asked of AWS."""
+    with base.config.open("a") as file:
+        file.write(f"\n{config}")
+
+    result = base.run("rotate", "admin")
+
+    assert (1, f"mfa-profiles: error: {message}", []) == (result.code, result.errors[0], aws.actions)
+
+
+def test_keys_of_another_user_than_the_session(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """Their keys are not touched, and the file neither."""
+    other = aws.create_user("jane.doe")
+    refreshed.secrets.append(other.secret_access_key)
+    text = refreshed.credentials.read_text()
+    text = text.replace(user.access_key_id, other.access_key_id).replace(
+        user.secret_access_key, other.secret_access_key
+    )
+    refreshed.credentials.write_text(text)
+    before = refreshed.files()
+
+    result = refreshed.run("rotate", BASE)
+
+    assert (1, before) == (result.code, refreshed.files())
+    assert "is none of the user whose session is in smce-veda-mfa" in result.errors[0]
+
+
+def test_two_at_once_rotate_once(refreshed: Home, user: User, aws: LocalAWS) -> None:
+    """The second one waits, finds a new key, and leaves it at that."""
+    aws.faults.add(action="CreateAccessKey", latency=1.5)
+    both = [
+        subprocess.Popen(
+            [TOOL, "rotate", BASE],
+            env=refreshed.environment(),
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in both]
+    learn_keys(refreshed, user)
+
+    refreshed.check_for_secrets("".join(said))
+    assert [0, 0] == [process.returncode for process in both]
+    assert 1 == aws.actions.count("CreateAccessKey")
+    assert 1 == sum("another mfa-profiles has just rotated it" in text for text in said)
+
+
+def test_the_old_key_in_the_environment(refreshed: Home, user: User) -> None:
+    """A terminal in which the old key is exported is told that it will not work there any more."""
+    env = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
+
+    result = refreshed.run("rotate", BASE, env=env)
+    learn_keys(refreshed, user)
+
+    assert 0 == result.code
+    assert result.errors[0].endswith("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY")

@@ -1,0 +1,125 @@
+"""A rotation is killed at each step in turn: the file holds a key that works, and the next run finishes the job."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.commands.test_rotate import identity, learn_keys
+from tests.home import BASE, TOOL, Home
+from tests.local_aws import LocalAWS, Request, User
+
+ACTIONS = ["ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "UpdateAccessKey", "DeleteAccessKey"]
+# The rehearsal writes beside the file; each of three changes does, replaces the file, and syncs the directory.
+SYNCS = 1 + 3 * 2
+
+
+def strace(*options: str) -> list[str]:
+    """The command that runs a rotation under strace; the test is skipped where that cannot be."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    return ["strace", "-f", "-e", "trace=fsync", *options, TOOL, "rotate", BASE]
+
+
+def run(home: Home, command: list[str], started: Callable[[int], object] = lambda _: None) -> int:
+    """Run a command in a session of its own, and return its exit code."""
+    with subprocess.Popen(
+        command,
+        env=home.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        started(process.pid)
+        return process.wait()
+
+
+def kill_at(aws: LocalAWS, action: str, *, acted_on: bool) -> Callable[[int], None]:
+    """Kill the process as soon as an action has arrived, or has been acted on; it never sees the answer."""
+
+    def started(pid: int) -> None:
+        def kill(request: Request) -> None:
+            if request.action == action:
+                aws.before = aws.after = lambda _: None
+                os.kill(pid, signal.SIGKILL)
+                raise ConnectionAbortedError
+
+        if acted_on:
+            aws.after = kill
+        else:
+            aws.before = kill
+
+    return started
+
+
+def check_recovery(home: Home, user: User, before: str) -> None:
+    """The key in the file works; a second run ends with one key, which is in the file, whose rest is as it was."""
+    learn_keys(home, user)
+    assert user.arn == identity(home)
+
+    result = home.run_warm("rotate", BASE)
+    learn_keys(home, user)
+
+    assert 0 == result.code
+    [(key, state)] = user.access_keys.items()
+    assert ("Active", user.arn) == (state, identity(home))
+    after = before.replace(user.access_key_id, key).replace(user.secret_access_key, user.secrets[0])
+    assert home.masked(after) == home.text(home.credentials)
+    assert ["config", "credentials"] == sorted(home.files())
+
+
+def test_these_are_all_steps(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """A step that is new has to be killed as well."""
+    log = refreshed.path / "strace"
+    aws.requests.clear()
+
+    assert 0 == run(refreshed, strace("-o", str(log)))
+
+    learn_keys(refreshed, user)
+    assert ACTIONS == aws.actions
+    assert SYNCS == log.read_text().count("fsync(")
+
+
+@pytest.mark.parametrize("acted_on", [True, False])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_killed_at_a_call(action: str, acted_on: bool, refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """Before AWS has done what it was asked for, and after."""
+    before = refreshed.credentials.read_text()
+
+    assert -signal.SIGKILL == run(refreshed, [TOOL, "rotate", BASE], kill_at(aws, action, acted_on=acted_on))
+
+    check_recovery(refreshed, user, before)
+
+
+@pytest.mark.parametrize("number", range(1, SYNCS + 1))
+def test_killed_at_a_write(number: int, refreshed: Home, user: User) -> None:
+    """Before a file is replaced, and after."""
+    before = refreshed.credentials.read_text()
+
+    code = run(refreshed, strace("-e", f"inject=fsync:signal=SIGKILL:when={number}"))
+
+    assert code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    check_recovery(refreshed, user, before)
+
+
+def test_killed_while_the_new_key_is_waited_for(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """The new key is in the file, and works once all of AWS knows it."""
+    before = refreshed.credentials.read_text()
+    aws.delay_new_keys(1)
+    [old] = user.access_keys
+
+    def started(pid: int) -> None:
+        while aws.actions[-1] != "GetCallerIdentity":
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+
+    assert -signal.SIGKILL == run(refreshed, [TOOL, "rotate", BASE], started)
+    assert "Active" == user.access_keys[old]
+    aws.delay_new_keys(0)
+
+    check_recovery(refreshed, user, before)
