@@ -56,5 +56,5 @@ def base(home: Home, user: User, device: MFADevice) -> Home:
 @pytest.fixture
 def refreshed(base: Home, device: MFADevice) -> Home:
     """A home whose base profile has a session, which AWS gave."""
-    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
+    assert 0 == base.run_warm("refresh", BASE, "--token-code", base.code(device)).code
     return base
