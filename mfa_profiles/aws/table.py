@@ -213,6 +213,7 @@ ROWS: tuple[Refusal, ...] = (
         codes=("NoSuchEntity",),
         actions=("UpdateAccessKey", "DeleteAccessKey"),
         sentence="the user of profile {profile} has no such access key any more",
+        hints=("mfa-profiles rotate {profile} looks again",),
         error=AccessKeyUnknownError,
     ),
     Refusal(

@@ -89,9 +89,13 @@ class Scene:
     def with_role(self, settings: str = "", arn: str | None = None, *, max_session_duration: int = 3600) -> None:
         """A role profile whose source has a good session: no code is needed for the role."""
         role = self.aws.create_role("admin", trusted=self.user.arn, max_session_duration=max_session_duration)
-        assert 0 == self.home.run_warm("refresh", BASE, "--token-code", self.home.code(self.device)).code
+        self.with_session()
         self.configure(f"\n[profile admin]\nrole_arn = {arn or role.arn}\nsource_profile = {BASE}\n{settings}")
         self.arguments = ["refresh", "admin"]
+
+    def with_session(self) -> None:
+        """A good session, so that no code is needed."""
+        assert 0 == self.home.run_warm("refresh", BASE, "--token-code", self.home.code(self.device)).code
         self.has_code = False
 
     def with_source(self, settings: str) -> None:
@@ -510,6 +514,22 @@ def credential_source(name: str, **env: str) -> Callable[[Scene], None]:
 # --- And what is said about it.
 
 
+def key_made_meanwhile(scene: Scene) -> None:
+    """A second access key, made by somebody else just before ours."""
+    scene.with_session()
+    scene.aws.before = lambda request: request.action == "CreateAccessKey" and scene.user.add_access_key()
+    scene.arguments = ["rotate", BASE]
+
+
+def key_deleted_meanwhile(scene: Scene) -> None:
+    """The user's other access key, deleted by somebody else just before we do."""
+    scene.with_session()
+    other = scene.user.add_access_key()
+    delete = scene.user.account.backend.delete_access_key
+    scene.aws.before = lambda request: request.action == "DeleteAccessKey" and delete(other, scene.user.name)
+    scene.arguments = ["rotate", BASE, "--delete-other"]
+
+
 @dataclass(frozen=True)
 class Case:
     """A row of the tables, by its name, and what a person sees of it."""
@@ -654,6 +674,18 @@ REFUSALS = [
             "it was deleted or deactivated, or its last characters were lost in copying: see the IAM console",
         ),
         "in another partition",
+    ),
+    Case(
+        "too many access keys",
+        key_made_meanwhile,
+        "the user of profile smce-veda has two access keys already, and AWS allows no third",
+        ("mfa-profiles rotate smce-veda tells which the other one is",),
+    ),
+    Case(
+        "no such access key",
+        key_deleted_meanwhile,
+        "the user of profile smce-veda has no such access key any more",
+        ("mfa-profiles rotate smce-veda looks again",),
     ),
     Case(
         "expired token",

@@ -320,7 +320,8 @@ class Accounts:
         if not owners or key.status != "Active" or session_token is not None:
             raise invalid_token()
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-        if self._clock.now().replace(tzinfo=None) < key.create_date + self.key_delay:
+        age = self._clock.now().replace(tzinfo=None) - key.create_date
+        if self.key_delay and age < self.key_delay:
             raise invalid_token()
         return Caller(account, owners[0], key.secret_access_key, None)
 
