@@ -112,9 +112,11 @@ class Home:
         self.check_for_secrets(done.stdout + done.stderr)
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def run_warm(self, *arguments: str, env: Mapping[str, str] | None = None, before: str = "") -> Result:
+    def run_warm(
+        self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, before: str = ""
+    ) -> Result:
         """The same for many runs whose start is not what is tested: see ``tests.warm``."""
-        done = warm.run(arguments, env=self.environment(env), cwd=self.path, before=before)
+        done = warm.run(arguments, env=self.environment(env), cwd=self.path, stdin=stdin, before=before)
         self.check_for_secrets(done.stdout + done.stderr)
         return Result(done.code, done.stdout, done.stderr)
 

@@ -16,7 +16,7 @@ def test_refresh_and_clear_give_back_both_files(
     """Byte for byte, whatever they end with, by either name."""
     home.write(f"# mine\n{base_section(user)}# end{end}", f"[profile {BASE}]\nregion = us-west-2\n; c{end}")
     before = home.files()
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     assert before != home.files()
 
     result = home.run("clear", name)
@@ -28,7 +28,7 @@ def test_refresh_and_clear_give_back_both_files(
 def test_clear_without_a_name_takes_aws_profile(home: Home, user: User, device: MFADevice) -> None:
     """As all commands do."""
     home.add_base(user)
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     result = home.run("clear", env={"AWS_PROFILE": BASE})
 
@@ -39,8 +39,8 @@ def test_clear_all_removes_what_we_wrote(home: Home, user: User, device: MFADevi
     """And no session of another tool."""
     home.write(base_section(user) + session_section("other", "expiration = 2030-01-01 00:00:00"))
     before = home.files()
-    home.run("refresh", BASE, "--token-code", home.code(device))
-    home.run("refresh", BASE, "--to", "second", "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--to", "second", "--token-code", home.code(device))
 
     result = home.run("clear", "--all")
 
@@ -71,7 +71,7 @@ def test_what_is_not_ours_is_not_cleared(home: Home, user: User, section: str) -
 def test_all_or_none(home: Home, user: User, device: MFADevice) -> None:
     """If one of the names cannot be cleared, nothing is."""
     home.write(base_section(user) + session_section("other"))
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     before = home.files()
 
     result = home.run("clear", BASE, "other")
@@ -83,7 +83,7 @@ def test_settings_that_a_person_made_stay(home: Home, user: User, device: MFADev
     """A [profile X-mfa] that was there before us is not ours to remove, nor is aws-mfa's [profile X]."""
     config = f"[profile {BASE}]\nregion = a\n[profile {DERIVED}]\n# mine\noutput = json\n"
     home.write(base_section(user), config)
-    home.run("refresh", BASE, "--token-code", home.code(device), env={"AWS_REGION": "us-east-1"})
+    home.run_warm("refresh", BASE, "--token-code", home.code(device), env={"AWS_REGION": "us-east-1"})
     assert "region = a\n[" in home.config.read_text()
 
     result = home.run("clear", BASE)
@@ -96,7 +96,7 @@ def test_settings_that_a_person_made_stay(home: Home, user: User, device: MFADev
 def test_what_a_person_added_stays(home: Home, user: User, device: MFADevice) -> None:
     """The session goes; settings and comments beside it stay, in both files."""
     home.add_base(user)
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     home.credentials.write_text(home.credentials.read_text() + "# mine\ncli_pager = less\n")
     home.config.write_text(home.config.read_text() + "# mine too\ncli_timestamp_format = iso8601\n")
 
@@ -110,7 +110,7 @@ def test_what_a_person_added_stays(home: Home, user: User, device: MFADevice) ->
 def test_clear_works_without_the_base(home: Home, user: User, device: MFADevice) -> None:
     """Someone who has deleted the base profile can still tidy up, by the derived name."""
     home.add_base(user)
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     for path, header in ((home.credentials, f"[{DERIVED}]"), (home.config, f"[profile {DERIVED}]")):
         path.write_text(path.read_text()[path.read_text().index(header) :])
 

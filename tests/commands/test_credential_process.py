@@ -191,7 +191,7 @@ def test_a_role(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> Non
     role = aws.create_role("operator", trusted=user.arn, require_mfa=True)
     home.add_base(user)
     home.add_role("production", role.arn)
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     result = credential_process(home, "production")
 
@@ -205,7 +205,7 @@ def test_the_session_of_another_role_is_not_handed_out(
     roles = [aws.create_role(name, trusted=user.arn, require_mfa=True) for name in ("staging", "production")]
     home.add_base(user)
     home.add_role("job", roles[0].arn)
-    home.run("refresh", "job", "--token-code", home.code(device))
+    home.run_warm("refresh", "job", "--token-code", home.code(device))
     home.run("clear", BASE)
     home.config.write_text(home.config.read_text().replace(roles[0].arn, roles[1].arn))
 

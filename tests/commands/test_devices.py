@@ -12,7 +12,7 @@ def test_every_kind_of_device(home: Home, user: User, device: MFADevice) -> None
     user.add_hardware_device("GAHT12345678")
     home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
 
-    result = home.run("devices", BASE, "--json")
+    result = home.run_warm("devices", BASE, "--json")
 
     listed = {item.pop("serial_number"): item for item in json.loads(result.stdout)}
     assert {
@@ -44,7 +44,7 @@ def test_the_only_device_is_taken(home: Home, user: User, device: MFADevice) -> 
     """In a pipe, a line for each with tabs."""
     home.add_base(user)
 
-    result = home.run("devices", BASE)
+    result = home.run_warm("devices", BASE)
 
     line = f"{device.serial_number}\tvirtual\tusable\tit is the only one that gives codes\n"
     assert (0, line, "") == (result.code, result.stdout, result.stderr)
@@ -54,9 +54,9 @@ def test_a_remembered_device_is_taken(home: Home, user: User, device: MFADevice)
     """Whichever of the two names is given."""
     user.add_hardware_device("GAHT12345678")
     home.add_base(user)
-    home.run("refresh", BASE, "--serial-number", device.serial_number, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--serial-number", device.serial_number, "--token-code", home.code(device))
 
-    result = home.run("devices", DERIVED)
+    result = home.run_warm("devices", DERIVED)
 
     assert f"{device.serial_number}\tvirtual\tusable\tthe session in {DERIVED} was made with it" in result.stdout
 
@@ -66,9 +66,9 @@ def test_without_the_permission_to_list_what_is_known_is_shown(home: Home, user:
     user.deny("iam:ListMFADevices")
     home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
 
-    result = home.run("devices", BASE)
+    result = home.run_warm("devices", BASE)
     home.add_base(user)
-    unknown = home.run("devices", BASE)
+    unknown = home.run_warm("devices", BASE)
 
     assert (0, 1) == (result.code, unknown.code)
     assert device.serial_number in result.stdout
@@ -80,7 +80,7 @@ def test_a_configured_device_that_is_not_there(home: Home, user: User, device: M
     """A leftover of a telephone that was replaced."""
     home.add_base(user, config="region = us-west-2\nmfa_serial = arn:aws:iam::123456789012:mfa/old\n")
 
-    result = home.run("devices", BASE)
+    result = home.run_warm("devices", BASE)
 
     assert 0 == result.code
     assert (
@@ -94,7 +94,7 @@ def test_the_devices_behind_a_role(base: Home, aws: LocalAWS, device: MFADevice)
     """They are those of its source."""
     base.add_role("admin", aws.create_role("admin").arn)
 
-    result = base.run("devices", "admin")
+    result = base.run_warm("devices", "admin")
 
     assert (0, True) == (result.code, device.serial_number in result.stdout)
 
@@ -103,7 +103,7 @@ def test_no_device(home: Home, user: User) -> None:
     """Nothing on stdout, and a sentence for the person."""
     home.add_base(user)
 
-    result = home.run("devices", BASE)
+    result = home.run_warm("devices", BASE)
 
     assert (0, "", ["this user has no MFA device"]) == (result.code, result.stdout, result.errors)
 
@@ -115,7 +115,7 @@ def test_keys_of_a_credential_process(home: Home, user: User, device: MFADevice)
     (home.path / "keys").write_text(json.dumps(keys))
     home.write("", f"[profile {BASE}]\nregion = us-west-2\ncredential_process = cat {home.path}/keys\n")
 
-    result = home.run("devices", BASE)
+    result = home.run_warm("devices", BASE)
 
     assert (0, True) == (result.code, device.serial_number in result.stdout)
 
@@ -125,7 +125,7 @@ def test_a_configured_passkey_is_shown_with_why_it_is_of_no_use(home: Home, user
     passkey = user.add_passkey()
     home.add_base(user, config=f"region = us-west-2\nmfa_serial = {passkey.serial_number}\n")
 
-    result = home.run("devices", BASE)
+    result = home.run_warm("devices", BASE)
 
     assert (0, f"{passkey.serial_number}\tpasskey\tunusable\t-\n") == (result.code, result.stdout)
 
@@ -135,7 +135,7 @@ def test_what_is_no_denial_is_an_error(home: Home, user: User, device: MFADevice
     home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
     user.deactivate_access_key()
 
-    result = home.run("devices", BASE)
+    result = home.run_warm("devices", BASE)
 
     assert (1, "") == (result.code, result.stdout)
     assert "mfa-profiles: error: AWS does not know the access key" in result.errors[0]

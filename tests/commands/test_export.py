@@ -142,7 +142,7 @@ def test_without_a_way_to_a_code_nothing_is_printed(base: Home) -> None:
 def test_what_is_left_is_used_with_a_warning(home: Home, user: User, device: MFADevice) -> None:
     """A session that cannot be refreshed is good until its end."""
     home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
-    home.run("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "15m")
+    home.run_warm("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "15m")
 
     result = home.run("export", BASE, "--min-remaining", "1h", prints_secrets=True)
 

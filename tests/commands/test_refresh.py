@@ -24,7 +24,7 @@ def test_refresh_writes_the_derived_profile_into_both_files(home: Home, user: Us
     config = f"[profile {BASE}]\nregion = us-west-2\n{s3}\nmfa_serial = {device.serial_number}"
     home.write(credentials, config)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert (0, "") == (result.code, result.stdout)
     session = home.section()
@@ -50,7 +50,7 @@ def test_refresh_says_until_when_the_session_is_valid(home: Home, user: User, de
     """In the local zone, as a clock on the wall shows it."""
     home.add_base(user)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "1h")
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "1h")
 
     end = datetime.fromisoformat(home.section()["x_security_token_expires"])
     local = end.astimezone(ZoneInfo("America/Los_Angeles"))
@@ -63,8 +63,8 @@ def test_refresh_finds_the_device_and_remembers_it(home: Home, aws: LocalAWS, us
     """The first time AWS is asked for the devices, the second time the comment knows."""
     home.add_base(user)
 
-    home.run("refresh", BASE, "--token-code", home.code(device))
-    result = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--force", "--token-code", home.code(device))
 
     assert 0 == result.code
     assert ["ListMFADevices", "GetSessionToken", "GetSessionToken"] == aws.actions
@@ -75,7 +75,7 @@ def test_passkeys_are_left_out(home: Home, user: User, device: MFADevice) -> Non
     user.add_passkey()
     home.add_base(user)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 0 == result.code
     assert "mfa-profiles: warning: left out 1 passkey: AWS STS takes codes only" == result.errors[0]
@@ -87,7 +87,7 @@ def test_only_a_passkey_is_explained(home: Home, user: User) -> None:
     user.add_passkey()
     home.add_base(user)
 
-    result = home.run("refresh", BASE, "--token-code", "123456")
+    result = home.run_warm("refresh", BASE, "--token-code", "123456")
 
     assert 1 == result.code
     assert "has no MFA device for codes: only passkeys" in result.errors[0]
@@ -98,7 +98,7 @@ def test_a_configured_passkey_is_explained(home: Home, aws: LocalAWS, user: User
     """Without asking AWS."""
     home.add_base(user, config="mfa_serial = arn:aws:iam::123456789012:u2f/user/john.doe/key\n")
 
-    result = home.run("refresh", BASE, "--token-code", "123456")
+    result = home.run_warm("refresh", BASE, "--token-code", "123456")
 
     assert (1, []) == (result.code, aws.requests)
     assert "is a passkey, and AWS STS takes codes only" in result.errors[0]
@@ -108,7 +108,7 @@ def test_no_device_is_explained(home: Home, user: User) -> None:
     """With how to register one."""
     home.add_base(user)
 
-    result = home.run("refresh", BASE, "--token-code", "123456")
+    result = home.run_warm("refresh", BASE, "--token-code", "123456")
 
     assert 1 == result.code
     assert f"mfa-profiles: error: the user of profile {BASE} has no MFA device" == result.errors[0]
@@ -119,8 +119,10 @@ def test_several_devices_without_a_terminal_are_listed(home: Home, user: User, d
     user.add_hardware_device("GAHT12345678")
     home.add_base(user)
 
-    listed = home.run("refresh", BASE, "--token-code", home.code(device))
-    chosen = home.run("refresh", BASE, "--token-code", home.code(device), "--serial-number", device.serial_number)
+    listed = home.run_warm("refresh", BASE, "--token-code", home.code(device))
+    chosen = home.run_warm(
+        "refresh", BASE, "--token-code", home.code(device), "--serial-number", device.serial_number
+    )
 
     assert (1, 0) == (listed.code, chosen.code)
     assert "GAHT12345678" in listed.errors[0]
@@ -133,7 +135,7 @@ def test_a_configured_device_is_taken(home: Home, aws: LocalAWS, user: User, dev
     """By the AWS CLI's key or by aws-mfa's, without asking AWS which there are."""
     home.add_base(user, config=f"{key} = {device.serial_number}\n")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
 
@@ -143,7 +145,7 @@ def test_list_mfa_devices_denied_names_the_line_to_add(home: Home, user: User, d
     user.deny("iam:ListMFADevices")
     home.add_base(user)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 1 == result.code
     assert "no permission iam:ListMFADevices" in result.errors[0]
@@ -152,19 +154,19 @@ def test_list_mfa_devices_denied_names_the_line_to_add(home: Home, user: User, d
 
 def test_the_code_may_come_on_stdin(base: Home, device: MFADevice) -> None:
     """With - for the code."""
-    assert 0 == base.run("refresh", BASE, "--token-code", "-", stdin=f"{base.code(device)}\n").code
+    assert 0 == base.run_warm("refresh", BASE, "--token-code", "-", stdin=f"{base.code(device)}\n").code
 
 
 def test_the_code_may_be_in_the_environment(base: Home, device: MFADevice) -> None:
     """As MFA_PROFILES_TOKEN_CODE."""
-    assert 0 == base.run("refresh", BASE, env={"MFA_PROFILES_TOKEN_CODE": base.code(device)}).code
+    assert 0 == base.run_warm("refresh", BASE, env={"MFA_PROFILES_TOKEN_CODE": base.code(device)}).code
 
 
 def test_the_code_may_have_spaces(base: Home, device: MFADevice) -> None:
     """Authenticators show it in groups."""
     code = base.code(device)
 
-    assert 0 == base.run("refresh", BASE, "--token-code", f"{code[:3]} {code[3:]}").code
+    assert 0 == base.run_warm("refresh", BASE, "--token-code", f"{code[:3]} {code[3:]}").code
 
 
 @pytest.mark.parametrize("code", ["12345", "1234567", "abcdef", "١٢٣٤٥٦", ""])
@@ -174,7 +176,7 @@ def test_what_is_no_code_is_not_sent_to_aws(
     """Six digits are checked here; a text that is none is not repeated in the error."""
     home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
 
-    result = home.run("refresh", BASE, "--token-code", "-", stdin=f"{code}\n")
+    result = home.run_warm("refresh", BASE, "--token-code", "-", stdin=f"{code}\n")
 
     assert (2, []) == (result.code, aws.requests)
     assert "mfa-profiles: error: a token code is six digits" == result.errors[0]
@@ -185,7 +187,7 @@ def test_without_a_code_or_a_terminal_it_ends_at_once(home: Home, aws: LocalAWS,
     home.add_base(user)
     before = home.files()
 
-    result = home.run("refresh", BASE)
+    result = home.run_warm("refresh", BASE)
 
     assert (5, [], before) == (result.code, aws.requests, home.files())
     assert "hint: give it in MFA_PROFILES_TOKEN_CODE, or to mfa-profiles refresh with --token-code" in result.stderr
@@ -198,7 +200,7 @@ def test_a_wrong_code_leaves_the_files_alone(home: Home, user: User, device: MFA
     wrong = device.wrong_code()
     home.secrets.append(wrong)
 
-    result = home.run("refresh", BASE, "--token-code", wrong)
+    result = home.run_warm("refresh", BASE, "--token-code", wrong)
 
     assert (1, before) == (result.code, home.files())
     assert "mfa-profiles: error: AWS did not accept the token code" == result.errors[0]
@@ -207,13 +209,13 @@ def test_a_wrong_code_leaves_the_files_alone(home: Home, user: User, device: MFA
 def test_a_valid_session_is_left_alone(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
     """While more than --min-remaining is left, no code is needed; --force refreshes all the same."""
     home.add_base(user)
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     before = home.files()
     aws.requests.clear()
 
-    again = home.run("refresh", BASE)
-    sooner = home.run("refresh", DERIVED, "--min-remaining", "13h")
-    forced = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
+    again = home.run_warm("refresh", BASE)
+    sooner = home.run_warm("refresh", DERIVED, "--min-remaining", "13h")
+    forced = home.run_warm("refresh", BASE, "--force", "--token-code", home.code(device))
 
     assert (0, 5, 0) == (again.code, sooner.code, forced.code)
     assert "is still valid until" in again.stderr
@@ -224,7 +226,7 @@ def test_a_valid_session_is_left_alone(home: Home, aws: LocalAWS, user: User, de
 def test_refreshing_again_changes_the_session_alone(home: Home, user: User, device: MFADevice) -> None:
     """A person's comments and settings in the derived profile, and their order, survive."""
     home.add_base(user, config="region = us-west-2\noutput = json\n")
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     first = home.section()
     mine = home.credentials.read_text().replace("aws_session", "# for the grid\ncli_pager = less\naws_session")
     home.credentials.write_text(mine)
@@ -233,7 +235,7 @@ def test_refreshing_again_changes_the_session_alone(home: Home, user: User, devi
     config = config[:derived_at] + config[derived_at:].replace("us-west-2", "eu-west-1")
     home.config.write_text(config)
 
-    result = home.run("refresh", BASE, "--force", "--token-code", home.code(device), "--duration-seconds", "900")
+    result = home.run_warm("refresh", BASE, "--force", "--token-code", home.code(device), "--duration-seconds", "900")
 
     expected = home.masked(mine)
     for key, new in home.section().items():
@@ -263,9 +265,9 @@ def test_what_is_not_ours_is_not_overwritten(
     home.write(home.credentials.read_text() + section)
     before = home.files()
 
-    refused = home.run("refresh", BASE, "--to", DERIVED, "--token-code", home.code(device))
+    refused = home.run_warm("refresh", BASE, "--to", DERIVED, "--token-code", home.code(device))
     unchanged = home.files()
-    forced = home.run("refresh", BASE, "--to", DERIVED, "--force", "--token-code", home.code(device))
+    forced = home.run_warm("refresh", BASE, "--to", DERIVED, "--force", "--token-code", home.code(device))
 
     assert (1, before) == (refused.code, unchanged)
     assert f"mfa-profiles: error: [{DERIVED}] in {home.credentials} holds {what}" == refused.errors[0]
@@ -280,11 +282,11 @@ def test_what_is_not_ours_is_not_overwritten(
 def test_long_term_keys_put_over_our_session_are_safe_too(home: Home, user: User, device: MFADevice) -> None:
     """`aws configure --profile smce-veda-mfa` leaves our comment and its own keys: those are somebody's."""
     home.add_base(user)
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     lines = home.credentials.read_text().splitlines(keepends=True)
     home.write("".join(line for line in lines if "session_token" not in line))
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 1 == result.code
     assert "holds long-term keys" in result.errors[0]
@@ -300,7 +302,7 @@ def test_the_layout_of_aws_mfa_works_as_it_is(home: Home, aws: LocalAWS, user: U
     )
     config = home.config.read_text()
 
-    result = home.run("refresh", "grid", "--token-code", home.code(device))
+    result = home.run_warm("refresh", "grid", "--token-code", home.code(device))
 
     grid = home.section("grid")
     expires = datetime.fromisoformat(grid["x_security_token_expires"])
@@ -315,8 +317,8 @@ def test_to_names_the_derived_profile_and_is_remembered(home: Home, user: User, 
     """Later commands know the pair by either name."""
     home.add_base(user)
 
-    first = home.run("refresh", BASE, "--to", "work", "--token-code", home.code(device))
-    by_base = home.run("refresh", BASE)
+    first = home.run_warm("refresh", BASE, "--to", "work", "--token-code", home.code(device))
+    by_base = home.run_warm("refresh", BASE)
     by_name = home.run("status", "work", "--json")
 
     assert (0, 0, 0) == (first.code, by_base.code, by_name.code)
@@ -330,7 +332,7 @@ def test_to_the_base_itself_is_refused(home: Home, user: User, device: MFADevice
     home.add_base(user)
     before = home.files()
 
-    result = home.run("refresh", BASE, "--to", BASE, "--force", "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--to", BASE, "--force", "--token-code", home.code(device))
 
     assert (2, before) == (result.code, home.files())
 
@@ -341,7 +343,7 @@ def test_names_that_some_sdk_cannot_read_are_refused(home: Home, user: User, dev
     home.add_base(user)
     before = home.files()
 
-    result = home.run("refresh", BASE, "--to", name, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--to", name, "--token-code", home.code(device))
 
     assert (1, before) == (result.code, home.files())
     assert "is not a profile name that every AWS SDK can read" in result.errors[0]
@@ -354,7 +356,7 @@ def test_keys_in_the_environment_are_not_used(home: Home, aws: LocalAWS, user: U
     env = {"AWS_ACCESS_KEY_ID": other.access_key_id, "AWS_SECRET_ACCESS_KEY": other.secret_access_key}
     home.secrets.append(other.secret_access_key)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device), env=env)
 
     assert 0 == result.code
     assert {user.access_key_id} == {request.access_key_id for request in aws.requests}
@@ -365,7 +367,7 @@ def test_aws_profile_names_the_profile(home: Home, user: User, device: MFADevice
     """By its base or its derived name, which may not exist yet."""
     home.add_base(user)
 
-    result = home.run("refresh", "--token-code", home.code(device), env={"AWS_PROFILE": DERIVED})
+    result = home.run_warm("refresh", "--token-code", home.code(device), env={"AWS_PROFILE": DERIVED})
 
     assert 0 == result.code
     assert f"{DERIVED} is valid" in result.stderr
@@ -376,7 +378,7 @@ def test_the_default_profile_is_the_default(home: Home, user: User, device: MFAD
     home.add_base(user, "default")
     home.config.write_text("[default]\nregion = us-east-2\n")
 
-    result = home.run("refresh", "--token-code", home.code(device))
+    result = home.run_warm("refresh", "--token-code", home.code(device))
 
     assert 0 == result.code
     assert {"region": "us-east-2"} == home.section("profile default-mfa", home.config)
@@ -389,7 +391,7 @@ def test_a_header_without_profile_counts_and_is_pointed_out(
     home.add_base(user)
     home.config.write_text(f"[{BASE}]\nregion = us-west-2\n")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 0 == result.code
     assert f"the header has to be [profile {BASE}]" in result.stderr
@@ -407,7 +409,7 @@ def test_settings_that_say_who_you_are_are_not_copied(home: Home, user: User, de
     call = "region = us-west-2\noutput = json\nretry_mode = adaptive\nuse_fips_endpoint = false\n"
     home.add_base(user, config=identity + call)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 0 == result.code
     derived = home.section(f"profile {DERIVED}", home.config)
@@ -420,8 +422,8 @@ def test_what_outranks_the_session_is_pointed_out(home: Home, user: User, device
     home.add_base(user)
     home.config.write_text(f"{home.config.read_text()}[profile {DERIVED}]\n{key} = x\n")
 
-    refused = home.run("refresh", BASE, "--token-code", home.code(device))
-    result = home.run("refresh", BASE, "--force", "--token-code", home.code(device))
+    refused = home.run_warm("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--force", "--token-code", home.code(device))
 
     assert (1, 0) == (refused.code, result.code)
     assert f"holds a way to other credentials ({key} in {home.config})" in refused.errors[0]
@@ -435,7 +437,7 @@ def test_what_stands_beside_the_keys_is_not_copied(home: Home, user: User, devic
     settings = "console_password = hunter2\naws_secret_access_key_old = hunter2\nregion = us-west-2\ncli_pager =\n"
     home.write(home.credentials.read_text() + settings)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 0 == result.code
     assert {"region": "us-west-2", "cli_pager": ""} == home.section(f"profile {DERIVED}", home.config)
@@ -446,7 +448,7 @@ def test_settings_in_the_derived_section_count(home: Home, user: User, device: M
     home.add_base(user, config="region = us-west-2\noutput = json\n")
     home.write(f"{home.credentials.read_text()}[{DERIVED}]\nregion = eu-west-1\n")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 0 == result.code
     assert {"output": "json"} == home.section(f"profile {DERIVED}", home.config)
@@ -459,7 +461,7 @@ def test_long_term_keys_in_the_config_file_are_guarded_too(home: Home, user: Use
     keys = "aws_access_key_id = AKIACONFIGKEY\naws_secret_access_key = s/c\n"
     home.config.write_text(f"{home.config.read_text()}[profile {DERIVED}]\n{keys}")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 1 == result.code
     assert "holds long-term keys (****GKEY)" in result.errors[0]
@@ -472,9 +474,9 @@ def test_the_device_of_another_base_is_not_remembered(
     other = aws.create_user("jane.doe")
     other_device = other.add_virtual_device()
     home.write(base_section(user) + base_section(other, "jane"))
-    home.run("refresh", BASE, "--to", "work", "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--to", "work", "--token-code", home.code(device))
 
-    result = home.run("refresh", "jane", "--to", "work", "--force", "--token-code", home.code(other_device))
+    result = home.run_warm("refresh", "jane", "--to", "work", "--force", "--token-code", home.code(other_device))
 
     assert 0 == result.code
     assert f"source_profile jane, mfa_serial {other_device.serial_number}" in home.text(home.credentials)
@@ -482,11 +484,11 @@ def test_the_device_of_another_base_is_not_remembered(
 
 def test_a_configured_device_counts_before_a_remembered_one(base: Home, user: User, device: MFADevice) -> None:
     """The person has changed their mind since, and written it down."""
-    base.run("refresh", BASE, "--token-code", base.code(device))
+    base.run_warm("refresh", BASE, "--token-code", base.code(device))
     token = user.add_hardware_device("GAHT12345678")
     base.config.write_text(base.config.read_text().replace(device.serial_number, token.serial_number))
 
-    result = base.run("refresh", BASE, "--force", "--token-code", base.code(token))
+    result = base.run_warm("refresh", BASE, "--force", "--token-code", base.code(token))
 
     assert 0 == result.code
     assert "mfa_serial GAHT12345678)" in base.text(base.credentials)
@@ -496,7 +498,7 @@ def test_the_option_counts_before_the_environment(base: Home, device: MFADevice)
     """A code in the environment may be an old one."""
     env = {"MFA_PROFILES_TOKEN_CODE": device.wrong_code()}
 
-    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device), env=env).code
+    assert 0 == base.run_warm("refresh", BASE, "--token-code", base.code(device), env=env).code
 
 
 def test_a_session_that_could_not_be_stored_is_not_asked_for(base: Home, aws: LocalAWS, device: MFADevice) -> None:
@@ -515,7 +517,7 @@ def test_a_config_file_that_is_no_file(base: Home, device: MFADevice) -> None:
     """AWS_CONFIG_FILE=/dev/null is how people say that there is none; nothing is written there."""
     env = {"AWS_CONFIG_FILE": "/dev/null", "AWS_REGION": "us-west-2"}
 
-    result = base.run("refresh", BASE, "--token-code", base.code(device), env=env)
+    result = base.run_warm("refresh", BASE, "--token-code", base.code(device), env=env)
 
     assert 0 == result.code
     assert base.section()["aws_access_key_id"].startswith("ASIA")
@@ -540,7 +542,7 @@ def test_the_region_without_one_in_the_profile(
     device = user.add_virtual_device()
     home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device), env=env)
 
     assert 0 == result.code
     assert [region] == [request.region for request in aws.requests]
@@ -550,8 +552,8 @@ def test_json(home: Home, user: User, device: MFADevice) -> None:
     """An array of one object, with whether the session is a new one."""
     home.add_base(user)
 
-    new = home.run("refresh", BASE, "--json", "--token-code", home.code(device))
-    old = home.run("refresh", BASE, "--json")
+    new = home.run_warm("refresh", BASE, "--json", "--token-code", home.code(device))
+    old = home.run_warm("refresh", BASE, "--json")
 
     [first], [second] = json.loads(new.stdout), json.loads(old.stdout)
     expected = {
@@ -575,7 +577,7 @@ def test_json_of_a_failure(home: Home, user: User, device: MFADevice) -> None:
     """What is there, and why it is not more; the same sentence stands on stderr."""
     home.add_base(user)
 
-    result = home.run("refresh", BASE, "--json", "--token-code", device.wrong_code())
+    result = home.run_warm("refresh", BASE, "--json", "--token-code", device.wrong_code())
 
     [status] = json.loads(result.stdout)
     assert 1 == result.code
@@ -596,7 +598,7 @@ def test_a_base_without_long_term_keys_is_explained(home: Home, credentials: str
     """Before any code is asked for."""
     home.write(credentials)
 
-    result = home.run("refresh", BASE)
+    result = home.run_warm("refresh", BASE)
 
     assert 1 == result.code
     assert f"mfa-profiles: error: {sentence}" in result.errors[0]
@@ -606,7 +608,7 @@ def test_a_misspelt_name_gets_a_suggestion(home: Home, user: User) -> None:
     """The names are in the files, so the right one can be shown."""
     home.add_base(user)
 
-    result = home.run("refresh", "smce-vida")
+    result = home.run_warm("refresh", "smce-vida")
 
     assert ["mfa-profiles: error: there is no profile smce-vida", f"hint: did you mean {BASE}?"] == result.errors[:2]
 
@@ -636,7 +638,7 @@ def test_files_that_boto3_refuses_are_refused(
     path.write_bytes(text + old if text.startswith(b"\xef") else text + (old if which == "credentials" else b""))
     before = home.files()
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert (1, before, []) == (result.code, home.files(), aws.requests)
     assert f"mfa-profiles: error: {path}, line {line}: {reason}" == result.errors[0]
@@ -651,7 +653,7 @@ def test_a_section_that_cannot_be_edited_is_found_before_the_code_is_spent(
     home.write(home.credentials.read_text() + f"[ {DERIVED} ]\n")
     before = home.files()
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert (1, before, []) == (result.code, home.files(), aws.requests)
 
@@ -661,7 +663,7 @@ def test_the_files_may_be_elsewhere(home: Home, tmp_path: Path, user: User, devi
     (tmp_path / "keys").write_text(base_section(user))
     env = {"AWS_SHARED_CREDENTIALS_FILE": "~/keys", "AWS_CONFIG_FILE": "$HOME/new/config"}
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device), env=env)
 
     assert 0 == result.code
     assert "ASIA" in home.text(tmp_path / "keys")
@@ -678,7 +680,7 @@ def test_the_session_carries_the_mode_and_the_link_of_the_file(
     real.chmod(0o640)
     home.credentials.symlink_to(real)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 0 == result.code
     assert home.credentials.is_symlink()
@@ -694,7 +696,7 @@ def test_durations(home: Home, aws: LocalAWS, user: User, device: MFADevice, dur
     """Seconds, or hours and minutes, from 15 minutes to 36 hours."""
     home.add_base(user)
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", duration)
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", duration)
 
     left = datetime.fromisoformat(home.section()["x_security_token_expires"]) - aws.clock.now()
     assert 0 == result.code
@@ -706,7 +708,7 @@ def test_durations_that_aws_would_refuse(home: Home, aws: LocalAWS, user: User, 
     """A usage error, before anything is asked."""
     home.add_base(user)
 
-    result = home.run("refresh", BASE, f"--duration-seconds={duration}")
+    result = home.run_warm("refresh", BASE, f"--duration-seconds={duration}")
 
     assert (2, []) == (result.code, aws.requests)
     assert "--duration-seconds" in result.errors[0]
@@ -716,7 +718,7 @@ def test_a_comment_behind_a_region_is_explained(home: Home, user: User, device: 
     """For boto3 and the AWS CLI it is a part of the value, which other SDKs cut off."""
     home.add_base(user, config="region = us-west-2 # Oregon\n")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert 1 == result.code
     assert "mfa-profiles: error: 'us-west-2 # Oregon' is not a region" == result.errors[0]
@@ -749,7 +751,7 @@ def test_an_interruption_is_put_off_once_writing_begins(
 @pytest.mark.parametrize("serial_number", ["123456", "arn:aws:iam::123456789012:mfa/a b", "x" * 257])
 def test_what_is_no_serial_number_is_not_sent_to_aws(base: Home, aws: LocalAWS, serial_number: str) -> None:
     """With what one looks like; six digits may be a code that went to the wrong option, and are not shown."""
-    result = base.run("refresh", BASE, "--token-code", "123456", "--serial-number", serial_number)
+    result = base.run_warm("refresh", BASE, "--token-code", "123456", "--serial-number", serial_number)
 
     assert (1, []) == (result.code, aws.requests)
     assert (

@@ -38,7 +38,7 @@ def test_recipes_of_aws_vault(base: Home, aws: LocalAWS, device: MFADevice, comm
     add_program(base, command.split()[0], device, arguments)
     base.config.write_text(f"{base.config.read_text()}mfa_process = {command}\n")
 
-    result = base.run("refresh", BASE, env=path_with(base))
+    result = base.run_warm("refresh", BASE, env=path_with(base))
 
     assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
     assert "Touch your key..." == result.errors[0]
@@ -50,7 +50,7 @@ def test_the_command_of_a_role_profile_serves_its_source(base: Home, aws: LocalA
     program = add_program(base, "code", device)
     base.add_role("admin", aws.create_role("admin", require_mfa=True).arn, f"mfa_process = {program}\n")
 
-    result = base.run("refresh", "admin")
+    result = base.run_warm("refresh", "admin")
 
     assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
 
@@ -69,7 +69,7 @@ def test_two_sessions_with_one_device_need_two_windows(
     serial = f"mfa_serial = {device.serial_number}\nmfa_process = {program}\n"
     base.config.write_text(f"[profile {BASE}]\n{serial}\n[profile other]\n{serial}")
 
-    result = base.run("refresh", "--all")
+    result = base.run_warm("refresh", "--all")
 
     assert (0, ["GetSessionToken"] * 3) == (result.code, aws.actions)
     assert [None, "AccessDenied", None] == [request.error_code for request in aws.requests]
@@ -82,7 +82,7 @@ def test_waiting_is_a_countdown_on_the_terminal(base: Home, aws: LocalAWS, devic
     to_the_end_of_a_window(aws, 9)
     program = add_program(base, "code", device, offset=int(aws.clock.offset))
     base.config.write_text(f"{base.config.read_text()}mfa_process = {program}\n")
-    base.run("refresh", BASE)
+    base.run_warm("refresh", BASE)
 
     child = pexpect.spawn(TOOL, ["refresh", DERIVED, "--force"], env=base.environment(), encoding="utf-8", timeout=20)
     child.expect(r"\rAWS did not accept the token code: the next one comes in [2-9] s \x1b\[K\r")
@@ -102,7 +102,7 @@ def test_a_wrong_code_of_a_command_is_not_tried_for_ever(base: Home, aws: LocalA
     base.secrets.append(wrong)
     base.config.write_text(f"{base.config.read_text()}mfa_process = echo {wrong}\n")
 
-    result = base.run("refresh", BASE)
+    result = base.run_warm("refresh", BASE)
 
     assert (1, ["GetSessionToken"] * 2) == (result.code, aws.actions)
     assert "mfa-profiles: error: AWS did not accept the token code" in result.stderr
@@ -122,7 +122,7 @@ def test_a_command_that_gives_no_code(base: Home, aws: LocalAWS, command: str, s
     base.config.write_text(f"{base.config.read_text()}mfa_process = {command}\n")
     before = base.files()
 
-    result = base.run("refresh", BASE)
+    result = base.run_warm("refresh", BASE)
 
     assert (1, [], before) == (result.code, aws.requests, base.files())
     assert f"mfa-profiles: error: {sentence}" == result.errors[0]
@@ -133,4 +133,4 @@ def test_an_option_outranks_the_command(base: Home, device: MFADevice) -> None:
     """So that a person can help out."""
     base.config.write_text(f"{base.config.read_text()}mfa_process = false\n")
 
-    assert 0 == base.run("refresh", BASE, "--token-code", base.code(device)).code
+    assert 0 == base.run_warm("refresh", BASE, "--token-code", base.code(device)).code

@@ -30,7 +30,7 @@ def test_one_code_opens_the_role_and_its_source(base: Home, aws: LocalAWS, user:
     role = aws.create_role("admin", trusted=user.arn, require_mfa=True)
     base.add_role("admin", role.arn, "region = eu-west-1\n")
 
-    result = base.run("refresh", "admin", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "admin", "--token-code", base.code(device))
 
     assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
     assert [DERIVED, "admin-mfa"] == [line.split(" is valid until ")[0] for line in result.errors]
@@ -45,11 +45,11 @@ def test_a_second_role_needs_no_code(base: Home, aws: LocalAWS, device: MFADevic
     """While the session of the source lives, no terminal and no code is needed."""
     for name in ("admin", "reader"):
         base.add_role(name, aws.create_role(name, require_mfa=True).arn)
-    base.run("refresh", "admin", "--token-code", base.code(device))
+    base.run_warm("refresh", "admin", "--token-code", base.code(device))
     aws.requests.clear()
 
-    second = base.run("refresh", "reader")
-    again = base.run("refresh", "reader")
+    second = base.run_warm("refresh", "reader")
+    again = base.run_warm("refresh", "reader")
 
     assert (0, 0, ["AssumeRole"]) == (second.code, again.code, aws.actions)
     assert "reader-mfa is still valid until" in again.stderr
@@ -61,7 +61,7 @@ def test_what_a_role_profile_says_is_honoured(base: Home, aws: LocalAWS, device:
     settings = "external_id = x-42\nrole_session_name = jane\nduration_seconds = 7200\nregion = eu-west-1\n"
     base.add_role("admin", role.arn, settings)
 
-    base.run("refresh", "admin", "--token-code", base.code(device))
+    base.run_warm("refresh", "admin", "--token-code", base.code(device))
 
     [request] = assumed(aws)
     expected = {"ExternalId": "x-42", "RoleSessionName": "jane", "DurationSeconds": "7200", "RoleArn": role.arn}
@@ -77,7 +77,7 @@ def test_duration_seconds_of_the_command_counts_for_the_role_asked_for(
     """And not for the session of its source, which lives its 12 hours."""
     base.add_role("admin", aws.create_role("admin", max_session_duration=7200).arn)
 
-    base.run("refresh", "admin", "--duration-seconds", "2h", "--token-code", base.code(device))
+    base.run_warm("refresh", "admin", "--duration-seconds", "2h", "--token-code", base.code(device))
 
     durations = [(request.action, request.parameters["DurationSeconds"]) for request in aws.requests]
     assert [("GetSessionToken", "43200"), ("AssumeRole", "7200")] == durations
@@ -90,7 +90,7 @@ def test_a_chain_of_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     base.add_role("first", first.arn)
     base.add_role("second", second.arn, "duration_seconds = 14400\n", source="first")
 
-    result = base.run("refresh", "second", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "second", "--token-code", base.code(device))
 
     assert (0, ["GetSessionToken", "AssumeRole", "AssumeRole"]) == (result.code, aws.actions)
     assert "the session of second ends after one hour: AWS gives no more to a role that another role assumes" in (
@@ -106,7 +106,7 @@ def test_a_loop_is_shown(base: Home, aws: LocalAWS) -> None:
     base.add_role("b", ADMIN, source="c")
     base.add_role("c", ADMIN, source="b")
 
-    result = base.run("refresh", "a")
+    result = base.run_warm("refresh", "a")
 
     assert (1, []) == (result.code, aws.requests)
     assert "mfa-profiles: error: the source profiles go round in a circle: b -> c -> b" == result.errors[0]
@@ -132,7 +132,7 @@ def test_a_role_profile_that_cannot_work(base: Home, settings: str, sentence: st
     """What is wrong, and with which profile."""
     base.config.write_text(f"{base.config.read_text()}\n[profile r]\nrole_arn = {ADMIN}\n{settings}")
 
-    result = base.run("refresh", "r", "--token-code", "123456")
+    result = base.run_warm("refresh", "r", "--token-code", "123456")
 
     assert (1, f"mfa-profiles: error: {sentence}") == (result.code, result.errors[0])
     assert result.errors[1].startswith("hint: ")
@@ -145,7 +145,7 @@ def test_the_device_of_the_role_serves_a_source_without_one(home: Home, aws: Loc
     home.add_base(user)
     home.add_role("admin", aws.create_role("admin", require_mfa=True).arn, f"mfa_serial = {device.serial_number}\n")
 
-    result = home.run("refresh", "admin", "--token-code", home.code(device))
+    result = home.run_warm("refresh", "admin", "--token-code", home.code(device))
 
     assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
 
@@ -155,7 +155,7 @@ def test_the_derived_profile_may_be_the_source(base: Home, aws: LocalAWS, device
     base.add_role("admin", aws.create_role("admin", require_mfa=True).arn, source=DERIVED)
     base.config.write_text(base.config.read_text() + f"\n[profile {DERIVED}]\nregion = us-west-2\n")
 
-    result = base.run("refresh", "admin", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "admin", "--token-code", base.code(device))
 
     assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
 
@@ -167,7 +167,7 @@ def test_a_role_profile_with_keys_of_its_own(home: Home, aws: LocalAWS, user: Us
     settings = f"role_arn = {role.arn}\nsource_profile = {BASE}\nmfa_serial = {device.serial_number}\n"
     home.write(base_section(user), f"[profile {BASE}]\n{settings}")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert (0, ["AssumeRole"]) == (result.code, aws.actions)
     assert "arn:aws:sts::123456789012:assumed-role/admin/mfa-profiles" == who_am_i(home, DERIVED)
@@ -180,8 +180,8 @@ def test_keys_of_the_environment_may_be_the_source(home: Home, aws: LocalAWS, us
     home.write("", f"[profile admin]\nrole_arn = {role.arn}\ncredential_source = Environment\nregion = us-west-2\n")
     keys = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
 
-    result = home.run("refresh", "admin", env=keys)
-    without = home.run("refresh", "admin", "--force")
+    result = home.run_warm("refresh", "admin", env=keys)
+    without = home.run_warm("refresh", "admin", "--force")
 
     assert (0, 1) == (result.code, without.code)
     assert "mfa-profiles: error: the AWS SDK finds no credentials for profile admin" == without.errors[0]
@@ -197,7 +197,7 @@ def test_long_term_keys_may_come_from_a_credential_process(
     process = f"credential_process = cat {home.path}/keys\nmfa_serial = {device.serial_number}\n"
     home.write("", f"[profile {BASE}]\nregion = us-west-2\n{process}")
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device))
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
     assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
     assert user.arn == who_am_i(home, DERIVED)
@@ -222,8 +222,8 @@ def test_temporary_keys_of_a_credential_process_are_explained(
     home.write("", f"[profile sso]\nregion = us-west-2\ncredential_process = cat {home.path}/keys\n")
     home.add_role("admin", aws.create_role("admin", require_mfa=True).arn, source="sso")
 
-    session = home.run("refresh", "sso", "--token-code", "123456")
-    role = home.run("refresh", "admin")
+    session = home.run_warm("refresh", "sso", "--token-code", "123456")
+    role = home.run_warm("refresh", "admin")
 
     assert (1, 0) == (session.code, role.code)
     assert "profile sso gets temporary credentials through credential_process" in session.errors[0]
@@ -234,7 +234,7 @@ def test_without_a_code_for_the_source_it_ends_at_once(base: Home, aws: LocalAWS
     """Exit 5, before AWS is asked for anything."""
     base.add_role("admin", ADMIN)
 
-    result = base.run("refresh", "admin")
+    result = base.run_warm("refresh", "admin")
 
     assert (5, []) == (result.code, aws.requests)
 
@@ -247,7 +247,7 @@ def test_a_source_that_is_not_ours_is_left_alone(base: Home, aws: LocalAWS, devi
         credentials.write("aws_session_token = t/x\n")
     before = base.files()
 
-    result = base.run("refresh", "admin", "--force", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "admin", "--force", "--token-code", base.code(device))
 
     assert (1, [], before) == (result.code, aws.requests, base.files())
     assert f"[{DERIVED}] in {base.credentials} holds a session that another tool wrote" in result.errors[0]
@@ -260,7 +260,7 @@ def test_no_code_is_spent_for_what_cannot_be_stored(base: Home, aws: LocalAWS, d
         credentials.write("[admin-mfa]\naws_access_key_id = AKIAX\naws_secret_access_key = s/x\n")
     before = base.files()
 
-    result = base.run("refresh", "admin", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "admin", "--token-code", base.code(device))
 
     assert (1, [], before) == (result.code, aws.requests, base.files())
     assert "[admin-mfa]" in result.errors[0]
@@ -273,8 +273,8 @@ def test_a_role_profile_with_the_name_of_a_derived_one_is_left_alone(
     base.add_role(DERIVED, aws.create_role("admin").arn)
     config = base.config.read_text()
 
-    of_base = base.run("refresh", BASE, "--token-code", base.code(device))
-    of_role = base.run("refresh", DERIVED, "--token-code", base.code(device))
+    of_base = base.run_warm("refresh", BASE, "--token-code", base.code(device))
+    of_role = base.run_warm("refresh", DERIVED, "--token-code", base.code(device))
 
     assert (1, 1) == (of_base.code, of_role.code)
     assert f"holds a way to other credentials (role_arn in {base.config})" in of_base.errors[0]
@@ -287,7 +287,7 @@ def test_to_does_not_overwrite_the_source(base: Home, aws: LocalAWS, device: MFA
     base.add_role("admin", aws.create_role("admin").arn)
     before = base.files()
 
-    result = base.run("refresh", "admin", "--to", to, "--force", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "admin", "--to", to, "--force", "--token-code", base.code(device))
 
     assert (2, [], before) == (result.code, aws.requests, base.files())
     assert f"--to {to} would overwrite what profile admin gets its session through" in result.errors[0]
@@ -307,7 +307,7 @@ def test_a_source_that_is_a_role_profile_with_keys(
     second = home.code(device)
     device.spent.clear()
 
-    result = home.run("refresh", *names, "--token-code", "-", stdin=f"{first}\n{second}\n")
+    result = home.run_warm("refresh", *names, "--token-code", "-", stdin=f"{first}\n{second}\n")
 
     assert (0, ["AssumeRole", "AssumeRole"]) == (result.code, aws.actions)
     for name in names:
@@ -324,7 +324,7 @@ def test_one_code_does_not_serve_two_roles_that_need_one_each(
     home.write("", "".join(roles))
     keys = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
 
-    result = home.run("refresh", "a", "b", "--token-code", home.code(device), env=keys)
+    result = home.run_warm("refresh", "a", "b", "--token-code", home.code(device), env=keys)
 
     assert (2, []) == (result.code, aws.requests)
     assert "there is one token code, and these profiles need one each: a, b" in result.errors[0]
@@ -333,10 +333,10 @@ def test_one_code_does_not_serve_two_roles_that_need_one_each(
 def test_another_role_arn_makes_another_session(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """However long the session of the role that was there before lives."""
     base.add_role("admin", aws.create_role("admin").arn)
-    base.run("refresh", "admin", "--token-code", base.code(device))
+    base.run_warm("refresh", "admin", "--token-code", base.code(device))
     base.config.write_text(base.config.read_text().replace(ADMIN, aws.create_role("reader").arn))
 
-    result = base.run("refresh", "admin")
+    result = base.run_warm("refresh", "admin")
 
     assert 0 == result.code
     assert "arn:aws:sts::123456789012:assumed-role/reader/mfa-profiles" == who_am_i(base, "admin-mfa")
@@ -352,7 +352,7 @@ def test_the_source_may_be_a_derived_profile_that_is_not_there_yet(
     )
     home.add_role("admin", aws.create_role("admin", require_mfa=True).arn, source="work")
 
-    result = home.run("refresh", "admin", "--token-code", home.code(device))
+    result = home.run_warm("refresh", "admin", "--token-code", home.code(device))
 
     assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
     assert "[work]" in home.text(home.credentials)
@@ -364,7 +364,7 @@ def test_a_source_that_was_refreshed_is_reported_when_its_role_fails(
     """The code was not for nothing: the session of the source is there."""
     base.add_role("admin", aws.create_role("admin", trusted=[]).arn)
 
-    result = base.run("refresh", "admin", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "admin", "--token-code", base.code(device))
 
     assert 1 == result.code
     assert result.errors[0].startswith(f"{DERIVED} is valid until ")
@@ -391,7 +391,7 @@ def test_a_credential_process_is_run_once(home: Home, aws: LocalAWS, user: User)
     for name in ("a", "b", "c"):
         home.add_role(name, aws.create_role(name).arn, source="sso")
 
-    result = home.run("refresh", "a", "b", "c")
+    result = home.run_warm("refresh", "a", "b", "c")
 
     assert (0, ["AssumeRole"] * 3) == (result.code, aws.actions)
     assert "run\n" == (home.path / "runs").read_text()
@@ -405,7 +405,7 @@ def test_what_is_no_key_is_explained(home: Home, aws: LocalAWS, keys: str) -> No
     process = credential_process(home, f'{{"Version": 1, {keys}}}')
     home.write("", f"[profile p]\n{process}mfa_serial = arn:aws:iam::123456789012:mfa/john.doe\n")
 
-    result = home.run("refresh", "p", "--token-code", "123456")
+    result = home.run_warm("refresh", "p", "--token-code", "123456")
 
     assert (1, []) == (result.code, aws.requests)
     assert (
@@ -423,6 +423,6 @@ def test_aws_profile_does_not_keep_the_environment_from_being_the_source(
     home.write("", f"[profile admin]\nrole_arn = {role.arn}\ncredential_source = Environment\n")
     keys = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
 
-    result = home.run("refresh", env={"AWS_PROFILE": "admin-mfa", **keys})
+    result = home.run_warm("refresh", env={"AWS_PROFILE": "admin-mfa", **keys})
 
     assert (0, ["AssumeRole"]) == (result.code, aws.actions)

@@ -174,7 +174,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(home: Home) -> No
 def test_status_asks_nobody(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
     """It is offline, and a session that it calls valid is the one that was stored."""
     home.add_base(user)
-    home.run("refresh", BASE, "--token-code", home.code(device))
+    home.run_warm("refresh", BASE, "--token-code", home.code(device))
     aws.requests.clear()
 
     result = home.run("status", BASE)
