@@ -82,6 +82,8 @@ def _usage(error: "typer.TyperException") -> int:
     message = error.format_message().rstrip(".")
     # A code typed as an argument, as other tools take it, is still a code.
     message = re.sub(r"\d{3}\s?\d{3,}", "******", message)
+    # And so is a secret access key.
+    message = re.sub(r"(?<![\w/+=-])[A-Za-z0-9/+=]{40}(?![\w/+=-])", "******", message)
     terminal.error(message[:1].lower() + message[1:], [f"{context.command_path} --help"] if context else [])
     return EXIT_USAGE
 

@@ -24,16 +24,18 @@ app = typer.Typer(
 
 def _context() -> Context:
     interrupt = signal.getsignal(signal.SIGINT)
+    has_terminal = terminal.is_there()
     return Context(
         environment=os.environ,
         now=lambda: datetime.now(UTC),  # noqa: TID251 - the one place
-        ask=terminal.ask if terminal.is_there() else None,
+        ask=terminal.ask if has_terminal else None,
         warn=terminal.warn,
         note=terminal.note,
         wait=terminal.wait,
         progress=terminal.progress,
         before_writing=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         after_writing=lambda: signal.signal(signal.SIGINT, interrupt),
+        ask_secret=terminal.ask_secret if has_terminal else None,
     )
 
 
@@ -59,6 +61,100 @@ def main(
     session credentials and writes them into the derived profile NAME-mfa, in
     ~/.aws/credentials and ~/.aws/config, which are otherwise left as they are.
     """
+
+
+@app.command()
+def setup(
+    profile: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PROFILE",
+            help="The base profile to create; if not given, AWS_PROFILE, else default.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="The accessKeys.csv of the IAM console; - reads it from stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    access_key_id: Annotated[
+        str | None,
+        typer.Option(
+            "--access-key-id",
+            metavar="ID",
+            help="The half of the access key that is no secret: AKIA...",
+            show_default=False,
+        ),
+    ] = None,
+    secret_access_key_file: Annotated[
+        str | None,
+        typer.Option(
+            "--secret-access-key-file",
+            metavar="FILE",
+            help="A file with the other half, in one line; - reads it from stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="REGION", help="The region to work in.", show_default=False),
+    ] = None,
+    serial_number: Annotated[
+        str | None,
+        typer.Option(
+            "--serial-number",
+            metavar="SERIAL",
+            help="The MFA device. If not given, what AWS finds.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace keys, or a way to other credentials, that the profile has.")
+    ] = False,
+    first_session: Annotated[
+        bool | None,
+        typer.Option(
+            "--refresh/--no-refresh",
+            help="Get the first session, too (as --token-code says by itself); if not given, you are asked.",
+            show_default=False,
+        ),
+    ] = None,
+    code: options.TokenCode = None,
+) -> int:
+    """Create a base profile from long-term keys.
+
+    Asks for the keys of your IAM user (the secret one is not shown), checks
+    them with AWS, finds your MFA device, and writes ~/.aws/credentials and
+    ~/.aws/config. What an option gives is not asked for; secrets come from the
+    terminal, a file or stdin, never from the command line.
+    """
+    from mfa_profiles.commands import setup as command
+
+    context = _context()
+    how = command.SetupOptions(
+        csv=csv,
+        access_key_id=access_key_id,
+        secret_access_key_file=secret_access_key_file,
+        region=region,
+        serial_number=serial_number,
+        force=force,
+        refresh=first_session,
+        token_code=code,
+    )
+    made = command.set_up(context.named(profile), how, context)
+    rendering.set_up(made)
+    if not made.wants_session:
+        return 0
+    context.after_writing()
+    exit_code = rendering.refreshed(command.first_session(made, how, context), context.now(), as_json=False)
+    rendering.first_session(made, exit_code)
+    return exit_code
 
 
 @app.command()
@@ -360,13 +456,12 @@ def exec(  # noqa: A001 - the command's name
     from mfa_profiles.commands.credentials import CredentialsOptions
 
     context = _context()
-    interrupt = signal.getsignal(signal.SIGINT)
     name = context.named(profile)
     words = command or [os.environ.get("SHELL") or "/bin/sh"]
     use_case.refuse_missing_command(words[0])
     execution = use_case.execution(name, CredentialsOptions(min_remaining), context)
     rendering.ready(execution.ready, context.now())
-    signal.signal(signal.SIGINT, interrupt)  # which a refresh has ignored while it wrote
+    context.after_writing()
     use_case.replace_process(words, execution)
 
 

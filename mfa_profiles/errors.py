@@ -113,6 +113,10 @@ class MFADeviceUnknownError(PermissionDeniedError):
     """AWS does not let the user list its MFA devices, and none is configured."""
 
 
+class OnlyPasskeysError(AWSError):
+    """A user has MFA devices, and none of them gives codes."""
+
+
 class TokenCodeRefusedError(AWSError):
     """AWS did not take the token code: another one may do, and the next comes in ``seconds_until_next``."""
 

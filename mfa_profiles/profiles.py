@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from mfa_profiles import rotations, sessions, settings
+from mfa_profiles.access_keys import looks_like_secret
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.ini import IniFile
 from mfa_profiles.rotations import Rotation
@@ -157,9 +158,10 @@ class Profiles:
         import difflib
 
         if name and shown(name) != name:
-            return ProfileError(
-                f"there is no profile {shown(name)}", "a token code goes behind --token-code of mfa-profiles refresh"
-            )
+            hint = "a token code goes behind --token-code of mfa-profiles refresh"
+            if looks_like_secret(name):
+                hint = "a secret access key does not belong on the command line: mfa-profiles setup asks for it"
+            return ProfileError(f"there is no profile {shown(name)}", hint)
         hints = [f"both {self.credentials.path} and {self.config.path} were read"]
         similar = difflib.get_close_matches(name, self.names())
         if similar:
@@ -258,10 +260,10 @@ class Profiles:
 
 
 def shown(name: str) -> str:
-    """A name that may be no profile's, as it can be shown: people also type token codes where a name belongs."""
+    """A name that may be no profile's, as it can be shown: people also type codes and keys where a name belongs."""
     if not name:
         return '""'
-    return "******" if re.fullmatch(r"\d{3}\s?\d{3}", name) else name
+    return "******" if re.fullmatch(r"\d{3}\s?\d{3}", name) or looks_like_secret(name) else name
 
 
 def masked(access_key_id: str) -> str:
@@ -276,12 +278,16 @@ def derived_name(base: str) -> str:
     return base + DERIVED_SUFFIX
 
 
-def refuse_illegal_name(name: str) -> None:
-    """Raise ProfileError for a name that no new section should get, since some SDK could not read it."""
+def refuse_illegal_name(name: str, *hints: str) -> None:
+    """Raise ProfileError for a name that no new section should get, since some SDK could not read it.
+
+    ``hints`` say how to choose another.
+    """
     if not _LEGAL_NAME.fullmatch(name) or name == "DEFAULT":
         raise ProfileError(
             f"{name!r} is not a profile name that every AWS SDK can read",
-            "letters, digits and _ - / . % @ : + are; --to NAME chooses the name of the derived profile",
+            "it may have letters, digits and _ - / . % @ : +",
+            *hints,
         )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mfa_profiles.commands.devices import ListedDevice
     from mfa_profiles.commands.refresh import Refreshed
     from mfa_profiles.commands.rotate import Rotated
+    from mfa_profiles.commands.setup import SetUp
     from mfa_profiles.commands.status import SessionStatus
     from mfa_profiles.errors import MfaProfilesError
 
@@ -22,6 +23,27 @@ def for_programs(value: object) -> None:
     import json
 
     terminal.data(json.dumps(value, indent=2))
+
+
+def set_up(made: "SetUp") -> None:
+    """Say that a base profile is there, and what is left to do."""
+    terminal.note(f"{made.profile} is set up in {' and '.join(made.paths)}")
+    if made.taken_out:
+        terminal.note(f"taken out of it, as it led to other credentials: {', '.join(made.taken_out)}")
+    if made.csv is not None:
+        others = ", and others on this machine can read it" if made.csv_is_open else ""
+        terminal.note(f"{made.csv} still holds the secret access key{others}: delete it")
+    if not made.wants_session:
+        condition = "" if made.mfa_serial else ", with the MFA device in place"
+        terminal.note(f"next{condition}: {made.refresh_command}")
+
+
+def first_session(made: "SetUp", exit_code: int) -> None:
+    """Say how the first session of a new profile is used, or had after a failure."""
+    if exit_code == 0:
+        terminal.note(f"AWS tools use it with AWS_PROFILE={made.derived}")
+    else:
+        terminal.note(f"{made.profile} itself is set up; the session: {made.refresh_command}")
 
 
 def refreshed(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) -> int:

@@ -59,17 +59,28 @@ _CALL_KEYS = frozenset(
 OUTRANKING_KEYS = ("role_arn", "web_identity_token_file", "sso_session", "sso_start_url")
 """Settings that botocore follows before it looks at the keys in the credentials file (credentials.py)."""
 
+_MFA_KEYS = frozenset({"aws_mfa_device", "mfa_process", "mfa_serial"})
+
 PROVIDER_KEYS = (*OUTRANKING_KEYS, "credential_process", "credential_source", "login_session", "source_profile")
 """Settings that lead to credentials: a section with one of them is somebody's, even if it holds no keys."""
 
 
+def replaced_by_keys(settings: Mapping[str, str]) -> list[str]:
+    """The settings of a section that must not stay beside new long-term keys of a user, in their order.
+
+    Those are other keys, sessions and ways to credentials with all their parts: botocore refuses a profile that has a
+    part of them, such as ``sso_account_id``. Those about MFA stay.
+    """
+    return [key for key in settings if _says_who_you_are(key) and key not in _MFA_KEYS]
+
+
 def call_settings(settings: Mapping[str, str]) -> dict[str, str]:
     """The settings of a section of the config file that say how to call AWS."""
-    return {
-        key: _without_blank_lines(value)
-        for key, value in settings.items()
-        if key not in _IDENTITY_KEYS and not key.startswith(_IDENTITY_PREFIXES)
-    }
+    return {key: _without_blank_lines(value) for key, value in settings.items() if not _says_who_you_are(key)}
+
+
+def _says_who_you_are(key: str) -> bool:
+    return key in _IDENTITY_KEYS or key.startswith(_IDENTITY_PREFIXES)
 
 
 def call_settings_beside_keys(settings: Mapping[str, str]) -> dict[str, str]:

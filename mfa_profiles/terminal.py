@@ -177,14 +177,16 @@ def ask(question: str) -> str:
     """Ask a person on the terminal and return the line they type, without its end. A question may have several lines.
 
     The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt. Raises TokenCodeNeededError if the terminal
-    has gone away.
+    has gone away: the answer is a code in most cases.
     """
     try:
         return _ask(question)
     except OSError:
-        raise TokenCodeNeededError(
-            "a token code is needed, and the terminal to ask for it on has gone away", "run it in one that stays open"
-        ) from None
+        raise _gone() from None
+
+
+def _gone() -> TokenCodeNeededError:
+    return TokenCodeNeededError("the terminal to ask on has gone away", "run it in one that stays open")
 
 
 def _ask(question: str) -> str:
@@ -200,6 +202,29 @@ def _ask(question: str) -> str:
             writer.write("\n")
             raise KeyboardInterrupt
         return answer.rstrip("\n")
+
+
+def ask_secret(question: str) -> str:
+    """Ask a person on the terminal for something that is not shown while they type it. Otherwise as ``ask``."""
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # its other way would show what is typed
+        try:
+            return getpass.getpass(_printable_lines(question) + " ")
+        except (KeyboardInterrupt, EOFError):
+            _end_line()
+            raise KeyboardInterrupt from None
+        except UnicodeDecodeError:  # whose text quotes the answer
+            return "\ufffd"
+        except (OSError, getpass.GetPassWarning):
+            raise _gone() from None
+
+
+def _end_line() -> None:
+    with contextlib.suppress(OSError), open(TERMINAL, "w") as writer:
+        writer.write("\n")
 
 
 def wait(seconds: int, reason: str) -> None:

@@ -312,7 +312,7 @@ def test_no_colour_where_it_is_not_wanted(home: Home, env: str) -> None:
     assert "\x1b" not in shown(home, env=env)
 
 
-@pytest.mark.parametrize("command", [[], ["refresh"], ["devices"], ["status"], ["clear"]])
+@pytest.mark.parametrize("command", [[], ["setup"], ["refresh"], ["devices"], ["status"], ["clear"]])
 def test_help_fits_into_80_columns(home: Home, command: list[str]) -> None:
     """And names every option with a sentence."""
     result = home.run(*command, "--help")

@@ -1,6 +1,7 @@
 """boto3 clients, made once for all callers whose calls would go out the same way."""
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ class Clients:
         alike = frozenset((seen | {"region": ""}).items())
         with self._lock, _endpoint_explained():
             if alike not in self._sessions:
-                self._sessions[alike] = _session(profile)
+                self._sessions[alike] = _session(profile) if profile in self.profiles else _session_of_nobody()
             name = (service, alike, keys, region)
             if name not in self._clients:
                 self._clients[name] = _client(self._sessions[alike], service, keys, region)
@@ -59,6 +60,17 @@ def _session(profile: str) -> "boto3.Session":
     import botocore.session
 
     return boto3.Session(botocore_session=botocore.session.Session(profile=profile))
+
+
+def _session_of_nobody() -> "boto3.Session":
+    """A session for a profile that is not there yet: without settings, those of AWS_PROFILE and default included."""
+    import boto3
+    import botocore.session
+
+    # The name of a setting, its variable in the environment, its default, and how it is converted.
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    variables = {"profile": (None, None, None, None), **files}
+    return boto3.Session(botocore_session=botocore.session.Session(variables))
 
 
 def _client(session: "boto3.Session", service: Any, keys: Keys, region: str) -> Any:

@@ -134,6 +134,7 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
         off=partial(_off, response, attempt),
         own_devices=lambda: _listed(own_devices()),
         permission=permission,
+        place_of_keys=_place_of_keys(caller),
         policy=policy,
         policy_owner=policy_owner,
         profile=caller.profile,
@@ -264,6 +265,14 @@ def _external_id(attempt: Attempt) -> str | None:
 
 
 # --- Keys.
+
+
+def _place_of_keys(caller: Caller) -> str | None:
+    """Where the keys stand, or None if they are not in the file: those of `setup` have just been typed."""
+    profiles = caller.clients.profiles
+    if profiles.settings(caller.holder).get("aws_access_key_id") != caller.keys.access_key_id:
+        return None
+    return f"[{caller.holder}] in {profiles.credentials.path}"
 
 
 def _base(profiles: Profiles, holder: str) -> str:

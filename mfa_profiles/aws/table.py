@@ -44,7 +44,7 @@ _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
 _SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "InvalidSignature")
 _INVALID = ("ValidationError", "ValidationException", "InvalidParameterValue", "MalformedInput")
 
-_COPY_AGAIN = "copy both again into [{holder}] in {credentials}"
+_COPY_AGAIN = "copy both again into {place_of_keys}"
 _ALLOW = "an administrator can allow it: {statement}"
 
 # In the order in which they are looked at: what is more special comes first.

@@ -31,6 +31,8 @@ class Context:
     reported as one that left the files alone."""
     after_writing: Callable[[], object] = lambda: None
     """Called when an interruption may be reported again, by a command that has more to do than to write."""
+    ask_secret: Callable[[str], str] | None = None
+    """The same as ``ask`` for an answer that is not to be seen while it is typed."""
 
     @property
     def paths(self) -> SharedPaths:

@@ -12,7 +12,13 @@ from mfa_profiles.aws.iam import MFADevice
 from mfa_profiles.aws.refusals import not_a_serial_number
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
-from mfa_profiles.errors import AWSError, NoMFASessionError, PermissionDeniedError, ProfileError
+from mfa_profiles.errors import (
+    AWSError,
+    NoMFASessionError,
+    OnlyPasskeysError,
+    PermissionDeniedError,
+    ProfileError,
+)
 from mfa_profiles.profiles import ProfilePair, Profiles
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html, SerialNumber
@@ -127,29 +133,39 @@ def _known_device(
 
 def discover_serial_number(caller: Caller, context: Context) -> str:
     """The serial number that AWS knows for the caller; a person chooses among several. Passkeys are left out."""
+    usable = usable_serial_numbers(caller, context)
+    return usable[0] if len(usable) == 1 else choose(usable, context)
+
+
+def usable_serial_numbers(caller: Caller, context: Context) -> list[str]:
+    """Those of the caller's devices that give codes.
+
+    Raises NoMFASessionError if there is no device, OnlyPasskeysError if none of them gives codes, or AWSError.
+    """
     found = parallel.run(lambda: iam.list_mfa_devices(caller))
     usable = [device.serial_number for device in found if device.gives_codes]
     passkeys = len(found) - len(usable)
     if not found:
         raise NoMFASessionError(f"the user of profile {caller.profile} has no MFA device", *_REGISTER)
     if not usable:
-        raise AWSError(
+        raise OnlyPasskeysError(
             f"the user of profile {caller.profile} has no MFA device for codes: only passkeys, and AWS STS takes "
             "codes only",
             *_REGISTER,
         )
     if passkeys:
         context.warn(f"left out {passkeys} passkey{'s' * (passkeys > 1)}: AWS STS takes codes only")
-    return usable[0] if len(usable) == 1 else _choose(usable, context)
+    return usable
 
 
 _REGISTER = (
-    "register an authenticator app beside it: IAM console, your name at the top right, Security credentials,",
+    "register an authenticator app: IAM console, your name at the top right, Security credentials,",
     "Assign MFA device, Authenticator app",
 )
 
 
-def _choose(serial_numbers: list[str], context: Context) -> str:
+def choose(serial_numbers: list[str], context: Context) -> str:
+    """The one of several devices that a person chooses by its number. Raises AWSError if there is no terminal."""
     if context.ask is None:
         raise AWSError(
             f"there are {len(serial_numbers)} MFA devices: {', '.join(serial_numbers)}",

@@ -123,7 +123,7 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, warn:
     if pair.base == pair.derived:
         raise no_mfa_session(profiles, pair.base)
     if pair.derived not in profiles.credentials.sections:
-        refuse_illegal_name(pair.derived)
+        refuse_illegal_name(pair.derived, "--to NAME chooses the name of the derived profile")
     replaced = _refuse_to_overwrite(profiles, pair, force=options.force)
     if replaced is not None:
         warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")
@@ -235,11 +235,7 @@ def _outcomes(
 
 def _warn_of_what_hides_the_sessions(profiles: Profiles, pairs: Sequence[ProfilePair], context: Context) -> None:
     for pair in pairs:
-        if profiles.hidden_settings(pair.base):
-            context.warn(
-                f"[{pair.base}] in {profiles.config.path} is not seen by the SDKs: the header has to be "
-                f"[profile {pair.base}]; its settings count for {pair.derived} all the same"
-            )
+        warn_of_hidden_settings(profiles, pair.base, context)
         outranked_by = profiles.outranked_by(pair.derived)
         if outranked_by:
             context.warn(
@@ -250,6 +246,20 @@ def _warn_of_what_hides_the_sessions(profiles: Profiles, pairs: Sequence[Profile
             "AWS_ACCESS_KEY_ID in the environment outranks AWS_PROFILE for most tools: "
             "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
         )
+
+
+def warn_of_hidden_settings(profiles: Profiles, base: str, context: Context) -> None:
+    """Tell a person about a section of the config file that lacks the word ``profile``."""
+    if not profiles.hidden_settings(base):
+        return
+    right = profiles.config_header(base)
+    todo = f"the header has to be [{right}]"
+    if right in profiles.config.sections:  # two of one name would make the file an error
+        todo = f"move its lines to [{right}], and delete it"
+    context.warn(
+        f"[{base}] in {profiles.config.path} is not seen by the SDKs: {todo}; its settings count for "
+        f"{profiles.pair(base).derived} all the same"
+    )
 
 
 def status_after_failure(name: str, options: RefreshOptions, context: Context) -> SessionStatus:

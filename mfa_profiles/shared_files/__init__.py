@@ -8,6 +8,7 @@ from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
+from mfa_profiles.shared_files.base_edits import NewBase, with_base
 from mfa_profiles.shared_files.key_edits import with_new_key, with_rotation, without_rotation
 from mfa_profiles.shared_files.session_edits import (
     NewSessions,
@@ -22,6 +23,7 @@ EditOfBoth = Callable[[Profiles], Profiles]
 
 __all__ = [
     "EditOfBoth",
+    "NewBase",
     "NewSessions",
     "Stored",
     "change",
@@ -34,6 +36,7 @@ __all__ = [
     "rehearse",
     "single_flight",
     "version",
+    "with_base",
     "with_new_key",
     "with_rotation",
     "with_sessions",
