@@ -86,13 +86,16 @@ class Profiles:
             if (origin := sessions.parse_expiration_comment(line)) is not None
         }
 
-    def rotation(self, name: str) -> Rotation | None:
-        """The replacement of a base profile's access key that is under way, as the comment in its section says."""
-        for file, section in ((self.credentials, name), (self.config, self.config_header(name))):
-            for header, line in _under_headers(file, "# Rotating "):
-                if header == section:
-                    return rotations.parse_comment(line)
-        return None
+    @cached_property
+    def rotations(self) -> dict[str, Rotation]:
+        """By profile, the replacement of its access key that is under way, as the comment in its section says."""
+        found = {}
+        for file, profile_of in ((self.config, config_profile_name), (self.credentials, str)):
+            for section, line in _under_headers(file, rotations.BEGINNING):
+                name, rotation = profile_of(section), rotations.parse_comment(line)
+                if name is not None and rotation is not None:
+                    found[name] = rotation
+        return found
 
     def names(self) -> list[str]:
         """All profiles that the SDKs see, in the order of the credentials file, then of the config file."""

@@ -9,26 +9,33 @@ from mfa_profiles import sessions
 
 @dataclass(frozen=True)
 class Rotation:
-    """The access key that is being replaced, and since when (aware and in UTC)."""
+    """The access key that is being replaced, since when (aware and in UTC), and whether it is to stay, inactive."""
 
     access_key_id: str
     since: datetime
+    keep_old: bool = False
 
 
 # It stands directly under the header, at column 0, where it survives every edit of the AWS CLI:
+# The ID: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
 #  # Rotating access key AKIAIOSFODNN7EXAMPLE since 2026-11-24T09:05:00Z (mfa-profiles: rotate again to finish)
-_COMMENT = re.compile(r"# Rotating access key (?P<id>[A-Z0-9]{16,128}) since (?P<since>\S+) \(mfa-profiles: .*\)\s*")
-_BEGINNING = "# Rotating access key "
+_COMMENT = re.compile(
+    r"# Rotating access key (?P<id>\w{16,128}) since (?P<since>\S+) "
+    r"\(mfa-profiles: rotate(?P<keep_old> --keep-old)?\b.*\)\s*",
+    re.ASCII,
+)
+BEGINNING = "# Rotating access key "
 
 
 def comment(rotation: Rotation) -> str:
     """The comment line, without its line ending."""
     since = sessions.format_time(rotation.since)
-    return f"{_BEGINNING}{rotation.access_key_id} since {since} (mfa-profiles: rotate again to finish)"
+    keep_old = " --keep-old" if rotation.keep_old else ""
+    return f"{BEGINNING}{rotation.access_key_id} since {since} (mfa-profiles: rotate{keep_old} again to finish)"
 
 
 def parse_comment(line: str) -> Rotation | None:
     """The rotation that a comment line of ours remembers, or None for any other line."""
-    found = _COMMENT.fullmatch(line) if line.startswith(_BEGINNING) else None
+    found = _COMMENT.fullmatch(line) if line.startswith(BEGINNING) else None
     since = sessions.parse_time(found["since"]) if found else None
-    return Rotation(found["id"], since) if found and since else None
+    return Rotation(found["id"], since, found["keep_old"] is not None) if found and since else None

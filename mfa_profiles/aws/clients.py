@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import settings
 from mfa_profiles.errors import UnreachableError
@@ -84,6 +84,8 @@ def _client(session: "boto3.Session", service: Any, keys: Keys, region: str) -> 
     )
     client.meta.events.register_first("before-call", _note_start)
     client.meta.events.register_first("needs-retry", _give_up_in_time)
+    # Handlers of an action come before those of its service, and the first that does not say None counts.
+    client.meta.events.register("needs-retry.iam.CreateAccessKey", _ask_once)
     return client
 
 
@@ -109,17 +111,26 @@ def _give_up_in_time(request_dict: dict[str, Any], caught_exception: Exception |
     """Raise a failure on the way that must not be followed by another attempt, where botocore would make four more.
 
     After a time-out nobody waits four times over. And a token code that AWS may have got is not sent again: it counts
-    once, and the refusal of the second would hide what happened to the first. Nor is another access key asked for.
+    once, and the refusal of the second would hide what happened to the first.
     """
     from botocore.exceptions import HTTPClientError  # after the connection was made: reset, closed, no answer
 
     if caught_exception is None:
         return
     started = request_dict["context"].get("mfa_profiles_started", 0.0)
-    body = request_dict["body"]
-    counts_once = "TokenCode" in body or body.get("Action") == "CreateAccessKey"
-    if (counts_once and isinstance(caught_exception, HTTPClientError)) or time.monotonic() - started > _PATIENCE:
+    may_have_code = "TokenCode" in request_dict["body"] and isinstance(caught_exception, HTTPClientError)
+    if may_have_code or time.monotonic() - started > _PATIENCE:
         raise caught_exception
+
+
+def _ask_once(
+    response: tuple[Any, Any] | None, caught_exception: Exception | None, **_: object
+) -> Literal[False] | None:
+    """Keep botocore from trying again what may have been done: another access key would be one too many."""
+    from botocore.exceptions import HTTPClientError
+
+    is_unclear = response is not None and response[0].status_code >= 500
+    return False if is_unclear or isinstance(caught_exception, HTTPClientError) else None
 
 
 @contextlib.contextmanager

@@ -92,11 +92,12 @@ def create_access_key(caller: Caller) -> Keys:
     """
     with refusals.explained(refusals.Attempt("CreateAccessKey", caller)):
         made = caller.iam().create_access_key()["AccessKey"]
-    if not is_plain(made["AccessKeyId"]) or not is_plain(made["SecretAccessKey"]):
+        keys = [made["AccessKeyId"], made["SecretAccessKey"]]
+    if not all(map(is_plain, keys)):
         raise UnreachableError(
             "AWS answered without a usable access key", "is AWS_ENDPOINT_URL or a proxy in the way?"
         )
-    return Keys(made["AccessKeyId"], made["SecretAccessKey"])
+    return Keys(*keys)
 
 
 def deactivate_access_key(caller: Caller, access_key_id: str) -> None:

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NoReturn
 
 from mfa_profiles import log, parallel, roles, shared_files
 from mfa_profiles.aws import iam, sts
@@ -16,7 +17,7 @@ from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import Clients
 from mfa_profiles.aws.iam import AccessKey
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.credentials import CredentialsOptions, credentials
+from mfa_profiles.commands.credentials import CredentialsOptions, ProfileCredentials, credentials
 from mfa_profiles.commands.keys import no_mfa_session
 from mfa_profiles.errors import (
     AccessKeyUnknownError,
@@ -77,12 +78,23 @@ def rotate(name: str, options: RotateOptions, context: Context) -> Rotated:
         context.note(f"waiting for another mfa-profiles that is rotating the key of {base}")
 
     with shared_files.single_flight(context.paths, [("rotate", base)], waiting):
-        signing = credentials(base, CredentialsOptions(token_code=options.token_code), context)
+        signing = _signing_credentials(base, options, context)
         profiles = shared_files.load(context.paths)  # whoever had the lock before may have done it
         now = _long_term_keys(profiles, base)
-        if now.access_key_id != seen.access_key_id and profiles.rotation(base) is None:
+        if now.access_key_id != seen.access_key_id and base not in profiles.rotations:
             return Rotated(base, now.access_key_id)
         return _Rotation(profiles, base, signing.profile, signing.keys, options, context).run()
+
+
+def _signing_credentials(base: str, options: RotateOptions, context: Context) -> ProfileCredentials:
+    try:
+        return credentials(base, CredentialsOptions(token_code=options.token_code), context)
+    except KeysRefusedError as error:
+        if base in shared_files.load(context.paths).rotations:
+            error.add_hint(f"it may be too new for AWS to know it: in a minute mfa-profiles rotate {base} goes on")
+        raise
+    finally:
+        context.after_writing()  # a refresh ignores Ctrl-C from its writing on
 
 
 def _long_term_keys(profiles: Profiles, base: str) -> Keys:
@@ -93,6 +105,11 @@ def _long_term_keys(profiles: Profiles, base: str) -> Keys:
             f"profile {base} is a role, which has no access key of its own",
             f"its keys are those of its source: mfa-profiles rotate {source}",
         )
+    if roles.role_of(profiles, base) is not None:
+        raise ProfileError(
+            f"profile {base} is a role, and whatever assumes it is not in a profile of its own",
+            "put long-term keys into a profile of their own, name it as source_profile, and rotate that one",
+        )
     if not profiles.has_keys(base) and profiles.provider(base):
         raise ProfileError(
             f"profile {base} gets its keys through {profiles.provider(base)}: there are none in the file to replace",
@@ -101,6 +118,12 @@ def _long_term_keys(profiles: Profiles, base: str) -> Keys:
     keys = profiles.keys(base)
     if keys.session_token:
         raise no_mfa_session(profiles, base)
+    section = profiles.credentials.sections.get(base, {})
+    if ("aws_access_key_id" in section) != ("aws_secret_access_key" in section):
+        raise ProfileError(  # two files cannot be replaced at once
+            f"the access key ID of profile {base} and its secret are in two files",
+            f"put both into [{base}] in {profiles.credentials.path}",
+        )
     return keys
 
 
@@ -121,13 +144,16 @@ class _Rotation:
         self._profiles = profiles
         self._base = base
         self._current = profiles.keys(base)
-        self._begun = profiles.rotation(base)
+        self._begun = profiles.rotations.get(base)
+        secret = self._current.secret_access_key
         self._others = tuple(
             name
-            for name in profiles.names()
-            if name != base and profiles.settings(name).get("aws_access_key_id") == self._current.access_key_id
+            for name in self._holders(self._current.access_key_id)
+            if name != base and profiles.settings(name).get("aws_secret_access_key") == secret
         )
         self._options = options
+        self._keep_old = options.keep_old or (self._begun is not None and self._begun.keep_old)
+        self._old_is = "still there"
         self._context = context
         self._region = region_of(profiles, profiles.pair(base), context.environment, profiles.mfa_serial(base))
         self._has_session = signing.session_token is not None
@@ -135,32 +161,33 @@ class _Rotation:
 
     def run(self) -> Rotated:
         """Begin and finish it, or finish what was begun."""
-        listed = self._listed()
         old = self._current
         if self._begun and self._begun.access_key_id != old.access_key_id:
             log.step(f"goes on where a run has ended: {masked(self._begun.access_key_id)} is replaced already")
             self._prove(None)
-            self._end(self._begun.access_key_id)
-            return self._outcome(self._begun.access_key_id)
+            self._listed()
+            return self._end(self._begun.access_key_id)
+        listed = self._listed()
         if half_written := self._half_written(listed):
             self._store(old, half_written)
         else:
+            self._refuse_what_another_began(listed)
+            self._rehearse(old)
             self._make_room(listed)
             self._replace(old)
         self._prove(old)
-        self._end(old.access_key_id)
-        return self._outcome(old.access_key_id)
+        return self._end(old.access_key_id)
 
-    def _outcome(self, old: str) -> Rotated:
-        is_deleted = not self._options.keep_old
-        return Rotated(self._base, self._current.access_key_id, old, is_deleted, self._others)
+    def _holders(self, access_key_id: str) -> list[str]:
+        """The profiles that have an access key."""
+        names = self._profiles.names()
+        return [name for name in names if self._profiles.settings(name).get("aws_access_key_id") == access_key_id]
 
     def _half_written(self, listed: Sequence[AccessKey]) -> Keys | None:
-        """The new key, if a run was killed between the two files that had the old one: one of them has it."""
-        new = {key.access_key_id for key in listed} - {self._current.access_key_id}
-        if self._begun is not None:
-            for name in self._profiles.names():
-                if self._profiles.settings(name).get("aws_access_key_id") in new:
+        """The new key, if a run was killed between the two files that had the old one: the other one has it."""
+        for key in listed:
+            if key.access_key_id != self._current.access_key_id and self._is_of_the_interrupted_run(key):
+                for name in self._holders(key.access_key_id):
                     return self._profiles.keys(name)
         return None
 
@@ -179,64 +206,100 @@ class _Rotation:
 
     # --- Room for a new key.
 
+    def _refuse_what_another_began(self, listed: Sequence[AccessKey]) -> None:
+        """Raise ProfileError if another profile of the same user has a rotation that is not finished."""
+        for name, rotation in self._profiles.rotations.items():
+            if name != self._base and rotation.access_key_id in [key.access_key_id for key in listed]:
+                raise ProfileError(
+                    f"the access key of profile {name} is being replaced, which was interrupted",
+                    f"mfa-profiles rotate {name} finishes it",
+                )
+
     def _make_room(self, listed: Sequence[AccessKey]) -> None:
         """Delete the user's other access key, if there is one and it may go: AWS allows two."""
         other = next((key for key in listed if key.access_key_id != self._current.access_key_id), None)
         if other is None:
             return
+        self._refuse_to_strand(other)
         try:
             use = parallel.run(lambda: iam.last_use(self._caller, other.access_key_id))
             used = f"it was used last on {use.when:%Y-%m-%d} for {use.service}" if use else "it was never used"
         except PermissionDeniedError:
             used = "AWS does not tell when it was used"
         is_unused = used == "it was never used"
-        if not (self._is_orphan(other) and is_unused):
+        if not (self._is_of_the_interrupted_run(other) and is_unused):
             state = f"{used}, and is {'active' if other.is_active else 'inactive'}"
             self._ask_to_delete(other, state, is_harmless=is_unused or not other.is_active)
         log.step(f"deletes access key {masked(other.access_key_id)}")
         parallel.run(lambda: iam.delete_access_key(self._caller, other.access_key_id))
 
-    def _is_orphan(self, other: AccessKey) -> bool:
-        """True if an interrupted run has made a key just before it ended, whose secret nobody has got."""
+    def _is_of_the_interrupted_run(self, other: AccessKey) -> bool:
+        """True if an interrupted run has made a key just before it ended."""
         return self._begun is not None and abs(other.created - self._begun.since) < _CLOCKS
+
+    def _refuse_to_strand(self, other: AccessKey) -> None:
+        """Raise ProfileError if a profile needs the user's other access key, whatever was asked for."""
+        holders = self._holders(other.access_key_id)
+        if holders:
+            raise ProfileError(
+                f"{self._two_keys(other)}, which profile {holders[0]} has",
+                f"put {masked(self._current.access_key_id)} and its secret into {holders[0]} as well: "
+                "then rotate replaces it in both",
+            )
+
+    def _two_keys(self, other: AccessKey) -> str:
+        return (
+            f"the user has two access keys, and AWS allows no third: {self._base} has "
+            f"{masked(self._current.access_key_id)}, and the other is {masked(other.access_key_id)}"
+        )
 
     def _ask_to_delete(self, other: AccessKey, state: str, *, is_harmless: bool) -> None:
         """Raise ProfileError unless the user's other key may be deleted."""
         if self._options.delete_other:
             return
-        shown = masked(other.access_key_id)
-        facts = (
-            f"the user has two access keys, and AWS allows no third: {self._base} has "
-            f"{masked(self._current.access_key_id)}, and the other is {shown}: {state}"
-        )
+        facts = f"{self._two_keys(other)}: {state}"
         if self._context.ask is None:
             raise ProfileError(facts, f"if nothing needs it: mfa-profiles rotate {self._base} --delete-other")
-        last = other.access_key_id[-4:]
+        shown, last = masked(other.access_key_id), other.access_key_id[-4:]
         expected, how = ("y", "(y/N)") if is_harmless else (last.lower(), f"(type {last} if nothing needs it)")
         if self._context.ask(f"{facts[0].upper()}{facts[1:]}.\nDelete {shown}? {how}").strip().lower() != expected:
             raise ProfileError("the key was not rotated: the user has two, and both stay", "nothing was changed")
 
     # --- The new key.
 
-    def _replace(self, old: Keys) -> None:
-        """Make a new key, put it into the file, and see that it works; else all is as it was."""
+    def _rehearse(self, old: Keys) -> None:
+        """Raise what would keep the files from being changed, before anything is done at AWS."""
         stand_in = Keys("AKIA", "secret")
-        begun = Rotation(old.access_key_id, self._context.now())
 
-        def begin(latest: Profiles) -> Profiles:
-            if latest.keys(self._base) != old:
-                raise ProfileError(f"the keys of profile {self._base} were changed meanwhile", "nothing was changed")
-            return shared_files.with_rotation(latest, self._base, begun)
+        def edit(latest: Profiles) -> Profiles:
+            begun = self._begin(latest, old)
+            stored = shared_files.with_new_key(begun, self._base, old, stand_in)
+            stored = shared_files.with_new_key_elsewhere(stored, self._base, old, stand_in)
+            shared_files.without_rotation(stored, self._base)
+            return stored
 
-        shared_files.rehearse(
-            self._context.paths,
-            lambda latest: shared_files.with_new_key(begin(latest), old.access_key_id, stand_in),
-        )
-        self._change(begin)
+        shared_files.rehearse(self._context.paths, edit)
+
+    def _begin(self, latest: Profiles, old: Keys) -> Profiles:
+        self._refuse_changed_keys(latest, old)
+        begun = Rotation(old.access_key_id, self._context.now(), self._keep_old)
+        return shared_files.with_rotation(latest, self._base, begun)
+
+    def _refuse_changed_keys(self, latest: Profiles, expected: Keys) -> None:
+        if latest.keys(self._base) != expected:
+            raise ProfileError(
+                f"the keys of profile {self._base} were changed meanwhile",
+                f"mfa-profiles rotate {self._base} goes on with those that are there now",
+            )
+
+    def _replace(self, old: Keys) -> None:
+        """Make a new key, and put it into the files; else all is as it was."""
         self._context.before_writing()
-        new = self._create()
-        self._store(old, new)
-        self._context.after_writing()
+        try:
+            self._change(lambda latest: self._begin(latest, old))
+            self._store(old, self._create())
+        finally:
+            self._context.after_writing()
 
     def _create(self) -> Keys:
         try:
@@ -247,83 +310,115 @@ class _Rotation:
             )
             raise
         except MfaProfilesError:
-            self._change(lambda latest: shared_files.without_rotation(latest, self._base))
+            self._forget()
             raise
         log.step(f"has made access key {masked(new.access_key_id)}")
         return new
 
+    def _forget(self) -> None:
+        """Take the comment out, or put back that of the run before; if it has to stay, it does no harm."""
+        before = self._begun
+        with contextlib.suppress(MfaProfilesError):
+            if before is None:
+                self._change(lambda latest: shared_files.without_rotation(latest, self._base))
+            else:
+                self._change(lambda latest: shared_files.with_rotation(latest, self._base, before))
+
     def _store(self, old: Keys, new: Keys) -> None:
+        """Put the new key wherever the old one is, the base profile last: it tells how far that has come."""
+
+        def edit_base(latest: Profiles) -> Profiles:
+            self._refuse_changed_keys(latest, old)  # else the only copy of the new secret would be lost
+            return shared_files.with_new_key(latest, self._base, old, new)
+
         try:
-            self._change(lambda latest: shared_files.with_new_key(latest, old.access_key_id, new))
+            self._change(lambda latest: shared_files.with_new_key_elsewhere(latest, self._base, old, new))
+            self._change(edit_base)
         except MfaProfilesError as error:
-            self._take_back(new, error)
+            self._take_back(old, new, error)
             raise
         self._current = new
 
-    def _take_back(self, new: Keys, error: MfaProfilesError) -> None:
-        """Delete a new key that is of no use: the old one is in the file, and active."""
-        old_works = f"the old access key is in the file and works; mfa-profiles rotate {self._base} tries again"
+    def _take_back(self, old: Keys, new: Keys, error: MfaProfilesError) -> None:
+        """Give the old key, which is active, back to all that have the new one, and delete that."""
+        left = f"{masked(new.access_key_id)}, which was made for it, is deleted again"
         try:
+            self._change(lambda latest: shared_files.with_new_key(latest, self._base, new, old))
+            self._change(lambda latest: shared_files.with_new_key_elsewhere(latest, self._base, new, old))
             parallel.run(lambda: iam.delete_access_key(self._caller, new.access_key_id))
-            self._change(lambda latest: shared_files.without_rotation(latest, self._base))
+            self._forget()
         except MfaProfilesError:
-            old_works += f", and deletes {masked(new.access_key_id)}, which was made for nothing"
-        error.add_hint(old_works)
+            left = f"{masked(new.access_key_id)}, which was made for it, is still there"
+        error.add_hint(f"the old access key works; {left}: mfa-profiles rotate {self._base} tries again")
 
     def _prove(self, old: Keys | None) -> None:
         """Wait until AWS takes the new key. If it never does, ``old`` is put back, where it is still known."""
         caller = self._caller_with(shared_files.load(self._context.paths), self._current, self._base)
         with self._unfinished():
-            for pause in (*_PAUSES, None):
-                try:
-                    parallel.run(lambda: sts.caller_identity(caller))
-                    break
-                except KeysRefusedError:
-                    if pause is None:
-                        self._give_up(old)
-                    else:
-                        self._context.wait(pause, "AWS does not know the new access key yet, trying again in")
+            is_known = self._wait_for(caller)
+        if not is_known:
+            self._give_up(old)
         if not self._has_session:
             self._caller = caller
 
-    def _give_up(self, old: Keys | None) -> None:
+    def _wait_for(self, caller: Caller) -> bool:
+        for pause in (0, *_PAUSES):
+            if pause:
+                self._context.wait(pause, "AWS does not know the new access key yet, trying again in")
+            with contextlib.suppress(KeysRefusedError):
+                parallel.run(lambda: sts.caller_identity(caller))
+                if not self._has_session:  # then it has to end the old one, for which IAM has to know it, too
+                    parallel.run(lambda: iam.list_access_keys(caller))
+                return True
+        return False
+
+    def _give_up(self, old: Keys | None) -> NoReturn:
         new = self._current
         error = AWSError(f"AWS has not taken the new access key {masked(new.access_key_id)} within a minute")
-        if old is not None:
-            self._change(lambda latest: shared_files.with_new_key(latest, new.access_key_id, old))
-            self._current = old
-            self._take_back(new, error)
+        if old is None:
+            for hint in self._what_is_left():
+                error.add_hint(hint)
+        else:
+            self._take_back(old, new, error)
         raise error
 
     # --- The old key.
 
-    def _end(self, old: str) -> None:
+    def _end(self, old: str) -> Rotated:
+        # Whoever has restored an old copy of the file has nothing but the old key.
+        self._refuse_changed_keys(shared_files.load(self._context.paths), self._current)
         with self._unfinished():
-            # A run before this one may have been interrupted after it.
-            with contextlib.suppress(AccessKeyUnknownError):
+            try:
                 log.step(f"deactivates access key {masked(old)}")
                 parallel.run(lambda: iam.deactivate_access_key(self._caller, old))
-                if not self._options.keep_old:
+                self._old_is = "inactive"
+                if not self._keep_old:
                     log.step(f"deletes access key {masked(old)}")
                     parallel.run(lambda: iam.delete_access_key(self._caller, old))
+                    self._old_is = "deleted"
+            except AccessKeyUnknownError:  # a run before this one was interrupted after it
+                self._old_is = "deleted"
             self._change(lambda latest: shared_files.without_rotation(latest, self._base))
+        return Rotated(self._base, self._current.access_key_id, old, self._old_is == "deleted", self._others)
+
+    def _what_is_left(self) -> tuple[str, str]:
+        new = masked(self._current.access_key_id)
+        return (
+            f"{self._base} has the new access key {new}, and the old one is {self._old_is}",
+            f"mfa-profiles rotate {self._base} goes on from here",
+        )
 
     @contextlib.contextmanager
     def _unfinished(self) -> Iterator[None]:
         """Tell whoever has to do with an error, or has interrupted, what is done and what is left."""
-        new = masked(self._current.access_key_id)
         try:
             yield
         except MfaProfilesError as error:
-            if masked(self._current.access_key_id) == new:  # else it was taken back, and the error says so
-                error.add_hint(f"{self._base} has the new access key {new}, and the old one is still there")
-                error.add_hint(f"mfa-profiles rotate {self._base} goes on from here")
+            for hint in self._what_is_left():
+                error.add_hint(hint)
             raise
         except KeyboardInterrupt:
-            self._context.warn(
-                f"{self._base} has the new access key {new}, and the old one is still there: "
-                f"mfa-profiles rotate {self._base} goes on from here"
-            )
+            self._context.warn(": ".join(self._what_is_left()))
             raise
 
     def _change(self, edit: shared_files.EditOfBoth) -> None:

@@ -9,7 +9,12 @@ from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
 from mfa_profiles.shared_files.base_edits import NewBase, with_base
-from mfa_profiles.shared_files.key_edits import with_new_key, with_rotation, without_rotation
+from mfa_profiles.shared_files.key_edits import (
+    with_new_key,
+    with_new_key_elsewhere,
+    with_rotation,
+    without_rotation,
+)
 from mfa_profiles.shared_files.session_edits import (
     NewSessions,
     has_session_of_ours,
@@ -38,6 +43,7 @@ __all__ = [
     "version",
     "with_base",
     "with_new_key",
+    "with_new_key_elsewhere",
     "with_rotation",
     "with_sessions",
     "without_rotation",

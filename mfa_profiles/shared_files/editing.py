@@ -82,7 +82,16 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
 
 def is_copied_by_us(file: IniFile, name: str) -> bool:
     """True if the comment directly under the header says that this tool made the section."""
-    header = re.compile(r"(?m)^\[" + re.escape(name) + r"\][^\n]*\n" + re.escape(COPIED_COMMENT))
+    return _is_under_header(file, name, COPIED_COMMENT)
+
+
+def is_being_rotated(file: IniFile, name: str) -> bool:
+    """True if the comment directly under the header says that the access key of the section is being replaced."""
+    return _is_under_header(file, name, rotations.BEGINNING)
+
+
+def _is_under_header(file: IniFile, name: str, beginning: str) -> bool:
+    header = re.compile(r"(?m)^[^\S\n]*\[" + re.escape(name) + r"\][^\n]*\n" + re.escape(beginning))
     return header.search(file.text) is not None
 
 

@@ -17,26 +17,48 @@ _ID, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 def with_rotation(profiles: Profiles, base: str, rotation: Rotation) -> Profiles:
     """Both files with the comment that the access key of a base profile is being replaced."""
     put = Put({}, rotations.comment(rotation))
-    if _ID in profiles.credentials.sections.get(base, {}):
+    if _is_in_credentials(profiles, base):
         return Profiles(editing.put_sections(profiles.credentials, {base: put}), profiles.config)
     return Profiles(profiles.credentials, editing.put_sections(profiles.config, {profiles.config_header(base): put}))
 
 
-def with_new_key(profiles: Profiles, old_access_key_id: str, new: Keys) -> Profiles:
-    """Both files with a new access key in every section that holds the old one."""
-    values = {_ID: new.access_key_id, _SECRET: new.secret_access_key}
+def with_new_key(profiles: Profiles, base: str, old: Keys, new: Keys) -> Profiles:
+    """Both files with a new access key in each section that holds the old one, in the file of the base profile."""
+    if _is_in_credentials(profiles, base):
+        return Profiles(_with_new_key(profiles.credentials, old, new), profiles.config)
+    return Profiles(profiles.credentials, _with_new_key(profiles.config, old, new))
 
-    def edited(file: IniFile) -> IniFile:
-        puts = {name: Put(values) for name, section in file.sections.items() if section.get(_ID) == old_access_key_id}
-        return editing.put_sections(file, puts) if puts else file
 
-    return Profiles(edited(profiles.credentials), edited(profiles.config))
+def with_new_key_elsewhere(profiles: Profiles, base: str, old: Keys, new: Keys) -> Profiles:
+    """Both files with a new access key in each section that holds the old one, in the other file.
+
+    Apart, since two files cannot be replaced at once: while the base profile has the old key, a run can finish it.
+    """
+    if _is_in_credentials(profiles, base):
+        return Profiles(profiles.credentials, _with_new_key(profiles.config, old, new))
+    return Profiles(_with_new_key(profiles.credentials, old, new), profiles.config)
 
 
 def without_rotation(profiles: Profiles, base: str) -> Profiles:
     """Both files without that comment."""
 
     def edited(file: IniFile, name: str) -> IniFile:
-        return editing.take_keys(file, {name: ()}) if file.sections.get(name) else file
+        # One without it is left alone: it may be one that cannot be edited.
+        return editing.take_keys(file, {name: ()}) if editing.is_being_rotated(file, name) else file
 
     return Profiles(edited(profiles.credentials, base), edited(profiles.config, profiles.config_header(base)))
+
+
+def _is_in_credentials(profiles: Profiles, base: str) -> bool:
+    return _ID in profiles.credentials.sections.get(base, {})
+
+
+def _with_new_key(file: IniFile, old: Keys, new: Keys) -> IniFile:
+    # One with the old ID and another secret is no copy of it: nobody has asked for the new secret there.
+    copies = [
+        name
+        for name, section in file.sections.items()
+        if (section.get(_ID), section.get(_SECRET)) == (old.access_key_id, old.secret_access_key)
+    ]
+    put = Put({_ID: new.access_key_id, _SECRET: new.secret_access_key})
+    return editing.put_sections(file, dict.fromkeys(copies, put)) if copies else file
