@@ -5,12 +5,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 from tests.commands.test_rotate import identity, learn_keys
-from tests.home import BASE, TOOL, Home
+from tests.home import BASE, TOOL, Home, base_section
 from tests.local_aws import LocalAWS, Request, User
 
 ACTIONS = ["ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "UpdateAccessKey", "DeleteAccessKey"]
@@ -22,7 +23,7 @@ def strace(*options: str) -> list[str]:
     """The command that runs a rotation under strace; the test is skipped where that cannot be."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
-    return ["strace", "-f", "-e", "trace=fsync", *options, TOOL, "rotate", BASE]
+    return ["strace", "-f", *options, TOOL, "rotate", BASE]
 
 
 def run(home: Home, command: list[str], started: Callable[[int], object] = lambda _: None) -> int:
@@ -57,7 +58,12 @@ def kill_at(aws: LocalAWS, action: str, *, acted_on: bool) -> Callable[[int], No
     return started
 
 
-def check_recovery(home: Home, user: User, before: str) -> None:
+def texts(home: Home) -> dict[Path, str]:
+    """Both files, as they are."""
+    return {path: path.read_text() for path in (home.credentials, home.config)}
+
+
+def check_recovery(home: Home, user: User, before: Mapping[Path, str]) -> None:
     """The key in the file works; a second run ends with one key, which is in the file, whose rest is as it was."""
     learn_keys(home, user)
     assert user.arn == identity(home)
@@ -68,8 +74,9 @@ def check_recovery(home: Home, user: User, before: str) -> None:
     assert 0 == result.code
     [(key, state)] = user.access_keys.items()
     assert ("Active", user.arn) == (state, identity(home))
-    after = before.replace(user.access_key_id, key).replace(user.secret_access_key, user.secrets[0])
-    assert home.masked(after) == home.text(home.credentials)
+    for path, text in before.items():
+        after = text.replace(user.access_key_id, key).replace(user.secret_access_key, user.secrets[0])
+        assert home.masked(after) == home.text(path)
     assert ["config", "credentials"] == sorted(home.files())
 
 
@@ -78,7 +85,7 @@ def test_these_are_all_steps(refreshed: Home, aws: LocalAWS, user: User) -> None
     log = refreshed.path / "strace"
     aws.requests.clear()
 
-    assert 0 == run(refreshed, strace("-o", str(log)))
+    assert 0 == run(refreshed, strace("-e", "trace=fsync", "-o", str(log)))
 
     learn_keys(refreshed, user)
     assert ACTIONS == aws.actions
@@ -89,7 +96,7 @@ def test_these_are_all_steps(refreshed: Home, aws: LocalAWS, user: User) -> None
 @pytest.mark.parametrize("action", ACTIONS)
 def test_killed_at_a_call(action: str, acted_on: bool, refreshed: Home, aws: LocalAWS, user: User) -> None:
     """Before AWS has done what it was asked for, and after."""
-    before = refreshed.credentials.read_text()
+    before = texts(refreshed)
 
     assert -signal.SIGKILL == run(refreshed, [TOOL, "rotate", BASE], kill_at(aws, action, acted_on=acted_on))
 
@@ -99,17 +106,64 @@ def test_killed_at_a_call(action: str, acted_on: bool, refreshed: Home, aws: Loc
 @pytest.mark.parametrize("number", range(1, SYNCS + 1))
 def test_killed_at_a_write(number: int, refreshed: Home, user: User) -> None:
     """Before a file is replaced, and after."""
-    before = refreshed.credentials.read_text()
+    before = texts(refreshed)
 
-    code = run(refreshed, strace("-e", f"inject=fsync:signal=SIGKILL:when={number}"))
+    code = run(refreshed, strace("-e", f"inject=fsync:signal=SIGKILL:when={number}", "-e", "trace=fsync"))
 
     assert code in (-signal.SIGKILL, 128 + signal.SIGKILL)
     check_recovery(refreshed, user, before)
 
 
+def share_the_key(home: Home, user: User, *, base_in_config: bool) -> None:
+    """Let another profile have the same key, in the file that the base profile is not in."""
+    if base_in_config:
+        home.credentials.write_text(home.credentials.read_text().replace(f"[{BASE}]", "[second]"))
+        keys = base_section(user, f"profile {BASE}")
+        home.config.write_text(home.config.read_text().replace(f"[profile {BASE}]\n", keys))
+    else:
+        home.config.write_text(f"{home.config.read_text()}\n{base_section(user, 'profile second')}")
+
+
+@pytest.mark.parametrize("base_in_config", [True, False])
+def test_killed_between_two_files(base_in_config: bool, refreshed: Home, user: User) -> None:
+    """Of which one has the new key, and the other the old one."""
+    share_the_key(refreshed, user, base_in_config=base_in_config)
+    before = texts(refreshed)
+    # The rehearsal writes beside both files, the comment is in one, and then comes the directory of the other.
+    number = 2 + 2 + 2
+
+    run(refreshed, strace("-e", f"inject=fsync:signal=SIGKILL:when={number}", "-e", "trace=fsync"))
+
+    [new] = set(user.access_keys) - {user.access_key_id}
+    has_new = {path: new in text for path, text in texts(refreshed).items()}
+    assert {refreshed.credentials: base_in_config, refreshed.config: not base_in_config} == has_new
+    check_recovery(refreshed, user, before)
+
+
+RENAMES = "rename,renameat,renameat2"
+
+
+@pytest.mark.parametrize("when", ["3", "3+"])
+def test_a_file_that_cannot_be_replaced_after_another_was(when: str, refreshed: Home, user: User) -> None:
+    """The new key is deleted again if no file is left with it, and only then."""
+    share_the_key(refreshed, user, base_in_config=False)
+    before = texts(refreshed)
+
+    # The comment is the first, the other file the second.
+    code = run(refreshed, strace("-e", f"inject={RENAMES}:error=EIO:when={when}", "-e", f"trace={RENAMES}"))
+
+    assert 1 == code
+    if when == "3":
+        assert before == texts(refreshed)
+        assert {user.access_key_id: "Active"} == user.access_keys
+    else:
+        assert 2 == len(user.access_keys)
+    check_recovery(refreshed, user, before)
+
+
 def test_killed_while_the_new_key_is_waited_for(refreshed: Home, aws: LocalAWS, user: User) -> None:
     """The new key is in the file, and works once all of AWS knows it."""
-    before = refreshed.credentials.read_text()
+    before = texts(refreshed)
     aws.delay_new_keys(1)
     [old] = user.access_keys
 

@@ -35,7 +35,7 @@ class LocalAWS:
 
     ``requests`` is the log, ``faults`` what goes wrong on demand, ``clock`` the server's clock, and ``before`` and
     ``after`` are called before a request is acted on, and before its answer is sent; what they raise ends the
-    connection there.
+    connection there, but an AWSError that ``after`` raises is the answer.
     With an ``authority`` it speaks TLS, with that authority's certificate.
     """
 
@@ -166,7 +166,10 @@ class LocalAWS:
             # A fault of this server, not of the request: say so where a test's output shows it.
             logger.exception("the local AWS failed at %s", entry.action)
             answer = _refuse(service, request, failure("InternalFailure"))
-        self.after(entry)
+        try:
+            self.after(entry)
+        except AWSError as refusal:
+            answer = _refuse(service, request, refusal)
         if latency > 0:
             self._stopping.wait(latency)
         if answer is not None:

@@ -1,0 +1,203 @@
+"""Whatever becomes of files, keys and answers while a key is rotated: nobody is stranded, the next run goes on."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.commands.test_rotate import identity, learn_keys
+from tests.home import BASE, Home, base_section
+from tests.local_aws import LocalAWS, MFADevice, Request, User
+from tests.local_aws.answers import AWSError
+from tests.screens import Screen
+
+
+def once_after(aws: LocalAWS, action: str, do: Callable[[], object]) -> None:
+    """Do something as soon as AWS has done an action, and before it says so."""
+
+    def after(request: Request) -> None:
+        if request.action == action:
+            aws.after = lambda _: None
+            do()
+
+    aws.after = after
+
+
+def finish(home: Home, user: User) -> None:
+    """Run it again: it ends with one key, which is in the file, and no comment."""
+    again = home.run_warm("rotate", BASE)
+    learn_keys(home, user)
+    assert (0, user.arn) == (again.code, identity(home))
+    assert {home.section(BASE)["aws_access_key_id"]: "Active"} == user.access_keys
+    assert "Rotating" not in home.text(home.credentials)
+
+
+# --- The answer to the one request that must not be made twice.
+
+
+def cut(_aws: LocalAWS) -> None:
+    """The connection ends."""
+    raise ConnectionAbortedError
+
+
+def fail(_aws: LocalAWS) -> None:
+    """A failure on AWS's side, of which nobody knows how far the request had come."""
+    raise AWSError(500, "InternalFailure", "The request processing has failed because of an unknown error.")
+
+
+def garble(aws: LocalAWS) -> None:
+    """An answer without what it should have."""
+    aws.faults.add(action="CreateAccessKey", answer=(200, b"<CreateAccessKeyResponse/>"), times=1)
+
+
+@pytest.mark.parametrize("trouble", [cut, fail, garble])
+def test_an_answer_that_is_lost_makes_no_third_key(
+    trouble: Callable[[LocalAWS], None], refreshed: Home, aws: LocalAWS, user: User
+) -> None:
+    """The key may be there: nothing is asked twice, the message says so, and the next run clears it away."""
+    if trouble is garble:
+        trouble(aws)
+    else:
+        once_after(aws, "CreateAccessKey", lambda: trouble(aws))
+    before = refreshed.section(BASE)
+
+    result = refreshed.run_warm("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    assert (1, before) == (result.code, refreshed.section(BASE))
+    assert 1 == aws.actions.count("CreateAccessKey")
+    hint = f"hint: a key may have been made all the same: mfa-profiles rotate {BASE} looks, and goes on"
+    assert hint == result.errors[-1]
+    finish(refreshed, user)
+
+
+def test_a_key_that_the_list_did_not_show_yet(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """IAM is eventually consistent: what an interrupted run has made may show up later, and is recognised."""
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    comment = f"# Rotating access key {user.access_key_id} since {since} (mfa-profiles: rotate again to finish)"
+    refreshed.credentials.write_text(
+        refreshed.credentials.read_text().replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}\n")
+    )
+    before = refreshed.files()
+    aws.before = lambda request: request.action == "CreateAccessKey" and user.add_access_key()
+
+    result = refreshed.run_warm("rotate", BASE)
+    aws.before = lambda _: None
+    learn_keys(refreshed, user)
+
+    assert (1, before) == (result.code, refreshed.files())
+    assert "has two access keys already" in result.errors[0]
+    finish(refreshed, user)
+
+
+# --- Files that others change.
+
+
+@pytest.mark.parametrize("action", ["CreateAccessKey", "GetCallerIdentity"])
+def test_a_file_that_is_changed_meanwhile(action: str, refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """By an editor that had it open: the key that is in it then is left alone, at AWS as well."""
+    saved = f"# saved\n{refreshed.credentials.read_text()}"
+    if action == "CreateAccessKey":  # with other keys, for which the new one is none's successor
+        saved = saved.replace(f"aws_secret_access_key = {user.secret_access_key}", "aws_secret_access_key = other")
+    once_after(aws, action, lambda: refreshed.credentials.write_text(saved))
+
+    result = refreshed.run_warm("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    assert (1, saved) == (result.code, refreshed.credentials.read_text())
+    assert f"mfa-profiles: error: the keys of profile {BASE} were changed meanwhile" == result.errors[0]
+    assert "Active" == user.access_keys[user.access_key_id]
+    assert (1 if action == "CreateAccessKey" else 2) == len(user.access_keys)
+    assert "UpdateAccessKey" not in aws.actions
+
+
+# --- Other profiles.
+
+
+def test_the_other_key_is_not_deleted_under_another_profile(refreshed: Home, user: User) -> None:
+    """Not even with --delete-other; and what the hint says does help."""
+    other = user.add_access_key()
+    learn_keys(refreshed, user)
+    section = base_section(user, "second").replace(user.access_key_id, other)
+    section = section.replace(user.secret_access_key, user.secrets[1])
+    text = refreshed.credentials.read_text()
+    refreshed.credentials.write_text(f"{text}\n{section}")
+
+    result = refreshed.run_warm("rotate", BASE, "--delete-other")
+
+    assert 1 == result.code
+    assert (
+        f"mfa-profiles: error: the user has two access keys, and AWS allows no third: {BASE} has "
+        f"****{user.access_key_id[-4:]}, and the other is ****{other[-4:]}, which profile second has"
+    ) == result.errors[0]
+    assert (
+        f"hint: put ****{user.access_key_id[-4:]} and its secret into second as well: then rotate replaces it in both"
+    ) == result.errors[1]
+    assert {user.access_key_id, other} == set(user.access_keys)
+    refreshed.credentials.write_text(f"{text}\n{base_section(user, 'second')}")
+    assert 0 == refreshed.run_warm("rotate", BASE, "--delete-other").code
+    learn_keys(refreshed, user)
+    assert user.arn == identity(refreshed) == identity(refreshed, "second")
+
+
+def test_what_was_begun_under_one_name_is_finished_under_it(refreshed: Home, user: User, device: MFADevice) -> None:
+    """And not begun again under another name of the same key; whether the old key stays was said before."""
+    with refreshed.credentials.open("a") as file:
+        file.write(f"\n{base_section(user, 'second')}")
+    old = user.access_key_id
+    user.deny("iam:UpdateAccessKey")
+    assert 1 == refreshed.run_warm("rotate", BASE, "--keep-old").code
+    user.allow("iam:UpdateAccessKey")
+    learn_keys(refreshed, user)
+    code = refreshed.code(device)
+
+    refused = refreshed.run_warm("rotate", "second", "--token-code", code, "--delete-other")
+
+    assert f"mfa-profiles: error: the access key of profile {BASE} is being replaced, which was interrupted" in (
+        refused.errors
+    )
+    assert f"hint: mfa-profiles rotate {BASE} finishes it" == refused.errors[-1]
+    assert 2 == len(user.access_keys)
+    result = refreshed.run_warm("rotate", BASE)
+    assert result.errors[-1].endswith(f"; ****{old[-4:]} is inactive")
+    assert "Inactive" == user.access_keys[old]
+    assert user.arn == identity(refreshed) == identity(refreshed, "second")
+
+
+# --- Ctrl-C.
+
+
+def test_an_interruption_at_the_question(base: Home, user: User, device: MFADevice) -> None:
+    """It works though a session was written just before, and nothing is changed."""
+    user.add_access_key()
+    learn_keys(base, user)
+
+    with Screen(base, ["rotate", BASE]) as screen:
+        screen.wait_for("MFA code for")
+        screen.type(device.code())  # which is echoed
+        screen.wait_for("(y/N)")
+        screen.child.sendintr()
+        assert 130 == screen.end()
+
+    assert 2 == len(user.access_keys)
+    assert "Rotating" not in base.text(base.credentials)
+
+
+def test_an_interruption_while_the_new_key_is_waited_for(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """It says how far it has come, and the next run goes on from there."""
+    aws.delay_new_keys(3600)
+
+    with Screen(refreshed, ["rotate", BASE], columns=200) as screen:
+        screen.wait_for("AWS does not know the new access key yet")
+        learn_keys(refreshed, user)
+        screen.child.sendintr()
+        assert 130 == screen.end()
+        new = list(user.access_keys)[-1]
+        told = (
+            f"{BASE} has the new access key ****{new[-4:]}, and the old one is still there: "
+            f"mfa-profiles rotate {BASE} goes on from here"
+        )
+        assert f"mfa-profiles: warning: {told}" in screen.text
+
+    aws.delay_new_keys(0)
+    finish(refreshed, user)
