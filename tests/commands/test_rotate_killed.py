@@ -23,7 +23,7 @@ def strace(*options: str) -> list[str]:
     """The command that runs a rotation under strace; the test is skipped where that cannot be."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
-    return ["strace", "-f", *options, TOOL, "rotate", BASE]
+    return ["strace", "-f", "--seccomp-bpf", *options, TOOL, "rotate", BASE]
 
 
 def run(home: Home, command: list[str], started: Callable[[int], object] = lambda _: None) -> int:
