@@ -1075,6 +1075,18 @@ def test_keys_live_as_iam_says(connect: Connect, user: User) -> None:
     assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(connect("sts", user).get_caller_identity)
 
 
+def test_new_keys_may_take_a_while(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """By the server's clock; and there is no third one. Keys that are older work meanwhile."""
+    aws.delay_new_keys(60)
+    aws.clock.offset += 120
+    iam = connect("iam", user)
+    new = iam.create_access_key()["AccessKey"]
+    assert (409, "LimitExceeded") == refusal(iam.create_access_key)[:2]
+    assert (403, "InvalidClientTokenId", INVALID_TOKEN) == refusal(connect("sts", new).get_caller_identity)
+    aws.clock.offset += 60
+    assert user.arn == connect("sts", new).get_caller_identity()["Arn"]
+
+
 def test_a_key_is_deactivated(connect: Connect, user: User) -> None:
     """An inactive key is not known to AWS, and IAM shows what it is; sessions made with it go on."""
     session = sign_in(connect("sts", user), user.add_virtual_device())
@@ -1579,6 +1591,29 @@ def test_a_connection_is_reset(aws: LocalAWS, connect: Connect, user: User) -> N
         exchange(aws, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
     sts.get_caller_identity()
     assert [None, None, 200] == [request.status for request in aws.requests]
+
+
+def test_tests_can_come_before_a_request_and_its_answer(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """A connection ends before AWS has acted, or after it; or the answer is another."""
+    iam = connect("iam", user)
+    seen: list[int] = []
+
+    def end(_: object) -> None:
+        seen.append(len(user.access_keys))
+        raise ConnectionAbortedError
+
+    def fail(_: object) -> None:
+        raise AWSError(500, "InternalFailure", "unknown")
+
+    aws.before = end
+    with pytest.raises(ConnectionClosedError):
+        iam.create_access_key()
+    aws.before, aws.after = (lambda _: None), end
+    with pytest.raises(ConnectionClosedError):
+        iam.create_access_key()
+    aws.after = fail
+    assert (500, "InternalFailure", "unknown") == refusal(iam.list_access_keys)
+    assert [1, 2] == seen
 
 
 def test_a_raw_answer_is_sent_as_it_is(aws: LocalAWS, connect: Connect, user: User) -> None:

@@ -227,11 +227,15 @@ class _Rotation:
         except PermissionDeniedError:
             used = "AWS does not tell when it was used"
         is_unused = used == "it was never used"
-        if not (self._is_of_the_interrupted_run(other) and is_unused):
+        shown = masked(other.access_key_id)
+        is_orphan = is_unused and self._is_of_the_interrupted_run(other)
+        if not is_orphan:
             state = f"{used}, and is {'active' if other.is_active else 'inactive'}"
             self._ask_to_delete(other, state, is_harmless=is_unused or not other.is_active)
-        log.step(f"deletes access key {masked(other.access_key_id)}")
+        log.step(f"deletes access key {shown}")
         parallel.run(lambda: iam.delete_access_key(self._caller, other.access_key_id))
+        if is_orphan:
+            self._context.note(f"deleted {shown}, which an interrupted run had made and nobody has the secret of")
 
     def _is_of_the_interrupted_run(self, other: AccessKey) -> bool:
         """True if an interrupted run has made a key just before it ended."""

@@ -23,13 +23,14 @@ def once_after(aws: LocalAWS, action: str, do: Callable[[], object]) -> None:
     aws.after = after
 
 
-def finish(home: Home, user: User) -> None:
-    """Run it again: it ends with one key, which is in the file, and no comment."""
+def finish(home: Home, user: User) -> list[str]:
+    """Run it again: it ends with one key, which is in the file, and no comment. Return what it said."""
     again = home.run_warm("rotate", BASE)
     learn_keys(home, user)
     assert (0, user.arn) == (again.code, identity(home))
     assert {home.section(BASE)["aws_access_key_id"]: "Active"} == user.access_keys
     assert "Rotating" not in home.text(home.credentials)
+    return again.errors
 
 
 # --- The answer to the one request that must not be made twice.
@@ -87,7 +88,9 @@ def test_a_key_that_the_list_did_not_show_yet(refreshed: Home, aws: LocalAWS, us
 
     assert (1, before) == (result.code, refreshed.files())
     assert "has two access keys already" in result.errors[0]
-    finish(refreshed, user)
+    orphan = list(user.access_keys)[-1]
+    told = finish(refreshed, user)
+    assert f"deleted ****{orphan[-4:]}, which an interrupted run had made and nobody has the secret of" == told[0]
 
 
 # --- Files that others change.
@@ -111,7 +114,19 @@ def test_a_file_that_is_changed_meanwhile(action: str, refreshed: Home, aws: Loc
     assert "UpdateAccessKey" not in aws.actions
 
 
-# --- Other profiles.
+# --- Other keys and profiles.
+
+
+def test_a_key_of_which_aws_does_not_tell_when_it_was_used(refreshed: Home, user: User) -> None:
+    """It may be in use."""
+    other = user.add_access_key()
+    learn_keys(refreshed, user)
+    user.deny("iam:GetAccessKeyLastUsed")
+
+    result = refreshed.run_warm("rotate", BASE)
+
+    assert 1 == result.code
+    assert result.errors[0].endswith(f"****{other[-4:]}: AWS does not tell when it was used, and is active")
 
 
 def test_the_other_key_is_not_deleted_under_another_profile(refreshed: Home, user: User) -> None:
