@@ -314,6 +314,13 @@ ROWS: tuple[Refusal, ...] = (
             "or --duration-seconds 3600",
         ),
     ),
+    Refusal(
+        name="session of a role",
+        codes=_INVALID,
+        message="Must specify userName",  # which is optional for users alone
+        sentence="the session in {holder} is one of a role, and roles have no access keys or MFA devices",
+        hints=("mfa-profiles refresh {base} --force replaces it by one of the user",),
+    ),
     # --- Other parameters: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     Refusal(
         name="serial number",

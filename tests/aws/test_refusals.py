@@ -530,6 +530,17 @@ def key_deleted_meanwhile(scene: Scene) -> None:
     scene.arguments = ["rotate", BASE, "--delete-other"]
 
 
+def role_session_of_another_tool(scene: Scene) -> None:
+    """A session in the derived profile, by a tool that has assumed a role for it."""
+    scene.with_role()
+    assert 0 == scene.home.run_warm("refresh", "admin").code
+    text = scene.home.credentials.read_text()
+    base, _, sessions = text.partition(f"[{DERIVED}]\n")
+    of_role = re.sub("(?m)^# Expires .*\n", "", sessions.partition("[admin-mfa]\n")[2])
+    scene.home.credentials.write_text(f"{base}[{DERIVED}]\n{of_role}")
+    scene.arguments = ["rotate", BASE]
+
+
 @dataclass(frozen=True)
 class Case:
     """A row of the tables, by its name, and what a person sees of it."""
@@ -686,6 +697,12 @@ REFUSALS = [
         key_deleted_meanwhile,
         "the user of profile smce-veda has no such access key any more",
         ("mfa-profiles rotate smce-veda looks again",),
+    ),
+    Case(
+        "session of a role",
+        role_session_of_another_tool,
+        "the session in smce-veda-mfa is one of a role, and roles have no access keys or MFA devices",
+        ("mfa-profiles refresh smce-veda --force replaces it by one of the user",),
     ),
     Case(
         "expired token",
