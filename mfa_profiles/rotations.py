@@ -17,8 +17,8 @@ class Rotation:
 
 
 # It stands directly under the header, at column 0, where it survives every edit of the AWS CLI:
-# The ID: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
 #  # Rotating access key AKIAIOSFODNN7EXAMPLE since 2026-11-24T09:05:00Z (mfa-profiles: rotate again to finish)
+# The form of the ID: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
 _COMMENT = re.compile(
     r"# Rotating access key (?P<id>\w{16,128}) since (?P<since>\S+) "
     r"\(mfa-profiles: rotate(?P<keep_old> --keep-old)?\b.*\)\s*",
