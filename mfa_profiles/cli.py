@@ -11,7 +11,7 @@ import mfa_profiles
 from mfa_profiles import options, rendering, terminal
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
+from mfa_profiles.sessions import DEFAULT_MAX_KEY_AGE, DEFAULT_MIN_REMAINING
 
 app = typer.Typer(
     add_completion=False,
@@ -250,6 +250,48 @@ def devices(profile: options.Profile = None, *, as_json: options.Json = False) -
     listed = command.devices(context.named(profile), context)
     rendering.devices(listed, as_json=as_json)
     return 0
+
+
+@app.command(epilog="Exit codes: 0 no problem stands (warnings may), 1 one does.")
+def doctor(
+    profile: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PROFILE]",
+            help="Check this profile, and those that it depends on; if not given, all.",
+            show_default=False,
+            autocompletion=options.profile_names,
+        ),
+    ] = None,
+    *,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired without losing anything.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask AWS.")] = False,
+    max_key_age: Annotated[
+        timedelta,
+        typer.Option(
+            "--max-key-age",
+            metavar="DAYS",
+            parser=options.days,
+            help="Warn of access keys that are older, in days or like 90d; if not given, 60d.",
+            show_default=False,
+        ),
+    ] = DEFAULT_MAX_KEY_AGE,
+    as_json: options.Json = False,
+) -> int:
+    """Find what is wrong, and what to do about it.
+
+    Looks at both files, the profiles, this terminal, and (signing with the
+    long-term keys) at AWS. Writes nothing without --fix, and asks for no code.
+
+    In a pipe: a line for each finding, with tabs between level (ok, warning,
+    problem or fixed), check, profile (or -) and message.
+    """
+    from mfa_profiles.commands import doctor as command
+
+    how = command.DoctorOptions(fix=fix, offline=offline, max_key_age=max_key_age)
+    findings = command.doctor(profile, how, _context())
+    rendering.findings(findings, profile, as_json=as_json)
+    return command.exit_code(findings)
 
 
 @app.command(

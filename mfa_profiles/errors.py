@@ -105,6 +105,10 @@ class AccessKeyUnknownError(AWSError):
     """A user has no such access key, or not any more."""
 
 
+class ClockError(AWSError):
+    """AWS does not take what is signed by this machine's clock."""
+
+
 class PermissionDeniedError(AWSError):
     """AWS does not let the user do this: what goes on without it may go on."""
 

@@ -36,6 +36,16 @@ def session_duration(text: str | timedelta) -> timedelta:
     return chosen
 
 
+def days(text: str | timedelta) -> timedelta:
+    """Days, such as ``60`` or ``60d``."""
+    if isinstance(text, timedelta):
+        return text
+    match = re.fullmatch(r"(\d{1,5})d?", text.strip(), re.ASCII)
+    if match is None:
+        raise typer.BadParameter("write it in days, like 60 or 60d")
+    return timedelta(days=int(match[1]))
+
+
 def time_option(flag: str, parser: Callable[[str | timedelta], timedelta], help_text: str) -> Any:
     """An option that takes a length of time."""
     return typer.Option(flag, metavar="TIME", parser=parser, help=help_text, show_default=False)

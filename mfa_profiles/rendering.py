@@ -1,16 +1,19 @@
 """What people and programs get to see of a result: tables on a terminal, lines in a pipe, JSON, notes."""
 
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from mfa_profiles import terminal
-from mfa_profiles.profiles import masked
+from mfa_profiles.profiles import masked, shown
 from mfa_profiles.sessions import State, format_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfa_profiles.commands.credentials import ReadyProfile
     from mfa_profiles.commands.devices import ListedDevice
+    from mfa_profiles.commands.doctor import Finding
     from mfa_profiles.commands.refresh import Refreshed
     from mfa_profiles.commands.rotate import Rotated
     from mfa_profiles.commands.setup import SetUp
@@ -106,6 +109,85 @@ def _taken(device: "ListedDevice") -> str:
     if device.chosen_because is not None:
         return f"takes it: {device.chosen_because}"
     return f"cannot: {device.why_not}" if device.why_not else ""
+
+
+_LEVEL_COLOURS = {"ok": "green", "fixed": "green", "warning": "yellow", "problem": "red"}
+
+
+def findings(found: "Sequence[Finding]", name: str | None, *, as_json: bool) -> None:
+    """Print what a doctor of one profile or all has found, and on stderr how much that is."""
+    if as_json:
+        for_programs([finding.as_json() for finding in found])
+    elif terminal.stdout_is_terminal():
+        for subject in dict.fromkeys(finding.subject for finding in found):
+            terminal.data(_heading(subject))
+            for line in _lines_of_findings([finding for finding in found if finding.subject == subject]):
+                terminal.data(line)
+    else:
+        for finding in found:
+            cells = (_level(finding), finding.check, finding.profile or "-", finding.message)
+            terminal.data("\t".join(terminal.printable(cell) for cell in cells))
+    terminal.note(_summary(found, name))
+
+
+def _heading(text: str) -> str:
+    return terminal.styled(text, "bold", sys.stdout)
+
+
+def _lines_of_findings(found: "Sequence[Finding]") -> Iterator[str]:
+    """What there is to say of each, and last what is well in general, as much of it on a line as fits."""
+    general = [finding for finding in found if finding.level == "ok" and not finding.hints and not finding.profile]
+    for finding in found:
+        if finding not in general:
+            yield from _labelled(_level(finding), finding.message)
+            yield from (f"{' ' * _INDENT}{terminal.printable(hint)}" for hint in _hints(finding))
+    if general:
+        yield from _labelled("ok", "; ".join(finding.message for finding in general))
+
+
+_INDENT = 11
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    import shutil
+    import textwrap
+
+    width = max(shutil.get_terminal_size().columns - _INDENT, 40)
+    first, *rest = textwrap.wrap(terminal.printable(text), width, break_long_words=False, break_on_hyphens=False)
+    yield f"  {terminal.styled(label.ljust(_INDENT - 3), _LEVEL_COLOURS[label], sys.stdout)} {first}"
+    yield from (f"{' ' * _INDENT}{line}" for line in rest)
+
+
+def _hints(finding: "Finding") -> Iterator[str]:
+    """What to do, unless it has been done, and where."""
+    if finding.fixed:
+        return
+    if finding.line is not None and f"line {finding.line}" not in finding.message:
+        yield f"line {finding.line} of {finding.path}"
+    yield from finding.hints
+    if finding.fixable:
+        yield "--fix does it"
+
+
+def _level(finding: "Finding") -> str:
+    return "fixed" if finding.fixed else finding.level.value
+
+
+def _summary(found: "Sequence[Finding]", name: str | None) -> str:
+    standing = Counter(_level(finding) for finding in found)
+    fixable = sum(finding.fixable and not finding.fixed for finding in found)
+    parts = [_count(standing[level], level) for level in ("problem", "warning") if standing[level]]
+    text = ", ".join(parts) or "no problems"
+    if standing["fixed"]:
+        text = f"{standing['fixed']} repaired; {text}"
+    if fixable:
+        command = " ".join(["mfa-profiles doctor", *([shown(name)] if name else []), "--fix"])
+        text += f"; {command} repairs {fixable} of them"
+    return text
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def statuses(listed: "Sequence[SessionStatus]", now: datetime, *, as_json: bool) -> None:

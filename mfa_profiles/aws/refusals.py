@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # AWS takes a signature that is up to five minutes old:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
-_CLOCK_TOLERANCE = timedelta(minutes=5)
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 # Codes are TOTP with windows of 30 seconds:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_enable_virtual.html
@@ -345,15 +345,15 @@ def _seconds_until_next_code(response: Mapping[str, Any], attempt: Attempt) -> i
 def _off(response: Mapping[str, Any], attempt: Attempt) -> str:
     """By how much the clock is off, if it is off by more than AWS bears; else empty."""
     ahead = _ahead(response, attempt)
-    if ahead is None or abs(ahead) < _CLOCK_TOLERANCE:
+    if ahead is None or abs(ahead) < CLOCK_TOLERANCE:
         return ""
-    return f": it is {_in_words(ahead)} AWS's"
+    return f": it is {ahead_in_words(ahead)} AWS's"
 
 
 def _drift(response: Mapping[str, Any], attempt: Attempt) -> str | None:
     """By how much the clock is off, if the codes of another window come out by it."""
     ahead = _ahead(response, attempt)
-    return None if ahead is None or abs(ahead).total_seconds() < _WINDOW else _in_words(ahead)
+    return None if ahead is None or abs(ahead).total_seconds() < _WINDOW else ahead_in_words(ahead)
 
 
 def _ahead(response: Mapping[str, Any], attempt: Attempt) -> timedelta | None:
@@ -361,7 +361,8 @@ def _ahead(response: Mapping[str, Any], attempt: Attempt) -> timedelta | None:
     return None if there is None else attempt.caller.clients.now() - there
 
 
-def _in_words(ahead: timedelta) -> str:
+def ahead_in_words(ahead: timedelta) -> str:
+    """How far a clock is from AWS's, such as ``45 s behind`` and ``6 minutes ahead of``."""
     seconds = round(abs(ahead).total_seconds())
     amount = f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} minutes"
     return f"{amount} {'ahead of' if ahead > timedelta() else 'behind'}"

@@ -10,7 +10,7 @@ from mfa_profiles.aws.caller import Caller
 from mfa_profiles.aws.credentials import is_plain
 from mfa_profiles.errors import AWSError
 from mfa_profiles.roles import Role
-from mfa_profiles.sessions import SessionCredentials
+from mfa_profiles.sessions import MIN_DURATION, SessionCredentials
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
@@ -51,6 +51,17 @@ def get_session_token(
             SerialNumber=serial_number, TokenCode=token_code, DurationSeconds=_seconds(duration)
         )
     return _credentials(answer)
+
+
+def check_get_session_token(caller: Caller) -> None:
+    """Find out whether the caller may call sts:GetSessionToken. Raises AWSError, PermissionDeniedError if not.
+
+    There is no way to ask but to call it. Without a device it takes no code: what AWS gives, for the 15 minutes that
+    are the least, opens nothing that the keys do not, and is dropped at once, unread.
+    """
+    duration = _seconds(MIN_DURATION)
+    with refusals.explained(refusals.Attempt("GetSessionToken", caller, duration=MIN_DURATION)):
+        caller.sts().get_session_token(DurationSeconds=duration)
 
 
 def assume_role(

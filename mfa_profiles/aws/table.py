@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mfa_profiles.aws.rows import Row
 from mfa_profiles.errors import (
     AccessKeyUnknownError,
+    ClockError,
     KeysRefusedError,
     MFADeviceUnknownError,
     PermissionDeniedError,
@@ -43,6 +44,8 @@ _UNKNOWN_KEY = ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidA
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
 _SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "InvalidSignature")
 _INVALID = ("ValidationError", "ValidationException", "InvalidParameterValue", "MalformedInput")
+
+SET_CLOCK = "set it, best with a time service: timedatectl set-ntp true"
 
 _COPY_AGAIN = "copy both again into {place_of_keys}"
 _ALLOW = "an administrator can allow it: {statement}"
@@ -229,13 +232,15 @@ ROWS: tuple[Refusal, ...] = (
         codes=_SIGNATURE,
         message="(?i)signature expired|not yet current",
         sentence="this machine's clock is wrong{off}",
-        hints=("set it, best with a time service: timedatectl set-ntp true", "{still_good}"),
+        hints=(SET_CLOCK, "{still_good}"),
+        error=ClockError,
     ),
     Refusal(
         name="expired request",
         codes=("RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"),
         sentence="the request took too long, or this machine's clock is wrong{off}",
-        hints=("set it, best with a time service: timedatectl set-ntp true", "{still_good}"),
+        hints=(SET_CLOCK, "{still_good}"),
+        error=ClockError,
     ),
     Refusal(
         name="scope",

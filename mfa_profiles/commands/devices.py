@@ -112,7 +112,7 @@ def known_serial_number(
     if not _SERIAL_NUMBER.fullmatch(known.serial_number):
         raise ProfileError(*not_a_serial_number(known.serial_number))
     if not MFADevice(known.serial_number).gives_codes:
-        raise ProfileError(f"{known.serial_number} is {PASSKEY}", *_REGISTER)
+        raise ProfileError(f"{known.serial_number} is {PASSKEY}", *REGISTER)
     return known
 
 
@@ -146,19 +146,19 @@ def usable_serial_numbers(caller: Caller, context: Context) -> list[str]:
     usable = [device.serial_number for device in found if device.gives_codes]
     passkeys = len(found) - len(usable)
     if not found:
-        raise NoMFASessionError(f"the user of profile {caller.profile} has no MFA device", *_REGISTER)
+        raise NoMFASessionError(f"the user of profile {caller.profile} has no MFA device", *REGISTER)
     if not usable:
         raise OnlyPasskeysError(
             f"the user of profile {caller.profile} has no MFA device for codes: only passkeys, and AWS STS takes "
             "codes only",
-            *_REGISTER,
+            *REGISTER,
         )
     if passkeys:
         context.warn(f"left out {passkeys} passkey{'s' * (passkeys > 1)}: AWS STS takes codes only")
     return usable
 
 
-_REGISTER = (
+REGISTER = (
     "register an authenticator app: IAM console, your name at the top right, Security credentials,",
     "Assign MFA device, Authenticator app",
 )

@@ -15,13 +15,19 @@ from mfa_profiles.shared_files.key_edits import (
     with_rotation,
     without_rotation,
 )
+from mfa_profiles.shared_files.repairs import (
+    with_profile_header,
+    with_region_of_base,
+    without_byte_order_marks,
+    without_settings,
+)
 from mfa_profiles.shared_files.session_edits import (
     NewSessions,
     has_session_of_ours,
     with_sessions,
     without_sessions,
 )
-from mfa_profiles.shared_files.storage import Stored
+from mfa_profiles.shared_files.storage import Stored, leftovers, make_private, remove_leftovers
 
 EditOfBoth = Callable[[Profiles], Profiles]
 """Makes of both files, as they are, what they are to be."""
@@ -35,19 +41,28 @@ __all__ = [
     "change_env_file",
     "flight",
     "has_session_of_ours",
+    "leftovers",
     "load",
+    "load_readable",
+    "make_private",
     "names_like",
+    "refusals",
     "refuse_env_file",
     "rehearse",
+    "remove_leftovers",
     "single_flight",
     "version",
     "with_base",
     "with_new_key",
     "with_new_key_elsewhere",
+    "with_profile_header",
+    "with_region_of_base",
     "with_rotation",
     "with_sessions",
+    "without_byte_order_marks",
     "without_rotation",
     "without_sessions",
+    "without_settings",
 ]
 
 
@@ -67,6 +82,22 @@ def _version(path: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def load_readable(paths: SharedPaths) -> Profiles:
+    """Read both files, and take each that ``load`` would raise for as an empty one."""
+    files = []
+    for path in (paths.credentials, paths.config):
+        try:
+            files.append(ini.parse(storage.read(path), path))
+        except MfaProfilesError:
+            files.append(ini.IniFile(path))
+    return Profiles(*files)
+
+
+def refusals(path: str) -> list[FileRefusedError]:
+    """Everything that one of the files is refused for: see ini.refusals. Raises StorageError as ``load`` does."""
+    return ini.refusals(storage.read(path), path)
 
 
 def names_like(paths: SharedPaths, beginning: str) -> list[str]:

@@ -80,6 +80,17 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
     return _verified(document, texts, sections)
 
 
+def rename_section(file: IniFile, old: str, new: str) -> IniFile:
+    """The file with another name in the header of a section. Raises FileRefusedError where it is not for sure."""
+    _refuse_line_breaks(file, new, "\r\n\0")
+    document = Document.of(file)
+    index = document.find(old)
+    assert index is not None
+    texts = list(document.texts)
+    texts[index] = texts[index].replace(f"[{old}]", f"[{new}]", 1)
+    return _verified(document, texts, {new if name == old else name: file.sections[name] for name in file.sections})
+
+
 def is_copied_by_us(file: IniFile, name: str) -> bool:
     """True if the comment directly under the header says that this tool made the section."""
     return _is_under_header(file, name, COPIED_COMMENT)

@@ -182,6 +182,33 @@ def _temporary_path(target: str) -> str:
     return os.path.join(directory, f".{name.lstrip('.')}.mfa-profiles.tmp")
 
 
+def leftovers(paths: Sequence[str]) -> list[str]:
+    """The temporary copies of files that a crash has left, with all that the files held."""
+    copies = [_temporary_path(os.path.realpath(path)) for path in paths if path != os.devnull]
+    return [path for path in copies if os.path.lexists(path)]
+
+
+def remove_leftovers(paths: Sequence[str]) -> None:
+    """Remove them, while nobody is writing. Raises StorageError if the system does not allow it."""
+    with contextlib.ExitStack() as locks:
+        targets = [os.path.realpath(path) for path in paths if leftovers([path])]
+        denied = _lock_all(targets, locks)  # which removes them
+        for target, error in denied.items():
+            with _explained(_temporary_path(target), "removed"):
+                raise error
+
+
+def make_private(path: str) -> None:
+    """Take from all others what they may do with a file or a directory of this user; links are followed.
+
+    Raises StorageError if the system does not allow it.
+    """
+    with _explained(path, "made private"):
+        status = os.stat(path)
+        if status.st_uid == os.geteuid():
+            os.chmod(os.path.realpath(path), stat.S_IMODE(status.st_mode) & ~0o077)
+
+
 def _unlink(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)

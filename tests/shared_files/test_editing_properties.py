@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
-from mfa_profiles.shared_files.editing import Put, put_sections, take_keys
+from mfa_profiles.shared_files.editing import Put, put_sections, rename_section, take_keys
 from tests import strict_reader
 from tests.documents import NAME, Document, documents
 
@@ -158,3 +158,37 @@ def test_remove_changes_nothing_outside_its_section(document: Document) -> None:
     assert after.text.startswith(before_section.rstrip("\r\n"))
     assert after.text.endswith(after_section)
     assert_others_unchanged(file, after)
+
+
+@given(documents(), byte_order_marks, st.sampled_from(["new", "profile new"]))
+def test_renaming_changes_a_name_and_nothing_else(document: Document, mark: bytes, name: str) -> None:
+    """The header keeps its indent and what stands behind it; every other byte of the file stays."""
+    assume(document.sections)
+    old, section = document.sections[0]
+    file = parsed(document, mark)
+    try:
+        after = rename_section(file, old, name)
+    except FileRefusedError:
+        assume(False)
+        raise
+
+    before_section, after_section = document.around(old)
+    assert before_section + section.replace(f"[{old}]", f"[{name}]", 1) + after_section == after.text
+    assert mark == after.encode("")
+
+
+@given(documents())
+def test_places_are_those_that_configparser_sees(document: Document) -> None:
+    """Every header and key, at the line on which it stands."""
+    file = parsed(document)
+
+    places = ini.places(file)
+
+    lines = file.text.split("\n")
+    assert {name: list(values) for name, values in file.sections.items()} == {
+        place.section: [key.key for key in places if key.section == place.section and key.key is not None]
+        for place in places
+    }
+    for place in places:
+        beginning = f"[{place.section}]" if place.key is None else place.key
+        assert lines[place.line - 1].strip().lower().startswith(beginning.lower())

@@ -1,0 +1,180 @@
+"""Checks of the two files themselves: that they can be read, by whom, and what lies beside them."""
+
+import functools
+import os
+import shlex
+import stat
+from collections.abc import Iterable, Iterator
+
+from mfa_profiles import git, ini, sessions, shared_files
+from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, Where, ok, problem, warning
+from mfa_profiles.errors import FileRefusedError, StorageError
+from mfa_profiles.profiles import SharedPaths
+
+
+def readable(scope: Scope) -> Iterator[Finding]:
+    """What botocore, or a person, could not read a file for."""
+    paths = scope.context.paths
+    for path in (paths.credentials, paths.config):
+        try:
+            for refusal in shared_files.refusals(path):
+                yield problem(refusal.message, *refusal.hints, path=path, line=refusal.line)
+        except StorageError as error:
+            yield problem(error.message, *(hint for hint in error.hints if hint != "nothing was changed"), path=path)
+    for file in (scope.profiles.credentials, scope.profiles.config):
+        try:
+            ini.refuse_byte_order_mark(file)
+        except FileRefusedError as refusal:
+            change = functools.partial(shared_files.change, paths, shared_files.without_byte_order_marks)
+            fix = change if scope.is_readable else None  # no file is changed beside a broken one
+            yield problem(refusal.message, *refusal.hints, path=file.path, line=refusal.line, fix=fix)
+    if os.path.realpath(paths.credentials) == os.path.realpath(paths.config) != os.devnull:
+        yield problem(
+            f"{paths.credentials} and {paths.config} are one and the same file",
+            "the two files have to be apart: see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE",
+            path=paths.credentials,
+        )
+
+
+def missing(scope: Scope) -> Iterator[Finding]:
+    """Files that nobody has made yet, or that are somewhere else."""
+    paths = scope.context.paths
+    both = ((paths.credentials, "AWS_SHARED_CREDENTIALS_FILE"), (paths.config, "AWS_CONFIG_FILE"))
+    for path, variable in both:
+        if os.path.exists(path):
+            continue
+        if os.path.islink(path):
+            yield warning(f"{path} is a link to a file that is not there", f"ls -l {shlex.quote(path)}", path=path)
+        elif scope.context.environment.get(variable):
+            yield warning(f"{variable} names {path}, which is not there", f"unset {variable}", path=path)
+    if not any(os.path.lexists(path) for path, _ in both):
+        yield warning(
+            f"there is neither {paths.credentials} nor {paths.config}",
+            "mfa-profiles setup PROFILE creates a profile from your access key",
+        )
+
+
+def permissions(scope: Scope) -> Iterator[Finding]:
+    """Who else could read keys, or put something in their place."""
+    paths = scope.context.paths
+    for path, sections in (
+        (paths.credentials, None),
+        (paths.config, scope.profiles.config.sections.values()),
+    ):
+        # Whoever cannot read a file cannot tell what it holds.
+        holds_keys = sections is None or any(section.get("aws_secret_access_key") for section in sections)
+        yield from _permissions(path, 0o066 if holds_keys else 0o022)
+    for directory in _directories(paths):
+        yield from _permissions_of_directory(directory)
+
+
+def _directories(paths: SharedPaths) -> Iterable[str]:
+    """Where the files are, and where those are that links lead to; each directory once."""
+    files = [path for path in (paths.credentials, paths.config) if os.path.isfile(path)]
+    named = [os.path.dirname(path) or os.curdir for path in files]
+    real = [os.path.dirname(os.path.realpath(path)) for path in files]
+    directories: dict[str, str] = {}
+    for directory in [*named, *real]:
+        directories.setdefault(os.path.realpath(directory), directory)
+    return directories.values()
+
+
+def _permissions(path: str, worst: int) -> Iterator[Finding]:
+    if not os.path.isfile(path):
+        return
+    status = os.stat(path)
+    yield from _owner(path, status)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        found = problem if mode & worst else warning
+        yield found(_who_may(path, mode), f"chmod 600 {shlex.quote(path)}", **_with_fix(path, status))
+
+
+def _permissions_of_directory(path: str) -> Iterator[Finding]:
+    status = os.stat(path)
+    mode = stat.S_IMODE(status.st_mode)
+    others_write = mode & 0o022 and not mode & stat.S_ISVTX
+    # Nobody else has a use for ~/.aws; any other directory may be there for more than these files.
+    if os.path.realpath(path) == os.path.realpath(os.path.expanduser("~/.aws")):
+        yield from _owner(path, status)
+        if mode & 0o077:
+            found = problem if others_write else warning
+            yield found(_who_may(path, mode), f"chmod 700 {shlex.quote(path)}", **_with_fix(path, status))
+    elif others_write:
+        yield problem(
+            f"others may write {path} (mode {mode:o}): a file in it can be replaced",
+            f"chmod go-w {shlex.quote(path)}",
+            path=path,
+        )
+
+
+def _with_fix(path: str, status: os.stat_result) -> Where:
+    if status.st_uid != os.geteuid():
+        return {"path": path}
+    return {"path": path, "fix": functools.partial(shared_files.make_private, path)}
+
+
+def _who_may(path: str, mode: int) -> str:
+    what = [word for word, bits in (("read", 0o044), ("write", 0o022)) if mode & bits] or ["enter"]
+    return f"others may {' and '.join(what)} {path} (mode {mode:o})"
+
+
+def _owner(path: str, status: os.stat_result) -> Iterator[Finding]:
+    if status.st_uid != os.geteuid():
+        yield problem(
+            f"{path} belongs to {_user(status.st_uid)}, not to you",
+            f"sudo chown {_user(os.geteuid())} {shlex.quote(path)}, if it should be yours",
+            path=path,
+        )
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def leftovers(scope: Scope) -> Iterator[Finding]:
+    """Copies of the files that a crash of this tool has left beside them."""
+    paths = scope.context.paths
+    both = (paths.credentials, paths.config)
+    for path in shared_files.leftovers(both):
+        yield warning(
+            f"{path} is left over from a write that was cut off",
+            f"rm {shlex.quote(path)}",
+            path=path,
+            fix=functools.partial(shared_files.remove_leftovers, both),
+        )
+
+
+def in_git(scope: Scope) -> Iterator[Finding]:
+    """Long-term keys that ``git add`` would take."""
+    files = (scope.profiles.credentials, scope.profiles.config)
+    taken = [file for file in files if _has_long_term_keys(file) and git.would_add(file.path)]
+    if scope.is_readable and not taken:
+        yield ok("no keys for git to take")
+    for file in taken:
+        real = shlex.quote(os.path.realpath(file.path))
+        yield problem(
+            f"{file.path} holds long-term keys, and is in a git repository that does not ignore it",
+            f"keep it out: name it in .gitignore; if it is in already: git rm --cached {real}",
+            "keys that were ever pushed have to be replaced: mfa-profiles rotate PROFILE",
+            path=file.path,
+        )
+
+
+def _has_long_term_keys(file: ini.IniFile) -> bool:
+    return any(sessions.has_long_term_keys(section) for section in file.sections.values())
+
+
+CHECKS: Iterable[Check] = (
+    Check("parse", readable, "boto3 and the AWS CLI can read both files"),
+    Check("missing", missing),
+    Check("permissions", permissions, "only you may read or write them"),
+    Check("leftovers", leftovers, "no leftovers of a crash"),
+    Check("git", in_git),
+)
+WITHOUT_FILES: Iterable[Check] = (Check("missing", missing),)

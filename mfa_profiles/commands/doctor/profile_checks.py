@@ -1,0 +1,317 @@
+"""Checks of what the two files say: of keys, sessions, settings and roles."""
+
+import functools
+import os
+import re
+import shlex
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from mfa_profiles import roles, sessions, settings, shared_files
+from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
+from mfa_profiles.commands.status import is_of_its_base
+from mfa_profiles.errors import ProfileError
+from mfa_profiles.profiles import ProfilePair, Profiles, config_profile_name, derived_name
+from mfa_profiles.sessions import StoredSession
+
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html, and the prefixes in
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+_ACCESS_KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,124}")
+
+# What guides, this tool's own too, put in the place of keys.
+_PLACEHOLDER = re.compile(
+    r"(?i)your[_ -].*|<.*>|(access_?|secret_?)?key_?\d*|secret_?\d*|x{3,}|(AKIA|ASIA)?(\.{3}|…)"
+)
+
+
+def headers(scope: Scope) -> Iterator[Finding]:
+    """Headers that the SDKs take for something else than was meant, or for nothing."""
+    profiles = scope.profiles
+    for name in scope.names:
+        if name.startswith("profile ") and name in profiles.credentials.sections:
+            yield problem(
+                f"boto3 takes [{name}] in {profiles.credentials.path} for a profile of that name, "
+                "other SDKs for none",
+                f"write [{name.removeprefix('profile ').strip()}]: the word profile is for the config file only",
+                **scope.where(name),
+            )
+    for section, values in profiles.config.sections.items():
+        name = _meant_name(profiles, section)
+        if config_profile_name(section) is not None or not _is_meant_as_profile(scope, name, values):
+            continue
+        header = profiles.config_header(name)
+        path = profiles.config.path
+        where: Place = {"profile": name, "path": path, "line": scope.lines[path, section, None]}
+        message = f"the SDKs pass over [{section}] in {path}: the header has to be [{header}]"
+        is_one = name in profiles.credentials.sections or any(values.get(key) for key in settings.PROVIDER_KEYS)
+        if header in profiles.config.sections:
+            yield problem(message, f"move what it holds to [{header}], which is there too, and delete it", **where)
+        elif is_one and not re.search(r"[\"'\\]", name):
+            fix = _change(scope, functools.partial(_with_profile_header, section, name))
+            yield problem(message, **where, fix=fix)
+        else:
+            yield warning(message, "write it so, if it is meant as a profile", **where)
+
+
+# [Profile a], [ profile a], [profile a b] without quotes, [profilea].
+_LIKE_A_PROFILE = re.compile(r"(?i)\s*profile(?P<gap>\s*)(?P<quote>[\"']?)(?P<name>.+?)(?P=quote)\s*")
+
+
+def _meant_name(profiles: Profiles, section: str) -> str:
+    """The profile that the author of a header had in mind."""
+    if section in profiles:
+        return section
+    name = section.strip()
+    like = _LIKE_A_PROFILE.fullmatch(section)
+    if like is not None and (like["gap"] or like["name"] in profiles):
+        name = like["name"]
+    return "default" if name.lower() == "default" else name
+
+
+def _is_meant_as_profile(scope: Scope, name: str, section: Mapping[str, str]) -> bool:
+    """True if a section is a profile but for its header: not ``[sso-session x]``, ``[plugins]`` and their kin."""
+    if name in scope.profiles:
+        return name in scope.names
+    says_so = {"aws_access_key_id", "mfa_serial", "output", "region", *settings.PROVIDER_KEYS}
+    return scope.is_of_all and not re.match(r"(sso-session|services)\s", name) and bool(says_so & set(section))
+
+
+def keys(scope: Scope) -> Iterator[Finding]:
+    """Keys that cannot be any."""
+    for name in scope.names:
+        yield from flaws_of_keys(scope, name)
+
+
+def flaws_of_keys(scope: Scope, name: str) -> Iterator[Finding]:
+    """What is wrong with the keys of a profile, without a word of them."""
+    values = scope.profiles.settings(name)
+    both = ("aws_access_key_id", "aws_secret_access_key")
+    present = [key for key in both if values.get(key)]
+    if not present:
+        return
+    hint = f"put both keys of your IAM user into [{name}] in {scope.profiles.credentials.path}"
+    missing = next((key for key in both if key not in present), None)
+    placeholder = next((key for key in present if _PLACEHOLDER.fullmatch(values[key])), None)
+    access_key_id = values.get("aws_access_key_id", "")
+    if missing is not None:
+        yield problem(f"profile {name} has {present[0]}, but no {missing}", hint, **scope.where(name, present[0]))
+    elif placeholder is not None:
+        yield problem(
+            f"{placeholder} of profile {name} is a placeholder, not a key", hint, **scope.where(name, placeholder)
+        )
+    elif not _ACCESS_KEY_ID.fullmatch(access_key_id):
+        swapped = _ACCESS_KEY_ID.fullmatch(values["aws_secret_access_key"])
+        yield problem(
+            f"aws_access_key_id of profile {name} is not an access key ID",
+            "it has changed places with aws_secret_access_key" if swapped else hint,
+            **scope.where(name, both[0]),
+        )
+    elif access_key_id.startswith("ASIA") and not sessions.has_session_token(values):
+        yield problem(
+            f"the keys of profile {name} are temporary, and aws_session_token is missing",
+            hint,
+            **scope.where(name, both[0]),
+        )
+
+
+def security_tokens(scope: Scope) -> Iterator[Finding]:
+    """Tokens under the name that boto 2 knew, which botocore prefers to the one that every SDK reads."""
+    for name in scope.names:
+        section = scope.profiles.credentials.sections.get(name, {})
+        stale, token = section.get("aws_security_token"), section.get("aws_session_token")
+        where = scope.where(name, "aws_security_token")
+        if stale and token and stale != token:
+            yield problem(
+                f"profile {name} has an old aws_security_token, which boto3 and the AWS CLI prefer to "
+                "aws_session_token",
+                "delete the line",
+                **where,
+                fix=_change(scope, functools.partial(_without, name, ["aws_security_token"])),
+            )
+        elif stale and not token:
+            yield warning(
+                f"profile {name} has its token in aws_security_token, where only boto3 and the AWS CLI look",
+                "name the key aws_session_token",
+                **where,
+            )
+
+
+def outranked(scope: Scope) -> Iterator[Finding]:
+    """Settings of a derived profile that lead the SDKs away from the session in it."""
+    for pair, session in _sessions(scope):
+        values = scope.profiles.settings(pair.derived)
+        found = [key for key in settings.PROVIDER_KEYS if values.get(key)]
+        if not found:
+            continue
+        level = problem if set(found) & set(settings.OUTRANKING_KEYS) else warning
+        who = "the SDKs follow" if level is problem else "some SDKs follow"
+        names = " and ".join(found)
+        yield level(
+            f"profile {pair.derived} has {names}, which {who} before they look at the session",
+            f"take {'it' if len(found) == 1 else 'them'} out of the profile",
+            **scope.where(pair.derived, found[0]),
+            fix=_change(scope, functools.partial(_without, pair.derived, found)) if session.origin else None,
+        )
+
+
+def regions(scope: Scope) -> Iterator[Finding]:
+    """Sessions without a region: most calls fail then."""
+    environment = scope.context.environment
+    if environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"):
+        return
+    profiles = scope.profiles
+    for pair, session in _sessions(scope):
+        if profiles.settings(pair.derived).get("region") or _has_expired(scope, session):
+            continue
+        message = f"profile {pair.derived} has no region"
+        region = profiles.call_settings(pair.base).get("region")
+        if region:
+            yield warning(
+                f"{message}, and {pair.base} has one",
+                f"add to [{profiles.config_header(pair.derived)}] in {profiles.config.path}: region = {region}",
+                **scope.where(pair.derived),
+                fix=_change(scope, functools.partial(_with_region, pair)),
+            )
+        else:
+            header = profiles.config_header(pair.base)
+            yield warning(
+                message,
+                f"add to [{header}] in {profiles.config.path}: region = us-west-2 (or yours)",
+                **scope.where(pair.derived),
+            )
+
+
+def expired(scope: Scope) -> Iterator[Finding]:
+    """Sessions that have ended and lie about."""
+    ended = [pair for pair, session in _sessions(scope) if _has_expired(scope, session)]
+    of_others = [pair for pair in ended if scope.profiles.has_session_of_another_tool(pair)]
+    to_clear = [pair for pair in ended if _nothing_is_lost(scope.profiles, pair)]
+    to_keep = [pair for pair in ended if pair not in of_others and pair not in to_clear]
+    for pairs in _grouped(to_clear):
+        names = _named(pairs)
+        hint = f"mfa-profiles refresh {names}, or mfa-profiles clear {names}"
+        fix = _change(scope, functools.partial(_cleared, pairs, scope.context.now()))
+        yield _ended(scope, pairs, hint, fix=fix)
+    for pairs in _grouped(to_keep):
+        yield _ended(scope, pairs, f"mfa-profiles refresh {_named(pairs)}", fix=None)
+    for pairs in _grouped(of_others):
+        yield _ended(scope, pairs, "another tool wrote it: get a new one the way you got it", fix=None)
+
+
+def _grouped(pairs: Sequence[ProfilePair]) -> list[Sequence[ProfilePair]]:
+    """Each for itself, or all together: after a night, all of two hundred roles have ended."""
+    return [pairs] if len(pairs) > 3 else [[pair] for pair in pairs]
+
+
+def _ended(scope: Scope, pairs: Sequence[ProfilePair], *hints: str, fix: Fix | None) -> Finding:
+    names = [pair.derived for pair in pairs]
+    if len(names) > 1:
+        return warning(f"{len(names)} sessions have ended: {', '.join(names[:2])}, ...", *hints, fix=fix)
+    session = scope.profiles.session(names[0])
+    assert session is not None
+    assert session.expiration is not None
+    end = sessions.format_time(session.expiration)
+    return warning(f"the session in {names[0]} ended at {end}", *hints, **scope.where(names[0]), fix=fix)
+
+
+def _named(pairs: Sequence[ProfilePair]) -> str:
+    return pairs[0].derived if len(pairs) == 1 else "--all"
+
+
+def _nothing_is_lost(profiles: Profiles, pair: ProfilePair) -> bool:
+    """True if the next refresh would write the same profile, with the same device, had this one never been there."""
+    origin = profiles.origins.get(pair.derived)
+    if (
+        origin is None
+        or pair.base not in profiles
+        or pair.derived != derived_name(pair.base)
+        or not is_of_its_base(profiles, pair)
+    ):
+        return False
+    try:
+        chain = roles.sources(profiles, pair.base)
+    except ProfileError:
+        return False
+    of_base, of_derived = profiles.call_settings(pair.base), profiles.call_settings(pair.derived)
+    known = next((serial for serial in map(profiles.mfa_serial, reversed(chain)) if serial), None)
+    return origin.mfa_serial in (None, known) and of_base == {**of_base, **of_derived}
+
+
+def _with_region(pair: ProfilePair, latest: Profiles) -> Profiles:
+    return shared_files.with_region_of_base(latest, pair)
+
+
+def _with_profile_header(section: str, name: str, latest: Profiles) -> Profiles:
+    return shared_files.with_profile_header(latest, section, name)
+
+
+def _without(name: str, keys: Collection[str], latest: Profiles) -> Profiles:
+    return shared_files.without_settings(latest, name, keys)
+
+
+def _cleared(pairs: Collection[ProfilePair], then: datetime, latest: Profiles) -> Profiles:
+    """Both files without the sessions that had ended by then: another process may have refreshed some since."""
+    still = [(pair, latest.session(pair.derived)) for pair in pairs if pair.derived in latest.origins]
+    ended = [pair for pair, session in still if session and session.expiration and session.expiration <= then]
+    return shared_files.without_sessions(latest, ended)
+
+
+def role_sources(scope: Scope) -> Iterator[Finding]:
+    """Roles that nobody could assume: without a source, or in a circle."""
+    for name in scope.names:
+        if not scope.profiles.settings(name).get("role_arn"):
+            continue
+        try:
+            roles.sources(scope.profiles, name)
+        except ProfileError as error:
+            yield problem(error.message, *error.hints, **scope.where(name, "role_arn"))
+
+
+def credential_processes(scope: Scope) -> Iterator[Finding]:
+    """Profiles that get their credentials from this tool, which would get them from the same profile, and so on."""
+    for name in scope.names:
+        command = scope.profiles.settings(name).get("credential_process", "")
+        if not scope.profiles.has_keys(name) and _asks_for(command, name):
+            yield problem(
+                f"credential_process of profile {name} asks mfa-profiles for that profile itself",
+                f"name the profile there that has the long-term keys, instead of {name}",
+                **scope.where(name, "credential_process"),
+            )
+
+
+def _asks_for(command: str, name: str) -> bool:
+    """True if a command has this tool print the credentials of a profile."""
+    try:
+        program, *words = shlex.split(command) or [""]
+    except ValueError:
+        return False
+    return os.path.basename(program) == "mfa-profiles" and words[:1] == ["credential-process"] and name in words[1:]
+
+
+def _sessions(scope: Scope) -> Iterator[tuple[ProfilePair, StoredSession]]:
+    """The sessions among the profiles, with the pairs whose derived profiles hold them."""
+    for name in scope.names:
+        session = scope.profiles.session(name)
+        pair = scope.profiles.pair_of_derived(name)
+        if session is not None and pair is not None:
+            yield pair, session
+
+
+def _has_expired(scope: Scope, session: StoredSession) -> bool:
+    return session.expiration is not None and session.expiration <= scope.context.now()
+
+
+def _change(scope: Scope, edit: Callable[[Profiles], Profiles]) -> Fix:
+    return functools.partial(shared_files.change, scope.context.paths, edit)
+
+
+CHECKS: Iterable[Check] = (
+    Check("header", headers, "every profile has the right header"),
+    Check("keys", keys, "no key is half or a placeholder"),
+    Check("security-token", security_tokens, "no token is outdated"),
+    Check("outranked", outranked, "nothing outranks a session"),
+    Check("region", regions, "every session has a region"),
+    Check("expired", expired, "no session has expired"),
+    Check("roles", role_sources, "every role has its source"),
+    Check("credential-process", credential_processes),
+)

@@ -1,0 +1,558 @@
+"""doctor, offline: a broken home, what is found in it and what to do, and the home after --fix."""
+
+import json
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.home import BASE, DERIVED, Home, session_section
+from tests.screens import Screen
+
+KEYS = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/john\n"
+SESSION = (
+    "aws_access_key_id = ASIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/a/session\n"
+    "aws_session_token = token/of/a/session==\n"
+)
+BASE_KEYS = f"[{BASE}]\n{KEYS}"
+CONFIG = f"[profile {BASE}]\nregion = us-west-2\n\n[profile {DERIVED}]\nregion = us-west-2\n"
+PASSED_OVER = f"the SDKs pass over [{BASE}] in ~/.aws/config: the header has to be"
+
+
+class Case(NamedTuple):
+    """A home; what is said of it, as lines: level, check and message, then the hints; both files after --fix."""
+
+    credentials: str
+    config: str
+    said: str
+    fixed_credentials: str | None = None
+    fixed_config: str | None = None
+
+
+def comment(source: str = BASE, year: int = 2099, serial: str | None = None) -> str:
+    """The comment that this tool puts under the header of a session."""
+    device = f", mfa_serial {serial}" if serial else ""
+    return f"# Expires {year}-01-01T00:00:00Z (mfa-profiles: source_profile {source}{device})\n"
+
+
+def ours(year: int = 2099, settings: str = "", serial: str | None = None) -> str:
+    """The section of a session that this tool wrote."""
+    end = f"x_security_token_expires = {year}-01-01T00:00:00Z\n"
+    return f"[{DERIVED}]\n{comment(year=year, serial=serial)}{SESSION}{end}{settings}"
+
+
+# name: a home in which one thing is wrong
+CASES = {
+    "header: only the line of the header changes": Case(
+        f"# mine\n{BASE_KEYS}",
+        f"# a guide's\r\n[{BASE}] ; note\r\nregion = us-west-2\r\n\r\n[sso-session s]\r\nsso_region = x\r\n",
+        f"problem header {PASSED_OVER} [profile {BASE}]\n",
+        f"# mine\n{BASE_KEYS}",
+        f"# a guide's\r\n[profile {BASE}] ; note\r\nregion = us-west-2\r\n\r\n[sso-session s]\r\nsso_region = x\r\n",
+    ),
+    "header: of a role that is in the config file alone, with a name to be quoted": Case(
+        BASE_KEYS,
+        f"[my role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = {BASE}\n[plugins]\ncli = x",
+        "problem header the SDKs pass over [my role] in ~/.aws/config: the header has to be [profile 'my role']\n",
+        BASE_KEYS,
+        f"[profile 'my role']\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = {BASE}\n[plugins]\ncli = x",
+    ),
+    "header: what a person meant by it": Case(
+        f"{BASE_KEYS}[a b]\n{KEYS}[c]\n{KEYS}[default]\n{KEYS}",
+        f"[Profile {BASE}]\nregion = us-west-2\n[ profile a b ] # note\noutput = json\n"
+        "[profilec]\noutput = json\n[Default]\noutput = json\n",
+        f"problem header the SDKs pass over [Profile {BASE}] in ~/.aws/config: the header has to be "
+        f"[profile {BASE}]\n"
+        "problem header the SDKs pass over [ profile a b ] in ~/.aws/config: the header has to be [profile 'a b']\n"
+        "problem header the SDKs pass over [profilec] in ~/.aws/config: the header has to be [profile c]\n"
+        "problem header the SDKs pass over [Default] in ~/.aws/config: the header has to be [default]\n",
+        f"{BASE_KEYS}[a b]\n{KEYS}[c]\n{KEYS}[default]\n{KEYS}",
+        f"[profile {BASE}]\nregion = us-west-2\n[profile 'a b'] # note\noutput = json\n[profile c]\noutput = json\n"
+        "[default]\noutput = json\n",
+    ),
+    "header: of something that need not be a profile": Case(
+        BASE_KEYS,
+        "[of another tool]\nregion = us-west-2\n",
+        "warning header the SDKs pass over [of another tool] in ~/.aws/config: the header has to be "
+        "[profile 'of another tool']\n  write it so, if it is meant as a profile\n",
+    ),
+    "header: both are there": Case(
+        BASE_KEYS,
+        f"[{BASE}]\noutput = json\n[profile {BASE}]\nregion = us-west-2\n",
+        f"problem header {PASSED_OVER} [profile {BASE}]\n"
+        f"  move what it holds to [profile {BASE}], which is there too, and delete it\n",
+    ),
+    "header: with the word profile in the credentials file": Case(
+        f"[profile a]\n{KEYS}",
+        "[profile a]\nregion = us-west-2\n",
+        "problem header boto3 takes [profile a] in ~/.aws/credentials for a profile of that name, other "
+        "SDKs for none\n"
+        "  write [a]: the word profile is for the config file only\n",
+    ),
+    "security-token: the line goes": Case(
+        BASE_KEYS + ours(settings="aws_security_token = token/of/last/year\nregion = us-west-2\n"),
+        CONFIG,
+        f"problem security-token profile {DERIVED} has an old aws_security_token, which boto3 and the AWS CLI "
+        "prefer to aws_session_token\n  delete the line\n",
+        BASE_KEYS + ours(settings="region = us-west-2\n"),
+        CONFIG,
+    ),
+    "security-token: alone": Case(
+        f"[a]\n{KEYS}aws_security_token = token/of/last/year\n",
+        "[profile a]\nregion = us-west-2\n",
+        "warning security-token profile a has its token in aws_security_token, where only boto3 and the AWS CLI "
+        "look\n"
+        "  name the key aws_session_token\n",
+    ),
+    "outranked: what leads away from the session goes": Case(
+        BASE_KEYS + ours(),
+        f"{CONFIG}# why\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = {BASE}\noutput = json\n",
+        f"problem outranked profile {DERIVED} has role_arn and source_profile, which the SDKs follow before they "
+        "look at the session\n  take them out of the profile\n",
+        BASE_KEYS + ours(),
+        f"{CONFIG}# why\noutput = json\n",
+    ),
+    "outranked: another tool's is left alone": Case(
+        session_section("a", "credential_process = true\n", expires="2099-01-01T00:00:00Z"),
+        "[profile a]\nregion = us-west-2\n",
+        "warning outranked profile a has credential_process, which some SDKs follow before they look at the session\n"
+        "  take it out of the profile\n",
+    ),
+    "region: that of the base profile is copied": Case(
+        BASE_KEYS + ours(),
+        f"[profile {BASE}]\nregion = us-west-2\n",
+        f"warning region profile {DERIVED} has no region, and {BASE} has one\n"
+        f"  add to [profile {DERIVED}] in ~/.aws/config: region = us-west-2\n",
+        BASE_KEYS + ours(),
+        f"[profile {BASE}]\nregion = us-west-2\n\n[profile {DERIVED}]\n"
+        f"# Settings copied by mfa-profiles from profile {BASE}\nregion = us-west-2\n",
+    ),
+    "region: neither has one": Case(
+        BASE_KEYS + ours(),
+        "",
+        f"warning region profile {DERIVED} has no region\n"
+        f"  add to [profile {BASE}] in ~/.aws/config: region = us-west-2 (or yours)\n",
+    ),
+    "expired: nothing is lost by clearing it": Case(
+        f"{BASE_KEYS}\n{ours(2020, serial='arn:aws:iam::1:mfa/j')}\n# last words\n",
+        f"[profile {BASE}]\nmfa_serial = arn:aws:iam::1:mfa/j\n",
+        f"warning expired the session in {DERIVED} ended at 2020-01-01T00:00:00Z\n"
+        f"  mfa-profiles refresh {DERIVED}, or mfa-profiles clear {DERIVED}\n",
+        f"{BASE_KEYS}\n# last words\n",
+        f"[profile {BASE}]\nmfa_serial = arn:aws:iam::1:mfa/j\n",
+    ),
+    "expired: the device is remembered nowhere else": Case(
+        BASE_KEYS + ours(2020, serial="arn:aws:iam::1:mfa/j"),
+        "",
+        f"warning expired the session in {DERIVED} ended at 2020-01-01T00:00:00Z\n  mfa-profiles refresh {DERIVED}\n",
+    ),
+    "expired: the region of the derived profile was changed": Case(
+        BASE_KEYS + ours(2020),
+        f"[profile {BASE}]\nregion = us-west-2\n[profile {DERIVED}]\nregion = eu-west-1\n",
+        f"warning expired the session in {DERIVED} ended at 2020-01-01T00:00:00Z\n  mfa-profiles refresh {DERIVED}\n",
+    ),
+    "expired: another tool's": Case(
+        session_section("a", expires="2020-01-01T00:00:00Z"),
+        "",
+        "warning expired the session in a ended at 2020-01-01T00:00:00Z\n"
+        "  another tool wrote it: get a new one the way you got it\n",
+    ),
+    "expired: many are told at once": Case(
+        "".join(session_section(f"r{n}", expires="2020-01-01T00:00:00Z") for n in range(5)),
+        "",
+        "warning expired 5 sessions have ended: r0, r1, ...\n"
+        "  another tool wrote it: get a new one the way you got it\n",
+    ),
+    "keys: half a key, a placeholder, no ID, swapped, a token missing": Case(
+        "[a]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n"
+        "[b]\naws_access_key_id = YOUR_ACCESS_KEY_ID\naws_secret_access_key = YOUR_SECRET_ACCESS_KEY\n"
+        "[c]\naws_access_key_id = AKIA1\naws_secret_access_key = secret/of/c\n"
+        "[d]\naws_access_key_id = secret/of/d\naws_secret_access_key = AKIAIOSFODNN7EXAMPLE\n"
+        "[e]\naws_access_key_id = ASIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/e\n",
+        "",
+        "problem keys profile a has aws_access_key_id, but no aws_secret_access_key\n"
+        "  put both keys of your IAM user into [a] in ~/.aws/credentials\n"
+        "problem keys aws_access_key_id of profile b is a placeholder, not a key\n"
+        "  put both keys of your IAM user into [b] in ~/.aws/credentials\n"
+        "problem keys aws_access_key_id of profile c is not an access key ID\n"
+        "  put both keys of your IAM user into [c] in ~/.aws/credentials\n"
+        "problem keys aws_access_key_id of profile d is not an access key ID\n"
+        "  it has changed places with aws_secret_access_key\n"
+        "problem keys the keys of profile e are temporary, and aws_session_token is missing\n"
+        "  put both keys of your IAM user into [e] in ~/.aws/credentials\n",
+    ),
+    "roles: a source that is missing, and a circle": Case(
+        BASE_KEYS,
+        "[profile a]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = smce-vada\n"
+        "[profile b]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = b2\n"
+        "[profile b2]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = b\n",
+        "problem roles source_profile of profile a: there is no profile smce-vada\n"
+        f"  did you mean {BASE}?\n  both ~/.aws/credentials and ~/.aws/config were read\n"
+        "problem roles the source profiles go round in a circle: b -> b2 -> b\n"
+        "  one of them has to be a profile with keys\n"
+        "problem roles the source profiles go round in a circle: b2 -> b -> b2\n"
+        "  one of them has to be a profile with keys\n",
+    ),
+    "credential-process: of itself": Case(
+        BASE_KEYS,
+        "[profile a]\ncredential_process = /bin/mfa-profiles credential-process --min-remaining 1h a\n"
+        f"[profile b]\ncredential_process = mfa-profiles credential-process {BASE}\n"
+        "[profile c]\ncredential_process = mfa-profiles '\n",
+        "problem credential-process credential_process of profile a asks mfa-profiles for that profile itself\n"
+        "  name the profile there that has the long-term keys, instead of a\n",
+    ),
+    "parse: every duplicate and every broken line, with the lines of the first": Case(
+        "[a]\nk = 1\nK = 2\n  [a]\n[b]\n[a]\nsecret\nk = 3\nk : 4\n[b]\n",
+        "x = 1\n[a]\nregion = us-west-2\n[a]\n",
+        "problem parse ~/.aws/credentials, line 3: duplicate key: the first is in line 2\n"
+        "  delete one of the two\n"
+        "problem parse ~/.aws/credentials, line 6: duplicate section: the first is in line 1\n  merge the two\n"
+        "problem parse ~/.aws/credentials, line 7: not a [section], a key = value, or a comment\n  fix the line\n"
+        "problem parse ~/.aws/credentials, line 9: duplicate key: the first is in line 8\n  delete one of the two\n"
+        "problem parse ~/.aws/credentials, line 10: duplicate section: the first is in line 5\n  merge the two\n"
+        "problem parse ~/.aws/config, line 1: text before the first [section]\n  put it below a header\n"
+        "problem parse ~/.aws/config, line 4: duplicate section: the first is in line 2\n  merge the two\n"
+        "warning profiles profiles are not checked, and AWS is not asked, as a file cannot be read\n",
+    ),
+    "parse: a byte order mark beside a broken file": Case(
+        "secret",
+        "\ufeff[default]\noutput = json\n",
+        "problem parse ~/.aws/credentials, line 1: text before the first [section]\n  put it below a header\n"
+        "problem parse ~/.aws/config, line 1: a byte order mark, for which boto3 and the AWS CLI refuse the whole "
+        "file\n  save the file as UTF-8 without a byte order mark\n"
+        "warning profiles profiles are not checked, and AWS is not asked, as a file cannot be read\n",
+    ),
+    "parse: a byte order mark goes": Case(
+        f"\ufeff{BASE_KEYS}",
+        "[default]\r\noutput = json",
+        "problem parse ~/.aws/credentials, line 1: a byte order mark, for which boto3 and the AWS CLI refuse the "
+        "whole file\n  save the file as UTF-8 without a byte order mark\n",
+        BASE_KEYS,
+        "[default]\r\noutput = json",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_what_is_wrong_in_the_files(home: Home, case: Case) -> None:
+    """It is told with what to do, and repaired where nothing is lost by it; else not a byte is touched."""
+    home.write(case.credentials, case.config)
+
+    exit_code, said = told(home)
+    fixes = case.fixed_credentials is not None
+    fixed_exit_code, fixed = told(home, "--fix")
+
+    assert (case.said, int("problem" in case.said)) == (said, exit_code)
+    assert (case.fixed_credentials or case.credentials, case.fixed_config or case.config) == raw(home)
+    if fixes:
+        assert (0, as_fixed(case.said)) == (fixed_exit_code, fixed)
+        assert (0, "") == told(home)
+    else:
+        assert (exit_code, said) == (fixed_exit_code, fixed)
+
+
+def test_permissions(home: Home) -> None:
+    """Who else could read keys, or replace a file; --fix takes it from them, of the file behind a link too."""
+    home.write(BASE_KEYS, "")
+    dotfiles = home.path / "dotfiles"
+    dotfiles.mkdir(mode=0o755)
+    dotfiles.chmod(0o777)
+    home.config.rename(dotfiles / "config")
+    home.config.symlink_to(dotfiles / "config")
+    (dotfiles / "config").chmod(0o644)
+    home.credentials.chmod(0o640)
+    home.credentials.parent.chmod(0o755)
+
+    exit_code, said = told(home)
+    _, fixed = told(home, "--fix")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (home.credentials, home.config, home.config.parent)]
+    dotfiles.chmod(0o755)
+    clean = told(home)
+
+    repaired = (
+        "problem permissions others may read ~/.aws/credentials (mode 640)\n  chmod 600 ~/.aws/credentials\n"
+        "warning permissions others may read ~/.aws/config (mode 644)\n  chmod 600 ~/.aws/config\n"
+        "warning permissions others may read ~/.aws (mode 755)\n  chmod 700 ~/.aws\n"
+    )
+    by_hand = (
+        "problem permissions others may write ~/dotfiles (mode 777): a file in it can be replaced\n"
+        "  chmod go-w ~/dotfiles\n"
+    )
+    assert (1, repaired + by_hand) == (exit_code, said)
+    assert as_fixed(repaired) + by_hand == fixed
+    assert [0o600, 0o600, 0o700] == modes
+    assert (0, "") == clean
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_somebody_else(home: Home) -> None:
+    """It is not ours to change, not even for root."""
+    home.write(BASE_KEYS, "")
+    home.credentials.chmod(0o644)
+    os.chown(home.credentials, 4242, 4242)
+
+    exit_code, said = told(home, "--fix")
+
+    assert 1 == exit_code
+    assert (
+        "problem permissions ~/.aws/credentials belongs to user 4242, not to you\n"
+        "  sudo chown root ~/.aws/credentials, if it should be yours\n"
+        "problem permissions others may read ~/.aws/credentials (mode 644)\n  chmod 600 ~/.aws/credentials\n"
+    ) == said
+    assert 0o644 == stat.S_IMODE(home.credentials.stat().st_mode)
+
+
+def test_an_unreadable_file(home: Home) -> None:
+    """botocore would take it for an empty one."""
+    home.write(BASE_KEYS)
+    home.config.mkdir()
+
+    exit_code, said = told(home)
+
+    assert 1 == exit_code
+    assert said.startswith(
+        "problem parse ~/.aws/config is not a file\n  see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE\n"
+    )
+
+
+def test_no_files(home: Home) -> None:
+    """The way to the first profile."""
+    expected = (
+        "warning missing there is neither ~/.aws/credentials nor ~/.aws/config\n"
+        "  mfa-profiles setup PROFILE creates a profile from your access key\n"
+    )
+
+    assert (0, expected) == told(home, "--fix")
+    assert not home.credentials.parent.exists()
+
+
+def test_files_that_are_not_there(home: Home) -> None:
+    """A variable or a link that leads nowhere: SDKs take the file for an empty one, and say nothing."""
+    home.write(BASE_KEYS, "")
+    home.config.unlink()
+    home.config.symlink_to("nowhere")
+
+    named = told(home, env={"AWS_SHARED_CREDENTIALS_FILE": "~/keys"})
+    left_out = told(home, env={"AWS_CONFIG_FILE": os.devnull})
+
+    assert (
+        0,
+        "warning missing AWS_SHARED_CREDENTIALS_FILE names ~/keys, which is not there\n"
+        "  unset AWS_SHARED_CREDENTIALS_FILE\n"
+        "warning missing ~/.aws/config is a link to a file that is not there\n  ls -l ~/.aws/config\n",
+    ) == named
+    assert (0, "") == left_out
+
+
+def test_leftovers_of_a_crash(home: Home) -> None:
+    """They hold what the file held, and go under its lock."""
+    home.write(BASE_KEYS, "")
+    leftover = home.credentials.with_name(".credentials.mfa-profiles.tmp")
+    leftover.write_text(BASE_KEYS)
+
+    said = told(home)
+    fixed = told(home, "--fix")
+
+    expected = (
+        "warning leftovers ~/.aws/.credentials.mfa-profiles.tmp is left over from a write that was cut off\n"
+        "  rm ~/.aws/.credentials.mfa-profiles.tmp\n"
+    )
+    assert (0, expected) == said
+    assert (0, as_fixed(expected)) == fixed
+    assert {"credentials": home.text(home.credentials), "config": ""} == home.files()
+
+
+def test_keys_in_a_git_repository(home: Home) -> None:
+    """Unless it ignores them."""
+    home.write(BASE_KEYS, "")
+    subprocess.run(["git", "init", "-q", str(home.path)], check=True)
+
+    said = told(home)
+    home.config.write_text("broken")
+    beside_a_broken_file = told(home)[1]
+    home.config.write_text("")
+    (home.path / ".gitignore").write_text(".aws/\n")
+
+    assert (
+        1,
+        "problem git ~/.aws/credentials holds long-term keys, and is in a git repository that does not ignore it\n"
+        "  keep it out: name it in .gitignore; if it is in already: git rm --cached ~/.aws/credentials\n"
+        "  keys that were ever pushed have to be replaced: mfa-profiles rotate PROFILE\n",
+    ) == said
+    assert said[1] in beside_a_broken_file
+    assert (0, "") == told(home)
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        (
+            {"AWS_PROFILE": "smce-vada", "AWS_DEFAULT_PROFILE": BASE},
+            f"warning aws-profile AWS_PROFILE is smce-vada and AWS_DEFAULT_PROFILE is {BASE}: boto3 and the AWS CLI "
+            "follow the latter, other SDKs the former\n  unset AWS_DEFAULT_PROFILE\n"
+            "problem aws-profile AWS_PROFILE: there is no profile smce-vada\n"
+            f"  did you mean {BASE} or {DERIVED}?\n  both ~/.aws/credentials and ~/.aws/config were read\n"
+            "  unset AWS_PROFILE\n",
+        ),
+        (
+            {
+                "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+                "AWS_SECRET_ACCESS_KEY": "secret/of/john",
+                "AWS_VAULT": "x",
+            },
+            "problem environment access keys are in the environment, which most tools prefer to every profile: "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY\n"
+            "  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_VAULT\n",
+        ),
+        (
+            {"AWS_ROLE_ARN": "arn:aws:iam::1:role/r"},
+            "warning environment AWS_ROLE_ARN in the environment: some tools look there before they look at a "
+            "profile\n  unset AWS_ROLE_ARN\n",
+        ),
+    ],
+    ids=["profiles", "keys", "role"],
+)
+def test_the_environment(home: Home, env: dict[str, str], expected: str) -> None:
+    """What outranks a profile, and names that no profile has; never a value that is secret."""
+    home.write(BASE_KEYS, CONFIG)
+    home.secrets.append("secret/of/john")
+
+    assert (int("problem" in expected), expected) == told(home, env=env)
+
+
+def test_a_profile_and_what_it_depends_on(home: Home) -> None:
+    """Others are not looked at; the files and the terminal are. An unknown one is an error."""
+    role = "[profile {}]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = {}\n"
+    home.write(
+        "[source]\naws_access_key_id = AKIA1\naws_secret_access_key = secret/of/c\n[other]\naws_access_key_id = A\n",
+        role.format("role", "source") + role.format("broken", "nobody"),
+    )
+
+    exit_code, said = told(home, "role-mfa", env={"AWS_ROLE_ARN": "x"})
+    unknown = home.run_warm("doctor", "sauce", "--offline")
+
+    assert (1, ["keys", "environment"]) == (
+        exit_code,
+        [line.split()[1] for line in said.splitlines() if line[0] != " "],
+    )
+    assert "aws_access_key_id of profile source is not an access key ID" in said
+    assert (1, "") == (unknown.code, unknown.stdout)
+    assert unknown.errors[:2] == ["mfa-profiles: error: there is no profile sauce", "hint: did you mean source?"]
+
+
+def test_a_pipe_and_json(home: Home) -> None:
+    """A line or an object for each check, and how much there is to do on stderr."""
+    home.write(BASE_KEYS + ours(), f"[profile {BASE}]\nregion = us-west-2\n")
+    home.config.chmod(0o644)
+
+    piped = home.run_warm("doctor", "--offline", env={"AWS_PROFILE": "x"})
+    objects = json.loads(home.run_warm("doctor", "--offline", "--json").stdout)
+    fixed = home.run_warm("doctor", BASE, "--offline", "--fix")
+
+    lines = [line.split("\t") for line in piped.stdout.splitlines()]
+    assert ["ok", "parse", "-", "boto3 and the AWS CLI can read both files"] == lines[0]
+    assert ["warning", "region", DERIVED, f"profile {DERIVED} has no region, and {BASE} has one"] in lines
+    assert ["1 problem, 2 warnings; mfa-profiles doctor --fix repairs 2 of them"] == piped.errors
+    assert "fixed\tregion\t" in fixed.stdout
+    assert ["2 repaired; no problems"] == fixed.errors
+    assert {
+        "check": "region",
+        "level": "warning",
+        "message": f"profile {DERIVED} has no region, and {BASE} has one",
+        "hints": [f"add to [profile {DERIVED}] in {home.config}: region = us-west-2"],
+        "profile": DERIVED,
+        "path": str(home.credentials),
+        "line": 4,
+        "fixable": True,
+        "fixed": False,
+    } in objects
+
+
+def test_hundreds_of_profiles(home: Home) -> None:
+    """All that is wrong with them is told in a moment: neither file is looked through once more for each."""
+    count = 400
+    home.write(
+        "".join(f"[p{n}]\naws_access_key_id = AKIA1\naws_secret_access_key = s/{n}\n" for n in range(count)), ""
+    )
+
+    start = time.monotonic()
+    exit_code, said = told(home)
+
+    assert (1, count) == (exit_code, len(said.splitlines()) // 2)
+    assert time.monotonic() - start < 5  # it took half a minute when it did
+
+
+def test_the_screen(home: Home) -> None:
+    """By subject; what is well is terse, and what is not says what to do."""
+    home.write(BASE_KEYS + ours(settings="aws_security_token = token/of/last/year\n"), CONFIG)
+    env = {"AWS_PROFILE": DERIVED}
+
+    with Screen(home, ["doctor", "--offline"], env=env) as broken:
+        assert 1 == broken.end()
+    with Screen(home, ["doctor", "--offline", "--fix"], env=env) as repaired:
+        assert 0 == repaired.end()
+
+    after = f"""\
+files
+  ok       boto3 and the AWS CLI can read both files; only you may read or write
+           them; no leftovers of a crash; no keys for git to take
+profiles
+  fixed    profile {DERIVED} has an old aws_security_token, which boto3 and
+           the AWS CLI prefer to aws_session_token
+  ok       every profile has the right header; no key is half or a placeholder;
+           no token is outdated; nothing outranks a session; every session has a
+           region; no session has expired; every role has its source
+terminal
+  ok       this terminal uses profile {DERIVED} (AWS_PROFILE)
+  ok       no keys in the environment
+1 repaired; no problems"""
+    assert after == repaired.text
+    assert "           line 10 of " in broken.text
+    assert broken.text.endswith("1 problem; mfa-profiles doctor --fix repairs 1 of them")
+    assert "\x1b[31mproblem " in broken.raw
+
+
+def test_a_repair_that_cannot_be_made_is_told(home: Home) -> None:
+    """Other SDKs take the section for one with another name: it is left to a person."""
+    home.write(BASE_KEYS, f"[{BASE}]# note\nregion = us-west-2\n")
+    before = raw(home)
+
+    exit_code, said = told(home, "--fix")
+
+    assert 1 == exit_code
+    assert f"  --fix did not work: ~/.aws/config, line 1: the header [{BASE}] has text glued to it" in said
+    assert before == raw(home)
+
+
+def told(home: Home, *options: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """The exit code, and what is not well, as lines; nothing is written without --fix."""
+    before = listing(home.path)
+    result = home.run_warm("doctor", "--offline", "--json", *options, env=env)
+    assert "--fix" in options or before == listing(home.path)
+    lines = []
+    for finding in json.loads(result.stdout):
+        if finding["level"] != "ok":
+            level = "fixed" if finding["fixed"] else finding["level"]
+            lines += [f"{level} {finding['check']} {finding['message']}", *(f"  {hint}" for hint in finding["hints"])]
+    return result.code, "".join(f"{line}\n" for line in lines).replace(str(home.path), "~")
+
+
+def listing(directory: Path) -> list[tuple[str, int, int]]:
+    """All files with what shows that they were written."""
+    paths = sorted(directory.rglob("*"))
+    return [(str(path), path.lstat().st_mode, path.lstat().st_mtime_ns) for path in paths]
+
+
+def as_fixed(said: str) -> str:
+    """The same lines after a repair."""
+    return said.replace("problem ", "fixed ").replace("warning ", "fixed ")
+
+
+def raw(home: Home) -> tuple[str, str]:
+    """Both files as they are."""
+    return home.credentials.read_bytes().decode(), home.config.read_bytes().decode()
