@@ -57,13 +57,9 @@ def missing(scope: Scope) -> Iterator[Finding]:
 def permissions(scope: Scope) -> Iterator[Finding]:
     """Who else could read keys, or put something in their place."""
     paths = scope.context.paths
-    for path, sections in (
-        (paths.credentials, None),
-        (paths.config, scope.profiles.config.sections.values()),
-    ):
-        # Whoever cannot read a file cannot tell what it holds.
-        holds_keys = sections is None or any(section.get("aws_secret_access_key") for section in sections)
-        yield from _permissions(path, 0o066 if holds_keys else 0o022)
+    config_holds_keys = any(values.get("aws_secret_access_key") for values in scope.profiles.config.sections.values())
+    yield from _permissions(paths.credentials, 0o066)
+    yield from _permissions(paths.config, 0o066 if config_holds_keys else 0o022)
     for directory in _directories(paths):
         yield from _permissions_of_directory(directory)
 
@@ -80,6 +76,7 @@ def _directories(paths: SharedPaths) -> Iterable[str]:
 
 
 def _permissions(path: str, worst: int) -> Iterator[Finding]:
+    """What others may do with a file; it is a problem if that is among the ``worst``, as bits of a mode."""
     if not os.path.isfile(path):
         return
     status = os.stat(path)
