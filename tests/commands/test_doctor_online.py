@@ -13,7 +13,7 @@ CLOCK = "ok clock this machine's clock agrees with AWS's"
 DEVICE = f"ok devices codes for {BASE} come from arn:aws:iam::123456789012:mfa/john.doe"
 SESSIONS = f"ok aws-permissions {BASE} may get sessions (sts:GetSessionToken)"
 REGISTER = [
-    "  register an authenticator app beside it: IAM console, your name at the top right, Security credentials,",
+    "  register an authenticator app: IAM console, your name at the top right, Security credentials,",
     "  Assign MFA device, Authenticator app",
 ]
 

@@ -43,7 +43,7 @@ def test_no_mfa_device_found(home: Home, user: User) -> None:
 
     assert (
         f"  problem  the user of {BASE} has no MFA device\n"
-        "           register an authenticator app beside it: IAM console, your name at the top right, "
+        "           register an authenticator app: IAM console, your name at the top right, "
     ) in none
     assert "(no permission iam:ListMFADevices)" in denied
     assert f"           add to [profile {BASE}] in {home.config}: mfa_serial = ARN" in denied
