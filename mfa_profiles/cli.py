@@ -2,18 +2,20 @@
 
 import os
 import signal
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 import mfa_profiles
-from mfa_profiles import options, rendering, terminal
+from mfa_profiles import log, options, rendering, terminal
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError
 from mfa_profiles.sessions import DEFAULT_MAX_KEY_AGE, DEFAULT_MIN_REMAINING
 
 app = typer.Typer(
+    cls=options.WithVerbosity,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -25,6 +27,7 @@ app = typer.Typer(
 def _context() -> Context:
     interrupt = signal.getsignal(signal.SIGINT)
     has_terminal = terminal.is_there()
+    log.step(f"mfa-profiles {mfa_profiles.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}")
     return Context(
         environment=os.environ,
         now=lambda: datetime.now(UTC),  # noqa: TID251 - the one place

@@ -11,9 +11,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mfa_profiles import log
 from mfa_profiles.errors import FileRefusedError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Of any tool: aws_secret_access_key, aws_session_token, and what others keep beside them.
+_SECRET_KEY = re.compile("secret|token$|password|external_id|private_key")
 
 Sections = dict[str, dict[str, str]]
 
@@ -62,7 +66,18 @@ def parse(data: bytes | None, path: str) -> IniFile:
             "some AWS tools end the line there, others do not; save the file with ordinary line endings",
         )
     sections = _parse_sections(text.replace("\r\n", "\n"), path)
+    if log.is_on():
+        _keep_from_log(sections)
     return IniFile(path, text, sections, has_byte_order_mark)
+
+
+def _keep_from_log(sections: Sections) -> None:
+    for section in sections.values():
+        for key, value in section.items():
+            if _SECRET_KEY.search(key):
+                log.secret(value)
+            if "://" in value:
+                log.url(value)
 
 
 def refuse_byte_order_mark(file: IniFile) -> None:

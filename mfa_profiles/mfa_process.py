@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mfa_profiles import log
 from mfa_profiles.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ class MFAProcess:
 def parse(text: str) -> str | None:
     """The six digits in a text, or None. Authenticators show them in groups, so spaces do not count."""
     digits = "".join(text.split())
-    return digits if re.fullmatch(r"\d{6}", digits, re.ASCII) else None
+    if not re.fullmatch(r"\d{6}", digits, re.ASCII):
+        return None
+    log.secret(digits)  # every code passes through here, before it goes anywhere else
+    return digits
 
 
 def token_code(command: str, profile: str) -> str:
@@ -81,8 +85,19 @@ def _program(words: list[str]) -> str:
     return f"{first}..." if more else first
 
 
+def _is_nameless(words: list[str]) -> bool:
+    # A single word may be what people took the key for: the place of a code, or of the device's seed.
+    return len(words) == 1 and "/" not in words[0]
+
+
 def _run(words: list[str], where: str, hints: tuple[str, ...]) -> tuple[bytes, int]:
     """What a command printed, and its exit code."""
+    log.step(f"runs {'a command' if _is_nameless(words) else _program(words)} for a token code: {where}")
+    with log.held():  # it may have a question of its own
+        return _run_child(words, where, hints)
+
+
+def _run_child(words: list[str], where: str, hints: tuple[str, ...]) -> tuple[bytes, int]:
     from subprocess import TimeoutExpired
 
     child = _start(words, where)
@@ -115,8 +130,7 @@ def _not_started(words: list[str], where: str, error: OSError) -> ProfileError:
     import os
     from shutil import which
 
-    # A single word may be what people took the key for: the place of a code, or of the device's seed.
-    nameless = len(words) == 1 and "/" not in words[0]
+    nameless = _is_nameless(words)
     if isinstance(error, FileNotFoundError) and which(words[0]) is None:
         missing = "such command" if nameless else f"command {_program(words)}"
         return ProfileError(f"{where}: there is no {missing}", "install it, or give its whole path", _NO_SHELL)

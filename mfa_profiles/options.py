@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from mfa_profiles import environment
+from mfa_profiles import environment, log, terminal
 from mfa_profiles.errors import UsageError
 from mfa_profiles.sessions import MAX_DURATION, MIN_DURATION
 
@@ -142,6 +142,37 @@ TokenCode = Annotated[
         show_default=False,
     ),
 ]
+
+
+class WithVerbosity(TyperGroup):
+    """A group with an option -v that may stand before the name of the command or behind it, or at both places."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for command in (self, *self.commands.values()):
+            command.params.append(_verbosity())
+
+
+def _verbosity() -> TyperOption:
+    return TyperOption(
+        param_decls=["-v", "--verbose"],
+        count=True,
+        default=0,
+        type=int,  # of itself it is one whose help ends with [x>=0]
+        is_eager=True,  # before anything is read that is to be told of
+        expose_value=False,
+        callback=_tell_more,
+        help="Tell each step on stderr; -vv also what boto3 logs.",
+    )
+
+
+def _tell_more(context: typer.Context, _: object, times: int) -> None:
+    said = context.meta[_VERBOSITY] = context.meta.get(_VERBOSITY, 0) + times
+    if times:
+        log.begin(said, terminal.step, os.environ)
+
+
+_VERBOSITY = "mfa_profiles.verbosity"
 
 Json = Annotated[bool, typer.Option("--json", help="Print an array of objects for programs.")]
 

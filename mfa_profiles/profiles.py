@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mfa_profiles import rotations, sessions, settings
+from mfa_profiles import log, rotations, sessions, settings
 from mfa_profiles.access_keys import looks_like_secret
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.ini import IniFile
@@ -59,6 +59,9 @@ class Keys:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        log.secret(self.secret_access_key, self.session_token)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
+from mfa_profiles import log
+
 
 @dataclass(frozen=True)
 class SessionCredentials:
@@ -15,6 +17,9 @@ class SessionCredentials:
     secret_access_key: str = field(repr=False)
     session_token: str = field(repr=False)
     expiration: datetime
+
+    def __post_init__(self) -> None:
+        log.secret(self.secret_access_key, self.session_token)
 
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TextIO
 
+from mfa_profiles import log
 from mfa_profiles.errors import TokenCodeNeededError
 
 TERMINAL = "/dev/tty"
 
-_COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
+_COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 # C0 and C1 controls, and the marks that turn the direction of text.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -66,6 +67,11 @@ def _to_stdout(text: str) -> None:
 def note(text: str) -> None:
     """Tell the person something, on stderr; the text may have several lines."""
     _tell(_printable_lines(text))
+
+
+def step(line: str) -> None:
+    """Tell the person who asked for it what is being done, on stderr."""
+    _tell(styled(f"mfa-profiles: {printable(line)}", "dim", sys.stderr))
 
 
 def _tell(text: str) -> None:
@@ -190,7 +196,11 @@ def _gone() -> TokenCodeNeededError:
 
 
 def _ask(question: str) -> str:
-    with open(TERMINAL, "w", errors="backslashreplace") as writer, open(TERMINAL, errors="replace") as reader:
+    with (
+        open(TERMINAL, "w", errors="backslashreplace") as writer,
+        open(TERMINAL, errors="replace") as reader,
+        log.held(),
+    ):
         writer.write(_printable_lines(question) + " ")
         writer.flush()
         try:
@@ -237,7 +247,7 @@ def wait(seconds: int, reason: str) -> None:
         note(f"{reason} {seconds} s")
         time.sleep(seconds)
         return
-    with writer:
+    with writer, log.held():
         try:
             for left in range(seconds, 0, -1):
                 writer.write(f"\r{printable(reason)} {left} s \x1b[K")
@@ -249,8 +259,11 @@ def wait(seconds: int, reason: str) -> None:
 
 @contextlib.contextmanager
 def progress(total: int, what: str) -> Iterator[Callable[[], object]]:
-    """A bar on stderr, if that is a terminal and there is more than one thing to do; what is yielded moves it on."""
-    if total < 2 or not sys.stderr.isatty():
+    """A bar on stderr, if that is a terminal and there is more than one thing to do; what is yielded moves it on.
+
+    Steps that are told there take its place.
+    """
+    if total < 2 or not sys.stderr.isatty() or log.is_on():
         yield lambda: None
         return
     import typer

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mfa_profiles import environment, mfa_process
+from mfa_profiles import environment, log, mfa_process
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import MFAProcess, parse
 
@@ -59,7 +59,7 @@ class CodeSources:
         if callable(self._given):
             return _FromFunction(self._given)
         if self._given:
-            return _Given(_six_digits(self._given))
+            return _Given(_six_digits(self._given), "--token-code" if self.option else environment.TOKEN_CODE)
         if process is not None:
             return _FromProcess(process)
         if self.ask is not None:
@@ -85,10 +85,12 @@ def _six_digits(text: str) -> str:
 @dataclass(frozen=True)
 class _Given:
     digits: str = field(repr=False)
+    given_in: str
     attempts: int = 1
     waits: bool = False
 
     def code(self, serial_number: str) -> str:  # noqa: ARG002 - it is meant for the one device there is
+        log.step(f"takes the token code that was given in {self.given_in}")
         return self.digits
 
 
@@ -98,6 +100,7 @@ class _FromStdin:
     waits: bool = False
 
     def code(self, serial_number: str) -> str:  # noqa: ARG002 - as above
+        log.step("reads a token code from stdin")
         line = sys.stdin.readline() if sys.stdin else ""
         if not line:
             raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
@@ -143,6 +146,7 @@ class _FromTerminal:
     waits: bool = False
 
     def code(self, serial_number: str) -> str:
+        log.step("asks for a token code on the terminal")
         question = f"MFA code for {serial_number}:"
         complaint = ""
         while True:

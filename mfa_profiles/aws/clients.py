@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import settings
+from mfa_profiles.aws import told_calls
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -86,6 +87,7 @@ def _client(session: "boto3.Session", service: Any, keys: Keys, region: str) -> 
     client.meta.events.register_first("needs-retry", _give_up_in_time)
     # Handlers of an action come before those of its service, and the first that does not say None counts.
     client.meta.events.register("needs-retry.iam.CreateAccessKey", _ask_once)
+    told_calls.tell(client, keys)
     return client
 
 

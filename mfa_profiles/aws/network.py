@@ -50,15 +50,16 @@ def _kwargs(error: BaseException) -> dict[str, object]:
 
 def called_host(error: BaseException) -> str | None:
     """The host that was called, which is all of a URL that can be shown."""
-    return _host(_kwargs(error).get("endpoint_url"))
+    return host_of(_kwargs(error).get("endpoint_url"))
 
 
 def proxy_host(error: BaseException) -> str | None:
     """The host of the proxy."""
-    return _host(_kwargs(error).get("proxy_url"))
+    return host_of(_kwargs(error).get("proxy_url"))
 
 
-def _host(url: object) -> str | None:
+def host_of(url: object) -> str | None:
+    """The host of a URL, or None if it cannot be told from a password."""
     try:
         parts = urlsplit(str(url or ""))
     except ValueError:

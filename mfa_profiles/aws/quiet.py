@@ -5,6 +5,8 @@ import logging
 import threading
 from collections.abc import Iterator
 
+from mfa_profiles import log
+
 _thread = threading.local()
 
 
@@ -18,7 +20,16 @@ _NOT_OURS = _NotOurs()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Drop what botocore and urllib3 log in this thread meanwhile; other threads may have calls of their own."""
+    """Drop what botocore and urllib3 log in this thread meanwhile; other threads may have calls of their own.
+
+    With ``-vv`` all in this process is ours: then it is told, and reaches no other handler.
+    """
+    if log.is_on(log.SDK):
+        from mfa_profiles.aws import sdk_log
+
+        sdk_log.install()
+        yield
+        return
     # A filter counts for its own logger alone, not for those below it; adding one twice adds it once.
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("botocore", "urllib3"):

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mfa_profiles import log
 from mfa_profiles.aws import refusals
 from mfa_profiles.aws.caller import Caller
 from mfa_profiles.aws.credentials import is_plain
 from mfa_profiles.errors import AWSError
+from mfa_profiles.profiles import masked
 from mfa_profiles.roles import Role
-from mfa_profiles.sessions import MIN_DURATION, SessionCredentials
+from mfa_profiles.sessions import MIN_DURATION, SessionCredentials, format_time
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
@@ -105,4 +107,6 @@ def _credentials(answer: Mapping[str, Any]) -> SessionCredentials:
         raise AWSError(
             "AWS answered without usable session credentials", "is AWS_ENDPOINT_URL or a proxy in the way?"
         )
-    return SessionCredentials(str(keys[0]), str(keys[1]), str(keys[2]), expiration)
+    got = SessionCredentials(str(keys[0]), str(keys[1]), str(keys[2]), expiration)
+    log.step(f"got {masked(got.access_key_id)}, which ends at {format_time(got.expiration)}")
+    return got

@@ -4,13 +4,13 @@ import functools
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from mfa_profiles import parallel
+from mfa_profiles import log, parallel
 from mfa_profiles.aws import sts
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
-from mfa_profiles.commands.devices import discover_serial_number, known_serial_number
+from mfa_profiles.commands.devices import KnownDevice, discover_serial_number, known_serial_number
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
 from mfa_profiles.commands.plan import Plan, Step
 from mfa_profiles.errors import MfaProfilesError, TokenCodeRefusedError, UsageError
@@ -91,11 +91,17 @@ class Acquisition:
         self._got[step.pair] = session, Origin(step.pair.base, serial_number, role_arn)
 
     def _device(self, step: Step, caller: Caller) -> str:
-        return self._known_device(step) or discover_serial_number(caller, self._context)
+        known = self._known(step)
+        serial_number = known.serial_number if known else discover_serial_number(caller, self._context)
+        log.step(f"the MFA device is {serial_number}: {known.because if known else 'AWS knows it'}")
+        return serial_number
 
     def _known_device(self, step: Step) -> str | None:
-        known = known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
+        known = self._known(step)
         return known.serial_number if known else None
+
+    def _known(self, step: Step) -> KnownDevice | None:
+        return known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
 
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
         source = self._codes.for_profile(planning.mfa_process(self._profiles, step))

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 # What refreshes is imported only once it is needed: SDKs wait for `credential-process`.
-from mfa_profiles import environment, sessions, shared_files
+from mfa_profiles import environment, log, sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
 from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASessionError, SessionEndedError
-from mfa_profiles.profiles import Keys, ProfilePair, Profiles
+from mfa_profiles.profiles import Keys, ProfilePair, Profiles, masked
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, State
 
 TYPE_CHECKING = False
@@ -75,6 +75,7 @@ def credentials(name: str, options: CredentialsOptions, context: Context) -> Pro
     if isinstance(ready.not_refreshed, MFADeviceUnknownError) and ready.expiration is None:
         raise ready.not_refreshed  # there may well be a device: long-term keys are not what was asked for
     keys, expiration = _keys(profiles, ready)
+    log.step(f"hands out {masked(keys.access_key_id)} of profile {ready.profile}{_end(expiration)}")
     return ProfileCredentials(**vars(replace(ready, expiration=expiration)), keys=keys)
 
 
@@ -82,11 +83,16 @@ def _keys(profiles: Profiles, ready: ReadyProfile) -> tuple[Keys, datetime | Non
     has_session = profiles.session(ready.profile) is not None
     if has_session or (profiles.has_keys(ready.profile) and not profiles.outranked_by(ready.profile)):
         return profiles.keys(ready.profile), ready.expiration
+    log.step(f"has boto3 get the keys of profile {ready.profile}: it has {profiles.provider(ready.profile)}")
     from mfa_profiles import parallel
     from mfa_profiles.aws.credentials import resolve
 
     found = parallel.run(lambda: resolve(profiles, ready.profile))
     return found.keys, found.expiration
+
+
+def _end(expiration: datetime | None) -> str:
+    return f", which ends at {sessions.format_time(expiration)}" if expiration else ""
 
 
 def ready_profile(name: str, options: CredentialsOptions, context: Context) -> ReadyProfile:
@@ -102,6 +108,8 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     profiles = shared_files.load(context.paths)
     pair = profiles.pair(name)
     before = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
+    log.step(f"{name} means {pair.derived}, derived from {pair.base}")
+    log.step(f"the session in {pair.derived} is {before.state}{_end(before.expiration)}")
     if profiles.has_session_of_another_tool(pair):
         return _of_another_tool(before), profiles
     is_right = is_of_its_base(profiles, pair)

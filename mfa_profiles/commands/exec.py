@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from mfa_profiles import environment
+from mfa_profiles import environment, log
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials
 from mfa_profiles.errors import CommandError
@@ -55,6 +55,7 @@ def refuse_missing_command(command: str) -> None:
 
 def replace_process(command: list[str], execution: Execution) -> NoReturn:
     """Become the command, whose exit code and signals are its own. Raises CommandError if that cannot be."""
+    log.step(f"becomes {shown(command[0])}, with the credentials in its environment")
     # What is ignored stays so in the new program, and Python ignores these two.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -1,9 +1,9 @@
 """The keys with which a profile calls AWS: its own, or those that the SDKs would get for it."""
 
-from mfa_profiles import parallel
+from mfa_profiles import log, parallel
 from mfa_profiles.aws import credentials
 from mfa_profiles.errors import MfaProfilesError, NoMFASessionError
-from mfa_profiles.profiles import Keys, Profiles
+from mfa_profiles.profiles import Keys, Profiles, masked
 from mfa_profiles.roles import Role
 
 
@@ -30,10 +30,14 @@ class KeyRing:
 
     def _get(self, name: str, credential_source: str | None) -> Keys:
         if credential_source:
+            log.step(f"has boto3 look for keys: credential_source of profile {name} is {credential_source}")
             return parallel.run(lambda: credentials.resolve_source(self._profiles, name, credential_source))
         if not self._profiles.has_keys(name) and self._profiles.provider(name):
+            log.step(f"has boto3 get the keys of profile {name}: it has {self._profiles.provider(name)}")
             return parallel.run(lambda: credentials.resolve(self._profiles, name)).keys
-        return self._profiles.keys(name)
+        keys = self._profiles.keys(name)
+        log.step(f"the keys of profile {name} are {masked(keys.access_key_id)}")
+        return keys
 
 
 def no_mfa_session(profiles: Profiles, name: str) -> NoMFASessionError:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from mfa_profiles import ini, roles, shared_files
+from mfa_profiles import ini, log, roles, sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import no_mfa_session
@@ -70,7 +70,9 @@ def _pairs(
     pairs, unknown = [], []
     for name in dict.fromkeys(names):
         try:
-            pairs.append(profiles.pair(name, options.to))
+            pair = profiles.pair(name, options.to)
+            log.step(f"{name} means {pair.derived}, derived from {pair.base}")
+            pairs.append(pair)
         except ProfileError as error:
             if shown(name) != name:  # a token code, as other tools take it
                 raise
@@ -84,6 +86,7 @@ def _refresh(
 ) -> list[Refreshed]:
     wanted = Wanted(context.now(), options.min_remaining, options.force)
     plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options)
+    _tell(profiles, plan, wanted)
     _fail_without_codes(profiles, plan, _code_sources(options, context))
     if not plan.steps:
         return _outcomes(profiles, plan, [], options, context)
@@ -102,6 +105,18 @@ def _refresh(
     profiles = shared_files.load(context.paths)
     _warn_of_what_hides_the_sessions(profiles, stored, context)
     return _outcomes(profiles, plan, stored, options, context)
+
+
+def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
+    for pair in plan.targets:
+        if pair not in plan.steps and pair not in plan.failed:
+            status = session_status(profiles, pair, now=wanted.now, min_remaining=wanted.min_remaining)
+            end = sessions.format_time(status.expiration) if status.expiration else "a time that is not known"
+            log.step(f"nothing to do for {pair.derived}: its session ends at {end}")
+    for step in plan.steps.values():
+        session = f"a session of {step.role.arn}" if step.role else f"an MFA session of {step.pair.base}"
+        behind = f", with that of {step.source.derived}" if step.source else ""
+        log.step(f"{step.pair.derived} needs {session}{behind}")
 
 
 def _guarded(

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator
 
-from mfa_profiles import ini
+from mfa_profiles import ini, log
 from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
@@ -110,7 +110,23 @@ def names_like(paths: SharedPaths, beginning: str) -> list[str]:
 
 def change(paths: SharedPaths, edit: EditOfBoth) -> Stored:
     """Apply an edit to both files as they are now, under their locks. See storage.rewrite for what is promised."""
-    return storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit))
+
+    def told(before: Profiles) -> Profiles:
+        after = edit(before)
+        if log.is_on():
+            _tell_changes(before.credentials, after.credentials)
+            _tell_changes(before.config, after.config)
+        return after
+
+    return storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, told))
+
+
+def _tell_changes(before: ini.IniFile, after: ini.IniFile) -> None:
+    for name in dict.fromkeys([*before.sections, *after.sections]):
+        if name not in after.sections:
+            log.step(f"takes [{name}] out of {after.path}")
+        elif before.sections.get(name) != after.sections[name]:
+            log.step(f"{'changes' if name in before.sections else 'adds'} [{name}] in {after.path}")
 
 
 def rehearse(paths: SharedPaths, edit: EditOfBoth) -> None:

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
+from mfa_profiles import log
 from mfa_profiles.errors import StorageError
 
 TIMEOUT = 30.0
@@ -38,7 +39,9 @@ def in_flight(target: str, name: str, profile: str, waiting: Callable[[str], Non
             lock.acquire(timeout=0)
         except Timeout:
             waiting(profile)
+            log.step(f"waits for the lock {path}")
             lock.acquire(timeout=IN_FLIGHT_TIMEOUT)
+        log.step(f"holds the lock {path}, so that nobody else refreshes {profile} meanwhile")
         _share_lock(path, target)
     except Timeout:
         raise StorageError(
@@ -66,7 +69,11 @@ def locked(target: str) -> Iterator[None]:
     path = os.path.join(directory, f".{name}.mfa-profiles.lock")
     lock = FileLock(path, timeout=TIMEOUT, mode=_MODE)
     try:
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.step(f"waits for the lock {path}")
+            lock.acquire()
     except Timeout:
         raise StorageError(
             f"{target} has been locked by another mfa-profiles for {TIMEOUT:.0f} s",

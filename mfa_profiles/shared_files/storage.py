@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mfa_profiles import log
 from mfa_profiles.errors import StorageError
 from mfa_profiles.shared_files.locking import locked
 
@@ -37,6 +38,7 @@ class _Content:
 def read(path: str) -> bytes | None:
     """The bytes of a file, or None if there is none. Raises StorageError if there is one that cannot be read."""
     content = _read(path)
+    log.step(f"reads {path}" if content else f"finds no {path}")
     return None if content is None else content.data
 
 
@@ -93,6 +95,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 for target, old, new in zip(targets, before, after, strict=True)
                 if new is not None and target != os.devnull and (old is None or new != old.data)
             ]
+            _tell(targets, changes, rehearsal=rehearsal)
             with contextlib.ExitStack() as copies:
                 prepared = [copies.enter_context(_temporary_copy(change, denied)) for change in changes]
                 if rehearsal:
@@ -102,12 +105,22 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
     raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
 
 
+def _tell(targets: Sequence[str], changes: "Sequence[_Change]", *, rehearsal: bool) -> None:
+    changed = [change.target for change in changes]
+    for target in targets:
+        if target not in changed:
+            log.step(f"leaves {target} as it is")
+        else:
+            log.step(f"makes sure that {target} can be written" if rehearsal else f"writes {target}")
+
+
 def _replace_all(copies: "Sequence[_Copy]", warnings: list[str]) -> bool:
     """Replace files, and say if all could be: one that has changed since it was read is left alone."""
     replaced: list[str] = []
     for copy in copies:
         target = copy.change.target
         if not _same(copy.change.old, _read(target)):
+            log.step(f"begins again: another program has written {target} meanwhile")
             return False
         try:
             warnings += [*copy.warnings, *_replace(copy)]
