@@ -1,6 +1,9 @@
 """setup: from the keys of an IAM user to a base profile, for scripts and for a person at a terminal."""
 
+import os
+import signal
 import stat
+import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -487,6 +490,19 @@ def test_only_what_is_missing_is_asked_for(home: Home, user: User) -> None:
 
 
 @pytest.mark.usefixtures("device")
+def test_a_rotation_that_was_begun_is_over(home: Home, user: User) -> None:
+    """The next one begins anew, and does not end what that of another key had begun."""
+    comment = "# Rotating access key AKIAIOSFODNN7EXAMPLE since 2026-01-01T00:00:00Z (mfa-profiles: rotate again)"
+    home.write(f"[{BASE}]\n{comment}\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = old/secret\n")
+    home.secrets.append(user.secret_access_key)
+    options = ["--access-key-id", user.access_key_id, "--secret-access-key-file", "-", "--no-refresh", "--force"]
+
+    assert 0 == home.run_warm("setup", BASE, *options, stdin=user.secret_access_key).code
+
+    assert home.masked(base_section(user)) == home.text(home.credentials)
+
+
+@pytest.mark.usefixtures("device")
 @pytest.mark.parametrize("question", ["Secret access key", "first session"])
 def test_ctrl_c_at_any_question(home: Home, user: User, question: str) -> None:
     """Nothing is written, and the terminal shows again what is typed."""
@@ -506,6 +522,22 @@ def test_ctrl_c_at_any_question(home: Home, user: User, question: str) -> None:
             screen.type(answer)
         screen.child.send(CTRL_C)
         screen.wait_for("mfa-profiles: error: interrupted\ncode 130")
+        screen.type("visible")
+        screen.wait_for("visible\nread visible")
+
+        assert (0, {}) == (screen.end(), home.files())
+
+
+def test_told_to_end_while_the_secret_is_asked_for(home: Home) -> None:
+    """The terminal shows again what is typed, also in a script, whose shell does not see to that."""
+    shell = (
+        f"mfa-profiles setup {BASE} --access-key-id AKIAIOSFODNN7EXAMPLE; echo code $?; read -r line; echo read $line"
+    )
+    with Screen(home, ["-c", shell], program="/bin/sh") as screen:
+        screen.wait_for("Secret access key")
+        found = subprocess.run(["pgrep", "-P", str(screen.child.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(found.stdout), signal.SIGTERM)
+        screen.wait_for("code 143")
         screen.type("visible")
         screen.wait_for("visible\nread visible")
 
