@@ -75,7 +75,7 @@ def rotate(name: str, options: RotateOptions, context: Context) -> Rotated:
     _warn_of_the_environment(seen, context)
 
     def waiting(_: str) -> None:
-        context.note(f"waiting for another mfa-profiles that is rotating the key of {base}")
+        context.note("waiting for another mfa-profiles that is rotating an access key")
 
     with shared_files.single_flight(context.paths, [("rotate", base)], waiting):
         signing = _signing_credentials(base, options, context)

@@ -213,6 +213,17 @@ def test_a_config_file_that_cannot_be_edited(refreshed: Home, user: User) -> Non
     assert "Rotating" not in refreshed.text(refreshed.credentials)
 
 
+def test_a_byte_order_mark(refreshed: Home, aws: LocalAWS) -> None:
+    """Is named before AWS is asked, as boto3 would only say that it cannot read the files."""
+    refreshed.credentials.write_bytes(b"\xef\xbb\xbf" + refreshed.credentials.read_bytes())
+    aws.requests.clear()
+
+    result = refreshed.run_warm("rotate", BASE)
+
+    assert (1, []) == (result.code, aws.actions)
+    assert "line 1: a byte order mark" in result.errors[0]
+
+
 # --- Two keys.
 
 
