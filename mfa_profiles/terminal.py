@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -219,7 +220,7 @@ def ask_secret(question: str) -> str:
     import getpass
     import warnings
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _ended_in_order():
         warnings.simplefilter("error", getpass.GetPassWarning)  # its other way would show what is typed
         try:
             return getpass.getpass(_printable_lines(question) + " ")
@@ -230,6 +231,24 @@ def ask_secret(question: str) -> str:
             return "\ufffd"
         except (OSError, getpass.GetPassWarning):
             raise _gone() from None
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let a process that is told to end put the terminal back first, which would go on hiding what is typed."""
+
+    def end(number: int, _: object) -> None:
+        _end_line()
+        raise SystemExit(128 + number)
+
+    ending = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ending:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ending:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end_line() -> None:

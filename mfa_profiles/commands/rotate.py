@@ -163,10 +163,11 @@ class _Rotation:
         """Begin and finish it, or finish what was begun."""
         old = self._current
         if self._begun and self._begun.access_key_id != old.access_key_id:
-            log.step(f"goes on where a run has ended: {masked(self._begun.access_key_id)} is replaced already")
             self._prove(None)
-            self._listed()
-            return self._end(self._begun.access_key_id)
+            if any(self._is_of_the_interrupted_run(key) for key in self._listed() if self._is_current(key)):
+                log.step(f"goes on where a run has ended: {masked(self._begun.access_key_id)} is replaced already")
+                return self._end(self._begun.access_key_id)
+            self._begun = None  # somebody has put other keys here since: of them the comment says nothing
         listed = self._listed()
         if half_written := self._half_written(listed):
             self._store(old, half_written)
@@ -186,7 +187,7 @@ class _Rotation:
     def _half_written(self, listed: Sequence[AccessKey]) -> Keys | None:
         """The new key, if a run was killed between the two files that had the old one: the other one has it."""
         for key in listed:
-            if key.access_key_id != self._current.access_key_id and self._is_of_the_interrupted_run(key):
+            if not self._is_current(key) and self._is_of_the_interrupted_run(key):
                 for name in self._holders(key.access_key_id):
                     return self._profiles.keys(name)
         return None
@@ -196,7 +197,7 @@ class _Rotation:
 
     def _listed(self) -> list[AccessKey]:
         listed = parallel.run(lambda: iam.list_access_keys(self._caller))
-        if self._current.access_key_id not in [key.access_key_id for key in listed]:
+        if not any(map(self._is_current, listed)):
             raise ProfileError(
                 f"{masked(self._current.access_key_id)}, the access key of profile {self._base}, is none of the user "
                 f"whose session is in {self._caller.holder}",
@@ -217,7 +218,7 @@ class _Rotation:
 
     def _make_room(self, listed: Sequence[AccessKey]) -> None:
         """Delete the user's other access key, if there is one and it may go: AWS allows two."""
-        other = next((key for key in listed if key.access_key_id != self._current.access_key_id), None)
+        other = next((key for key in listed if not self._is_current(key)), None)
         if other is None:
             return
         self._refuse_to_strand(other)
@@ -237,9 +238,12 @@ class _Rotation:
         if is_orphan:
             self._context.note(f"deleted {shown}, which an interrupted run had made and nobody has the secret of")
 
-    def _is_of_the_interrupted_run(self, other: AccessKey) -> bool:
-        """True if an interrupted run has made a key just before it ended."""
-        return self._begun is not None and abs(other.created - self._begun.since) < _CLOCKS
+    def _is_current(self, key: AccessKey) -> bool:
+        return key.access_key_id == self._current.access_key_id
+
+    def _is_of_the_interrupted_run(self, key: AccessKey) -> bool:
+        """True if an interrupted run has made a key: just after its comment, which may be an old one."""
+        return self._begun is not None and abs(key.created - self._begun.since) < _CLOCKS
 
     def _refuse_to_strand(self, other: AccessKey) -> None:
         """Raise ProfileError if a profile needs the user's other access key, whatever was asked for."""

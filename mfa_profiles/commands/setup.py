@@ -330,7 +330,8 @@ def _outcome(
         warn_of_hidden_settings(profiles, new.name, context)
     derived = profiles.pair(new.name).derived
     origin = profiles.origins.get(derived)
-    csv = options.csv if options.csv and os.path.isfile(options.csv) else None
+    is_file = options.csv and os.path.isfile(options.csv) and not options.csv.startswith("/dev/")  # as stdin is
+    csv = options.csv if is_file else None
     return SetUp(
         new.name,
         derived,

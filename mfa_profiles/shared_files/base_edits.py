@@ -8,6 +8,7 @@ from mfa_profiles.ini import IniFile
 from mfa_profiles.profiles import Keys, Profiles
 from mfa_profiles.shared_files import editing
 from mfa_profiles.shared_files.editing import Put
+from mfa_profiles.shared_files.key_edits import without_rotation
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ def with_base(profiles: Profiles, new: NewBase) -> Profiles:
     others = {"region": new.region, **({"mfa_serial": new.mfa_serial} if new.mfa_serial else {})}
     in_credentials = keys | {key: value for key, value in others.items() if key in beside_keys}
     in_config = {key: value for key, value in others.items() if key not in beside_keys}
-    return Profiles(
+    edited = Profiles(
         _with(profiles.credentials, new.name, in_credentials),
         _with(profiles.config, header, in_config),
     )
+    return without_rotation(edited, new.name)  # of a key that is not here any more
 
 
 def _with(file: IniFile, name: str, values: Mapping[str, str]) -> IniFile:

@@ -307,6 +307,26 @@ def test_a_key_made_by_somebody_else_is_not_cleared_away(refreshed: Home, user: 
     assert 2 == len(user.access_keys)
 
 
+def test_a_comment_on_keys_that_were_replaced_by_hand(refreshed: Home, user: User) -> None:
+    """It says nothing of those that are there now: the key that it names is not deleted unasked."""
+    other = user.add_access_key()
+    learn_keys(refreshed, user)
+    comment = f"# Rotating access key {other} since 2026-01-01T00:00:00Z (mfa-profiles: rotate again to finish)"
+    text = refreshed.credentials.read_text().replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}\n")
+    refreshed.credentials.write_text(text)
+
+    result = refreshed.run_warm("rotate", BASE)
+
+    assert 1 == result.code
+    assert "the user has two access keys" in result.errors[0]
+    assert {user.access_key_id, other} == set(user.access_keys)
+    assert 0 == refreshed.run_warm("rotate", BASE, "--delete-other").code
+    learn_keys(refreshed, user)
+    [new] = user.access_keys
+    assert new not in (user.access_key_id, other)
+    assert "Rotating" not in refreshed.text(refreshed.credentials)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
