@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
 
-from mfa_profiles import log, parallel, roles, shared_files
+from mfa_profiles import ini, log, parallel, roles, shared_files
 from mfa_profiles.aws import iam, sts
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import Clients
@@ -70,6 +70,8 @@ def rotate(name: str, options: RotateOptions, context: Context) -> Rotated:
     Raises MfaProfilesError; its hints say what is left to do, if anything is.
     """
     profiles = shared_files.load(context.paths)
+    for file in (profiles.credentials, profiles.config):
+        ini.refuse_byte_order_mark(file)
     base = profiles.pair(name).base
     seen = _long_term_keys(profiles, base)
     _warn_of_the_environment(seen, context)
