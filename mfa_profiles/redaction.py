@@ -49,6 +49,7 @@ class Redactor:
             found |= {digits, f"{digits[:3]} {digits[3:]}"}
         with self._lock:
             new = {each for each in found if len(each) >= MIN_LENGTH}.difference(self._secrets)
+            new |= {plain for each in new if len(plain := each.replace("\\", "")) >= MIN_LENGTH}
             words = {secret: max(re.split("[^A-Za-z0-9]", secret), key=len) for secret in new}
             self._secrets = {**self._secrets, **words}  # a new one: other threads may be going through the old
 
@@ -182,5 +183,8 @@ _ESCAPES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"(?:%[0-9a-fA-F]{2})+|\+"), _form),
     (re.compile(r"(?:\\x[0-9a-fA-F]{2})+|(?:\\u[0-9a-fA-F]{4})+|(?:\\U[0-9a-fA-F]{8})+|\\[^xuU]"), _backslash),
     (re.compile(r"(?:\\x[0-9a-fA-F]{2})+"), _bytes),
+    # One that stands before them by chance makes others of the backslashes behind it: so without counting them, too.
+    (re.compile(r"\\+"), lambda _: "\\"),
+    (re.compile(r"\\+"), lambda _: ""),
     (re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos);"), _xml),
 )

@@ -54,6 +54,7 @@ spellings = st.sampled_from(SPELLINGS)
 @example(["pass word/+"], quote_plus, str, "", "", False)
 @example(["pass+word/"], SPELLINGS[5], str, "", "", False)
 @example(["a/b+c=d\"e'f&g<h>"], html.escape, html.escape, "'", "'", False)
+@example(["\\\u00a10000"], SPELLINGS[8], str, "", "\\", False)
 @example(["back\\slash/\u00e9", "slash/\u00e9"], repr, SPELLINGS[-1], "", "", False)
 def test_a_known_secret_never_survives(
     known: list[str],
