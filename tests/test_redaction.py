@@ -46,6 +46,8 @@ secrets = st.one_of(
         st.characters(codec="utf-8", exclude_characters="*", exclude_categories=["C", "Z"]), min_size=6, max_size=20
     ),
 )
+# Without backslashes, since one that stands before by chance makes them another number, they have to be long enough.
+secrets = secrets.filter(lambda secret: len(secret.replace("\\", "")) >= MIN_LENGTH)
 spellings = st.sampled_from(SPELLINGS)
 
 
@@ -54,7 +56,7 @@ spellings = st.sampled_from(SPELLINGS)
 @example(["pass word/+"], quote_plus, str, "", "", False)
 @example(["pass+word/"], SPELLINGS[5], str, "", "", False)
 @example(["a/b+c=d\"e'f&g<h>"], html.escape, html.escape, "'", "'", False)
-@example(["\\\u00a10000"], SPELLINGS[8], str, "", "\\", False)
+@example(["\\\u00a100000"], SPELLINGS[8], str, "", "\\", False)
 @example(["back\\slash/\u00e9", "slash/\u00e9"], repr, SPELLINGS[-1], "", "", False)
 def test_a_known_secret_never_survives(
     known: list[str],
