@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mfa_profiles import rendering, roles, sessions, terminal
+from mfa_profiles import log, rendering, roles, sessions, terminal
 from mfa_profiles.errors import MfaProfilesError, UsageError
 from mfa_profiles.sessions import State
 
@@ -47,7 +47,7 @@ def watch(look: Callable[[], "list[SessionStatus]"], now: Callable[[], datetime]
     with _signals_held() as held:
         shown = _Shown(look, now)
         while True:
-            with terminal.full_screen() as draw:
+            with log.held(), terminal.full_screen() as draw:
                 number = _draw_until_signal(shown, draw, held)
             if number != signal.SIGHUP:  # which says that the terminal has gone away
                 terminal.data("\n".join(shown.picture(sys.maxsize)))

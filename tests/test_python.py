@@ -329,6 +329,19 @@ def test_botocores_debug_log_has_nothing_of_it(
     assert "GetCallerIdentity" in caplog.text
 
 
+def test_the_first_call_of_a_process_is_not_logged_either(base: Home, device: MFADevice) -> None:
+    """The loggers of boto3 come with its import, which is ours."""
+    script = (
+        "import logging, sys; logging.basicConfig(level='DEBUG'); import mfa_profiles; "
+        f"mfa_profiles.session({BASE!r}, token_code=sys.argv[1]); print('boto3' in sys.modules)"
+    )
+
+    result = base.run("-c", script, base.code(device), program=sys.executable)
+
+    assert "True\n" == result.stdout
+    assert "GetSessionToken" not in result.stderr
+
+
 def kinds(kind: type[mfa_profiles.MfaProfilesError]) -> list[type[mfa_profiles.MfaProfilesError]]:
     """An error class and all below it."""
     return [kind, *(found for below in kind.__subclasses__() for found in kinds(below))]

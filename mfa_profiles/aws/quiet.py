@@ -30,6 +30,8 @@ def quiet() -> Iterator[None]:
         sdk_log.install()
         yield
         return
+    import botocore.session  # noqa: F401 - its loggers have to be there to be given a filter
+
     # A filter counts for its own logger alone, not for those below it; adding one twice adds it once.
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("botocore", "urllib3"):

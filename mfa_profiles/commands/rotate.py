@@ -279,7 +279,7 @@ class _Rotation:
 
     def _rehearse(self, old: Keys) -> None:
         """Raise what would keep the files from being changed, before anything is done at AWS."""
-        stand_in = Keys("AKIA", "secret")
+        stand_in = Keys("AKIA", "a-stand-in")
 
         def edit(latest: Profiles) -> Profiles:
             begun = self._begin(latest, old)

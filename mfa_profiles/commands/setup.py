@@ -170,7 +170,7 @@ def _prepare_to_write(profiles: Profiles, name: str, options: SetupOptions, cont
     replaced = _refuse_to_replace(profiles, name, options)
     for file in (profiles.credentials, profiles.config):
         ini.refuse_byte_order_mark(file)
-    stand_in = NewBase(name, Keys("AKIA", "secret"), "region", "serial")
+    stand_in = NewBase(name, Keys("AKIA", "a-stand-in"), "region", "serial")
     shared_files.rehearse(context.paths, lambda latest: shared_files.with_base(latest, stand_in))
     if options.refresh or options.token_code:
         process = profiles.mfa_process(name)

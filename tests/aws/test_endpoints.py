@@ -53,7 +53,7 @@ class World:
         env = {**through, **environment}
         if not env["AWS_CA_BUNDLE"]:  # to botocore an empty one is one
             del env["AWS_CA_BUNDLE"]
-        return self.home.run("refresh", BASE, "--token-code", self.home.code(device), env=env).code
+        return self.home.run_warm("refresh", BASE, "--token-code", self.home.code(device), env=env).code
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_an_endpoint(
     home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n{own}")
     env = {"AWS_ENDPOINT_URL": ""} | {key: value.format(url=aws.endpoint_url) for key, value in environment.items()}
 
-    result = home.run("refresh", BASE, "--token-code", home.code(device), env=env)
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device), env=env)
 
     assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
 
@@ -177,7 +177,7 @@ def test_a_role_is_assumed_in_its_own_region(world: World, tls_aws: LocalAWS) ->
 
     code = world.refresh(device)
     env = {"HTTPS_PROXY": world.proxy.url, "AWS_ENDPOINT_URL": "", "AWS_CA_BUNDLE": str(world.ca_bundle)}
-    role_code = world.home.run("refresh", "admin", env=env).code
+    role_code = world.home.run_warm("refresh", "admin", env=env).code
 
     assert (0, 0) == (code, role_code)
     assert ["sts.us-west-2.amazonaws.com", "sts.eu-south-1.amazonaws.com"] == [r.host for r in tls_aws.requests]

@@ -19,7 +19,7 @@ def test_refresh_and_clear_give_back_both_files(
     home.run_warm("refresh", BASE, "--token-code", home.code(device))
     assert before != home.files()
 
-    result = home.run("clear", name)
+    result = home.run_warm("clear", name)
 
     assert (0, f"{DERIVED} is cleared\n") == (result.code, result.stderr)
     assert before == home.files()
@@ -30,7 +30,7 @@ def test_clear_without_a_name_takes_aws_profile(home: Home, user: User, device: 
     home.add_base(user)
     home.run_warm("refresh", BASE, "--token-code", home.code(device))
 
-    result = home.run("clear", env={"AWS_PROFILE": BASE})
+    result = home.run_warm("clear", env={"AWS_PROFILE": BASE})
 
     assert f"{DERIVED} is cleared\n" == result.stderr
 
@@ -42,7 +42,7 @@ def test_clear_all_removes_what_we_wrote(home: Home, user: User, device: MFADevi
     home.run_warm("refresh", BASE, "--token-code", home.code(device))
     home.run_warm("refresh", BASE, "--to", "second", "--token-code", home.code(device))
 
-    result = home.run("clear", "--all")
+    result = home.run_warm("clear", "--all")
 
     assert f"{DERIVED} is cleared\nsecond is cleared\n" == result.stderr
     assert before["credentials"] == home.files()["credentials"]
@@ -62,7 +62,7 @@ def test_what_is_not_ours_is_not_cleared(home: Home, user: User, section: str) -
     home.write(base_section(user) + section)
     before = home.files()
 
-    result = home.run("clear", BASE)
+    result = home.run_warm("clear", BASE)
 
     assert (1, before) == (result.code, home.files())
     assert "not for this tool to remove" in result.errors[0]
@@ -74,7 +74,7 @@ def test_all_or_none(home: Home, user: User, device: MFADevice) -> None:
     home.run_warm("refresh", BASE, "--token-code", home.code(device))
     before = home.files()
 
-    result = home.run("clear", BASE, "other")
+    result = home.run_warm("clear", BASE, "other")
 
     assert (1, before) == (result.code, home.files())
 
@@ -86,7 +86,7 @@ def test_settings_that_a_person_made_stay(home: Home, user: User, device: MFADev
     home.run_warm("refresh", BASE, "--token-code", home.code(device), env={"AWS_REGION": "us-east-1"})
     assert "region = a\n[" in home.config.read_text()
 
-    result = home.run("clear", BASE)
+    result = home.run_warm("clear", BASE)
 
     assert 0 == result.code
     assert config + "region = a\n" == home.config.read_text()
@@ -100,7 +100,7 @@ def test_what_a_person_added_stays(home: Home, user: User, device: MFADevice) ->
     home.credentials.write_text(home.credentials.read_text() + "# mine\ncli_pager = less\n")
     home.config.write_text(home.config.read_text() + "# mine too\ncli_timestamp_format = iso8601\n")
 
-    result = home.run("clear", BASE)
+    result = home.run_warm("clear", BASE)
 
     assert 0 == result.code
     assert home.text(home.credentials).endswith(f"\n\n[{DERIVED}]\n# mine\ncli_pager = less\n")
@@ -114,7 +114,7 @@ def test_clear_works_without_the_base(home: Home, user: User, device: MFADevice)
     for path, header in ((home.credentials, f"[{DERIVED}]"), (home.config, f"[profile {DERIVED}]")):
         path.write_text(path.read_text()[path.read_text().index(header) :])
 
-    result = home.run("clear", DERIVED)
+    result = home.run_warm("clear", DERIVED)
 
     assert (0, {"config": "", "credentials": ""}) == (result.code, home.files())
 
@@ -124,7 +124,7 @@ def test_the_session_of_aws_mfa_is_not_ours_to_clear(home: Home, user: User) -> 
     home.write(base_section(user, "grid-long-term") + session_section("grid", "expiration = 2030-01-01 00:00:00"))
     before = home.files()
 
-    result = home.run("clear", "grid")
+    result = home.run_warm("clear", "grid")
 
     assert (1, before) == (result.code, home.files())
 
@@ -133,7 +133,7 @@ def test_nothing_to_clear(home: Home, tmp_path: Path, user: User) -> None:
     """It is said, and is no error."""
     home.write(base_section(user))
 
-    result = home.run("clear", BASE)
+    result = home.run_warm("clear", BASE)
 
     assert (0, "nothing to clear\n") == (result.code, result.stderr)
     assert not (tmp_path / ".aws" / "config").exists()
@@ -141,7 +141,7 @@ def test_nothing_to_clear(home: Home, tmp_path: Path, user: User) -> None:
 
 def test_all_goes_without_names(home: Home) -> None:
     """Someone who gives both means one of them, and only they know which."""
-    result = home.run("clear", "--all", BASE)
+    result = home.run_warm("clear", "--all", BASE)
 
     assert (2, "mfa-profiles: error: invalid value: --all cannot be combined with profile names") == (
         result.code,
@@ -154,7 +154,7 @@ def test_a_broken_file_is_refused(home: Home) -> None:
     home.write("[a]\nb = c\n[a]\n")
     before = home.files()
 
-    result = home.run("clear", "a")
+    result = home.run_warm("clear", "a")
 
     assert (1, before) == (result.code, home.files())
     assert f"{home.credentials}, line 3: " in result.errors[0]

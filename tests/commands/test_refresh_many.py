@@ -28,7 +28,7 @@ def test_two_hundred_roles(base: Home, aws: LocalAWS, device: MFADevice) -> None
     add_roles(base, aws, names)
     aws.faults.add(latency=0.05)
 
-    result = base.run("refresh", "--all", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "--all", "--token-code", base.code(device))
 
     counts = {action: aws.actions.count(action) for action in set(aws.actions)}
     assert (0, {"GetSessionToken": 1, "AssumeRole": 200}) == (result.code, counts)
@@ -49,7 +49,7 @@ def test_all_takes_what_has_a_session_or_a_device_and_the_roles_behind(
     base.credentials.write_text(base.credentials.read_text() + base_section(other, "plain"))
     base.secrets.append(other.secret_access_key)
 
-    result = base.run("refresh", "--all", "--json", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "--all", "--json", "--token-code", base.code(device))
 
     assert 0 == result.code
     assert [DERIVED, "admin-mfa"] == [item["profile"] for item in json.loads(result.stdout)]
@@ -72,7 +72,7 @@ def test_what_succeeded_is_written_though_something_failed(base: Home, aws: Loca
     add_roles(base, aws, ["admin", "gone"])
     base.config.write_text(base.config.read_text().replace("role/gone", "role/nothing"))
 
-    result = base.run("refresh", "admin", "gone", "nobody", "--json", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "admin", "gone", "nobody", "--json", "--token-code", base.code(device))
 
     by_profile = {item["profile"]: item for item in json.loads(result.stdout)}
     assert 1 == result.code
@@ -91,7 +91,7 @@ def test_a_failure_that_many_share_is_told_once(base: Home, aws: LocalAWS, devic
     wrong = device.wrong_code()
     base.secrets.append(wrong)
 
-    result = base.run("refresh", "--all", "--token-code", wrong)
+    result = base.run_warm("refresh", "--all", "--token-code", wrong)
 
     assert (1, ["GetSessionToken"]) == (result.code, aws.actions)
     assert (
@@ -108,7 +108,7 @@ def test_one_code_does_not_serve_two_identities(base: Home, aws: LocalAWS, devic
     text = f"{base.credentials.read_text()}{base_section(other, 'other')}mfa_serial = {device.serial_number}\n"
     base.credentials.write_text(text)
 
-    result = base.run("refresh", BASE, "other", "--token-code", base.code(device))
+    result = base.run_warm("refresh", BASE, "other", "--token-code", base.code(device))
 
     assert (2, []) == (result.code, aws.requests)
     assert f"there is one token code, and these profiles need one each: {BASE}, other" in result.errors[0]
@@ -125,7 +125,7 @@ def test_codes_on_stdin_are_taken_one_by_one(base: Home, aws: LocalAWS, user: Us
     )
     codes = f"{base.code(device)}\n{base.code(second)}\n"
 
-    result = base.run("refresh", BASE, "other", "same", "--token-code", "-", stdin=codes)
+    result = base.run_warm("refresh", BASE, "other", "same", "--token-code", "-", stdin=codes)
 
     assert (0, ["GetSessionToken"] * 2) == (result.code, aws.actions)
     assert base.section(DERIVED)["aws_access_key_id"] == base.section("same-mfa")["aws_access_key_id"]
@@ -147,7 +147,7 @@ def test_throttled_roles_are_tried_again(base: Home, aws: LocalAWS, device: MFAD
     aws.faults.add(action="AssumeRole", error="Throttling", times=10)
     started = time.monotonic()
 
-    result = base.run("refresh", "--all", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "--all", "--token-code", base.code(device))
 
     assert (0, 30) == (result.code, aws.actions.count("AssumeRole"))
     assert time.monotonic() - started < 10
@@ -170,7 +170,7 @@ def test_twenty_processes_ask_aws_once(base: Home, aws: LocalAWS, device: MFADev
 
 def test_force_takes_what_another_process_has_just_got(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """--force wants a new session, and a new session is there: the code is not spent again."""
-    base.run("refresh", BASE, "--token-code", base.code(device))
+    base.run_warm("refresh", BASE, "--token-code", base.code(device))
     code = base.code(device)
     aws.requests.clear()
     aws.faults.add(action="GetSessionToken", latency=5.0)
@@ -198,7 +198,7 @@ def test_a_process_that_cannot_have_a_code_does_not_wait(base: Home, aws: LocalA
 
 def test_the_locks_are_private_files(base: Home, device: MFADevice) -> None:
     """Nobody else may hold one, and they hold nothing."""
-    base.run("refresh", BASE, "--token-code", base.code(device))
+    base.run_warm("refresh", BASE, "--token-code", base.code(device))
 
     locks = list(base.credentials.parent.glob(".*.lock"))
     assert 3 == len(locks)
@@ -236,7 +236,7 @@ def test_too_few_codes_on_stdin(base: Home, aws: LocalAWS, device: MFADevice) ->
     text = f"{base.credentials.read_text()}{base_section(other, 'other')}mfa_serial = {serial_number}\n"
     base.credentials.write_text(text)
 
-    result = base.run("refresh", BASE, "other", "--token-code", "-", stdin=f"{base.code(device)}\n")
+    result = base.run_warm("refresh", BASE, "other", "--token-code", "-", stdin=f"{base.code(device)}\n")
 
     assert (1, ["GetSessionToken"]) == (result.code, aws.actions)
     assert "mfa-profiles: error: other-mfa: there is no token code left on stdin" in result.stderr
@@ -251,7 +251,7 @@ def test_all_takes_every_derived_profile_of_a_base(base: Home, aws: LocalAWS, de
     broken = "\n[profile broken]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = nobody\n"
     base.config.write_text(base.config.read_text() + broken)
 
-    result = base.run("refresh", "--all", "--token-code", base.code(device))
+    result = base.run_warm("refresh", "--all", "--token-code", base.code(device))
 
     assert (0, ["GetSessionToken"]) == (result.code, aws.actions)
     assert {"one is valid until", "two is valid until"} <= {line[:18] for line in result.errors}
@@ -264,7 +264,7 @@ def test_all_takes_every_derived_profile_of_a_base(base: Home, aws: LocalAWS, de
 def test_a_role_does_not_wait_for_a_code_of_its_source(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """While somebody makes a new session, the one that is there opens roles."""
     add_roles(base, aws, ["admin"])
-    base.run("refresh", BASE, "--token-code", base.code(device))
+    base.run_warm("refresh", BASE, "--token-code", base.code(device))
     aws.requests.clear()
     aws.faults.add(action="GetSessionToken", latency=5.0)
     code = base.code(device)

@@ -45,7 +45,7 @@ def test_the_key_is_replaced_and_nothing_else(refreshed: Home, aws: LocalAWS, us
     session_key = refreshed.section()["aws_access_key_id"]
     aws.requests.clear()
 
-    result = refreshed.run("rotate", BASE)
+    result = refreshed.run_warm("rotate", BASE)
     learn_keys(refreshed, user)
 
     [new] = user.access_keys
@@ -68,7 +68,7 @@ def test_a_session_is_got_first(base: Home, user: User, device: MFADevice) -> No
     """One code is enough; the derived name means the same pair; and the old key may stay, inactive."""
     old = user.access_key_id
 
-    result = base.run("rotate", DERIVED, "--keep-old", "--token-code", base.code(device))
+    result = base.run_warm("rotate", DERIVED, "--keep-old", "--token-code", base.code(device))
     learn_keys(base, user)
 
     assert 0 == result.code
@@ -87,7 +87,7 @@ def test_every_profile_with_the_key_gets_the_new_one(refreshed: Home, user: User
             f"\n[profile template]\naws_access_key_id = {user.access_key_id}\naws_secret_access_key = in/vault\n"
         )
 
-    result = refreshed.run("rotate", BASE)
+    result = refreshed.run_warm("rotate", BASE)
     learn_keys(refreshed, user)
 
     [new] = user.access_keys
@@ -103,7 +103,7 @@ def test_keys_in_the_config_file(home: Home, user: User, device: MFADevice) -> N
     home.secrets.append(user.secret_access_key)
     home.write("", base_section(user, f"profile {BASE}") + f"mfa_serial = {device.serial_number}\n")
 
-    result = home.run("rotate", BASE, "--token-code", home.code(device))
+    result = home.run_warm("rotate", BASE, "--token-code", home.code(device))
     learn_keys(home, user)
 
     [new] = user.access_keys
@@ -132,7 +132,7 @@ def test_a_key_that_aws_does_not_know_yet_is_waited_for(refreshed: Home, aws: Lo
     """IAM takes seconds to tell all of AWS of a new key; until then the old one stays active."""
     aws.delay_new_keys(1.5)
 
-    result = refreshed.run("rotate", BASE)
+    result = refreshed.run_warm("rotate", BASE)
     learn_keys(refreshed, user)
 
     [new] = user.access_keys
@@ -287,7 +287,7 @@ def test_a_key_that_is_in_use(refreshed: Home, user: User, aws: LocalAWS) -> Non
         assert 1 == screen.end()
     assert {user.access_key_id, other} == set(user.access_keys)
 
-    assert 0 == refreshed.run("rotate", BASE, "--delete-other").code
+    assert 0 == refreshed.run_warm("rotate", BASE, "--delete-other").code
     learn_keys(refreshed, user)
     assert [refreshed.section(BASE)["aws_access_key_id"]] == list(user.access_keys)
 
@@ -300,7 +300,7 @@ def test_a_key_made_by_somebody_else_is_not_cleared_away(refreshed: Home, user: 
     user.add_access_key()
     learn_keys(refreshed, user)
 
-    result = refreshed.run("rotate", BASE)
+    result = refreshed.run_warm("rotate", BASE)
 
     assert 1 == result.code
     assert "the user has two access keys" in result.errors[0]
@@ -372,7 +372,7 @@ def test_keys_of_another_user_than_the_session(refreshed: Home, aws: LocalAWS, u
     refreshed.credentials.write_text(text)
     before = refreshed.files()
 
-    result = refreshed.run("rotate", BASE)
+    result = refreshed.run_warm("rotate", BASE)
 
     assert (1, before) == (result.code, refreshed.files())
     assert "is none of the user whose session is in smce-veda-mfa" in result.errors[0]
@@ -404,7 +404,7 @@ def test_the_old_key_in_the_environment(refreshed: Home, user: User) -> None:
     """A terminal in which the old key is exported is told that it will not work there any more."""
     env = {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
 
-    result = refreshed.run("rotate", BASE, env=env)
+    result = refreshed.run_warm("rotate", BASE, env=env)
     learn_keys(refreshed, user)
 
     assert 0 == result.code

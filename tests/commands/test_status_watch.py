@@ -30,7 +30,7 @@ def test_the_table_follows_the_files(home: Home) -> None:
     """Bars say how much is left; a refresh elsewhere arrives, a broken file is told, and a mended one is read."""
     texts = {name: ending(name, hours=hours) for name, hours in (("a-mfa", 6), ("b-mfa", 36), ("over-mfa", -1))}
     home.write("".join(texts.values()) + session_section("[red]c\x1b[2J"))
-    with Screen(home, ["status", "--watch"]) as screen:
+    with Screen(home, ["status", "--watch", "-v"]) as screen:  # whose steps wait until it is over
         text = screen.wait_for("[red]c\\x1b[2J")
         header, *rows = text.splitlines()
 
