@@ -113,7 +113,7 @@ def setup(
         typer.Option(
             "--serial-number",
             metavar="SERIAL",
-            help="The MFA device. If not given, what AWS finds.",
+            help="The MFA device. If not given, the one that AWS knows; you are asked which, if there are several.",
             show_default=False,
         ),
     ] = None,
@@ -124,7 +124,7 @@ def setup(
         bool | None,
         typer.Option(
             "--refresh/--no-refresh",
-            help="Get the first session, too (as --token-code says by itself); if not given, you are asked.",
+            help="Get the first session, too; --token-code implies it. If not given, you are asked.",
             show_default=False,
         ),
     ] = None,
@@ -155,8 +155,11 @@ def setup(
     if not made.wants_session:
         return 0
     context.after_writing()
-    exit_code = rendering.refreshed(command.first_session(made, how, context), context.now(), as_json=False)
-    rendering.first_session(made, exit_code)
+    exit_code = 1
+    try:
+        exit_code = rendering.refreshed(command.first_session(made, how, context), context.now(), as_json=False)
+    finally:  # whatever has come between, the profile itself is there
+        rendering.first_session(made, exit_code)
     return exit_code
 
 
@@ -340,7 +343,9 @@ def status(
     ] = False,
     as_json: options.Json = False,
 ) -> int:
-    """Show how long each session lives, without asking AWS.
+    """Show how long each session lives.
+
+    Nobody is asked, unless --verify has AWS asked.
 
     In a pipe: a line for each session, with tabs between profile, state,
     expiration (UTC), seconds left and source profile.
@@ -414,9 +419,9 @@ def rotate(
     """Replace the long-term access key of a base profile.
 
     Signed by the MFA session, which is refreshed first when needed and outlives
-    the keys. The new key is stored at once, and in all profiles that have the
-    old one; that is deleted when the new one works. What was interrupted, at
-    whatever step, is finished by the next run.
+    the keys. The new key is stored at once, in all profiles that have the old
+    one. When it works, the old key is deleted. What was interrupted, at whatever
+    step, is finished by the next run.
     """
     from mfa_profiles.commands import rotate as command
 

@@ -51,7 +51,7 @@ def parse(data: bytes | None, path: str) -> IniFile:
     """Parse the bytes of a file (None: there is no file).
 
     Raises FileRefusedError, with the line and without a word of what stands on it, for anything that botocore refuses
-    (but a byte order mark, which is kept: see refuse_byte_order_mark) and for what SDKs read in different ways.
+    (but a byte order mark, which is kept: see refuse_byte_order_marks) and for what SDKs read in different ways.
     """
     if data is None:
         return IniFile(path)
@@ -80,8 +80,13 @@ def _keep_from_log(sections: Sections) -> None:
                 log.url(value)
 
 
-def refuse_byte_order_mark(file: IniFile) -> None:
-    """Raise FileRefusedError if a file begins with a byte order mark: boto3 cannot make a call with such a file."""
+def refuse_byte_order_marks(*files: IniFile) -> None:
+    """Raise FileRefusedError for a file that begins with a byte order mark: boto3 makes no call with it."""
+    for file in files:
+        _refuse_byte_order_mark(file)
+
+
+def _refuse_byte_order_mark(file: IniFile) -> None:
     if file.has_byte_order_mark:
         raise FileRefusedError(
             file.path,

@@ -220,7 +220,7 @@ def ask_secret(question: str) -> str:
     import getpass
     import warnings
 
-    with warnings.catch_warnings(), _ended_in_order():
+    with log.held(), warnings.catch_warnings(), _ended_in_order():
         warnings.simplefilter("error", getpass.GetPassWarning)  # its other way would show what is typed
         try:
             return getpass.getpass(_printable_lines(question) + " ")

@@ -50,9 +50,14 @@ class Caller:
         return self.clients.get(service, profile=self.profile, keys=self.keys, region=self.region)
 
 
-def region_of(profiles: Profiles, pair: ProfilePair, environment: Mapping[str, str], arn: str | None) -> str:
-    """The region to call: the profile's, else the environment's, else by the partition of an ARN of its account."""
-    partition = (arn or "").split(":")[1:2]
+def region_of(profiles: Profiles, pair: ProfilePair, environment: Mapping[str, str], arn: str | None = None) -> str:
+    """The region to call: the profile's, else the environment's, else by the partition of an ARN of its account.
+
+    Without an ARN that of the MFA device counts, as it is configured or remembered.
+    """
+    origin = profiles.origins.get(pair.derived)
+    arn = arn or profiles.mfa_serial(pair.base) or (origin.mfa_serial if origin else None) or ""
+    partition = arn.split(":")[1:2]
     return (
         profiles.region(pair)
         or environment.get("AWS_REGION")

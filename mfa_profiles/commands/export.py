@@ -1,6 +1,7 @@
 """The credentials of a profile as text for shells, programs and ``.env`` files."""
 
 import os
+import shlex
 import stat
 from dataclasses import dataclass, field
 
@@ -71,7 +72,7 @@ def _warn_of_who_may_read_it(path: str, context: Context) -> None:
     if git.would_add(path):
         context.warn(f"{path} is in a git work tree and not ignored: add it to .gitignore before it is committed")
     if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
-        context.warn(f"{path} can be read by others: chmod 600 {path}")
+        context.warn(f"{path} can be read by others: chmod 600 {shlex.quote(path)}")
 
 
 def _variables(

@@ -201,8 +201,7 @@ def _get_and_store(profiles: Profiles, plan: Plan, options: RefreshOptions, cont
 
 def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
     """Raise what would stand in the way of storing sessions, before a code is spent on them."""
-    for file in (profiles.credentials, profiles.config):
-        ini.refuse_byte_order_mark(file)
+    ini.refuse_byte_order_marks(profiles.credentials, profiles.config)
     stand_in = SessionCredentials("ASIA", "a-stand-in", "a-stand-in", datetime(2000, 1, 1, tzinfo=UTC))
     new = {pair: (stand_in, Origin(pair.base)) for pair in plan.steps}
     shared_files.rehearse(context.paths, lambda latest: shared_files.with_sessions(latest, new))

@@ -70,8 +70,7 @@ def rotate(name: str, options: RotateOptions, context: Context) -> Rotated:
     Raises MfaProfilesError; its hints say what is left to do, if anything is.
     """
     profiles = shared_files.load(context.paths)
-    for file in (profiles.credentials, profiles.config):
-        ini.refuse_byte_order_mark(file)
+    ini.refuse_byte_order_marks(profiles.credentials, profiles.config)
     base = profiles.pair(name).base
     seen = _long_term_keys(profiles, base)
     _warn_of_the_environment(seen, context)
@@ -120,13 +119,18 @@ def _long_term_keys(profiles: Profiles, base: str) -> Keys:
     keys = profiles.keys(base)
     if keys.session_token:
         raise no_mfa_session(profiles, base)
-    section = profiles.credentials.sections.get(base, {})
-    if ("aws_access_key_id" in section) != ("aws_secret_access_key" in section):
-        raise ProfileError(  # two files cannot be replaced at once
-            f"the access key ID of profile {base} and its secret are in two files",
-            f"put both into [{base}] in {profiles.credentials.path}",
-        )
+    _refuse_two_files(profiles, base)
     return keys
+
+
+def _refuse_two_files(profiles: Profiles, name: str) -> None:
+    """Raise ProfileError if the halves of an access key are in two files, which cannot be replaced at once."""
+    section = profiles.credentials.sections.get(name, {})
+    if ("aws_access_key_id" in section) != ("aws_secret_access_key" in section):
+        raise ProfileError(
+            f"the access key ID of profile {name} and its secret are in two files",
+            f"put both into [{name}] in {profiles.credentials.path}",
+        )
 
 
 def _warn_of_the_environment(old: Keys, context: Context) -> None:
@@ -157,7 +161,7 @@ class _Rotation:
         self._keep_old = options.keep_old or (self._begun is not None and self._begun.keep_old)
         self._old_is = "still there"
         self._context = context
-        self._region = region_of(profiles, profiles.pair(base), context.environment, profiles.mfa_serial(base))
+        self._region = region_of(profiles, profiles.pair(base), context.environment)
         self._has_session = signing.session_token is not None
         self._caller = self._caller_with(profiles, signing, holder)
 
@@ -224,12 +228,13 @@ class _Rotation:
         if other is None:
             return
         self._refuse_to_strand(other)
+        is_unused = False
         try:
             use = parallel.run(lambda: iam.last_use(self._caller, other.access_key_id))
+            is_unused = use is None
             used = f"it was used last on {use.when:%Y-%m-%d} for {use.service}" if use else "it was never used"
         except PermissionDeniedError:
             used = "AWS does not tell when it was used"
-        is_unused = used == "it was never used"
         shown = masked(other.access_key_id)
         is_orphan = is_unused and self._is_of_the_interrupted_run(other)
         if not is_orphan:
@@ -271,14 +276,16 @@ class _Rotation:
         if self._context.ask is None:
             raise ProfileError(facts, f"if nothing needs it: mfa-profiles rotate {self._base} --delete-other")
         shown, last = masked(other.access_key_id), other.access_key_id[-4:]
-        expected, how = ("y", "(y/N)") if is_harmless else (last.lower(), f"(type {last} if nothing needs it)")
-        if self._context.ask(f"{facts[0].upper()}{facts[1:]}.\nDelete {shown}? {how}").strip().lower() != expected:
+        yes, how = (("y", "yes"), "(y/N)") if is_harmless else ((last.lower(),), f"(type {last} if nothing needs it)")
+        if self._context.ask(f"{facts[0].upper()}{facts[1:]}.\nDelete {shown}? {how}").strip().lower() not in yes:
             raise ProfileError("the key was not rotated: the user has two, and both stay", "nothing was changed")
 
     # --- The new key.
 
     def _rehearse(self, old: Keys) -> None:
         """Raise what would keep the files from being changed, before anything is done at AWS."""
+        for name in self._others:
+            _refuse_two_files(self._profiles, name)
         stand_in = Keys("AKIA", "a-stand-in")
 
         def edit(latest: Profiles) -> Profiles:
@@ -359,7 +366,17 @@ class _Rotation:
             self._forget()
         except MfaProfilesError:
             left = f"{masked(new.access_key_id)}, which was made for it, is still there"
-        error.add_hint(f"the old access key works; {left}: mfa-profiles rotate {self._base} tries again")
+        if self._is_in_the_file(old):
+            error.add_hint(f"the old access key works; {left}: mfa-profiles rotate {self._base} tries again")
+        else:
+            error.add_hint(f"the old access key, which works, could not be put back into the file; {left}")
+            error.add_hint(f"mfa-profiles rotate {self._base} goes on once AWS knows the new one")
+
+    def _is_in_the_file(self, keys: Keys) -> bool:
+        try:
+            return shared_files.load(self._context.paths).keys(self._base) == keys
+        except MfaProfilesError:
+            return False
 
     def _prove(self, old: Keys | None) -> None:
         """Wait until AWS takes the new key. If it never does, ``old`` is put back, where it is still known."""

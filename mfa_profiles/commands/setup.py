@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -50,7 +51,7 @@ class SetupOptions:
     token_code: GivenCode = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SetUp:
     """A base profile that was written.
 
@@ -168,8 +169,7 @@ def _refuse_to_replace(profiles: Profiles, name: str, options: SetupOptions) -> 
 def _prepare_to_write(profiles: Profiles, name: str, options: SetupOptions, context: Context) -> None:
     """Raise what would stand in the way of writing, so that nobody types keys in vain."""
     replaced = _refuse_to_replace(profiles, name, options)
-    for file in (profiles.credentials, profiles.config):
-        ini.refuse_byte_order_mark(file)
+    ini.refuse_byte_order_marks(profiles.credentials, profiles.config)
     stand_in = NewBase(name, Keys("AKIA", "a-stand-in"), "region", "serial")
     shared_files.rehearse(context.paths, lambda latest: shared_files.with_base(latest, stand_in))
     if options.refresh or options.token_code:
@@ -325,7 +325,7 @@ def _outcome(
     profiles = shared_files.load(context.paths)
     paths = (context.paths.credentials, context.paths.config)
     if _others_can_read(paths[0]):
-        context.warn(f"others on this machine can read your keys: chmod 600 {paths[0]}")
+        context.warn(f"others on this machine can read your keys: chmod 600 {shlex.quote(paths[0])}")
     if not wants_session:  # which warns of them, too
         warn_of_hidden_settings(profiles, new.name, context)
     derived = profiles.pair(new.name).derived
@@ -333,15 +333,15 @@ def _outcome(
     is_file = options.csv and os.path.isfile(options.csv) and not options.csv.startswith("/dev/")  # as stdin is
     csv = options.csv if is_file else None
     return SetUp(
-        new.name,
-        derived,
-        paths,
-        new.mfa_serial,
-        taken_out,
-        csv,
-        csv is not None and _others_can_read(csv),
-        wants_session,
-        origin is not None and origin.source_profile == new.name,
+        profile=new.name,
+        derived=derived,
+        paths=paths,
+        mfa_serial=new.mfa_serial,
+        taken_out=taken_out,
+        csv=csv,
+        csv_is_open=csv is not None and _others_can_read(csv),
+        wants_session=wants_session,
+        has_old_session=origin is not None and origin.source_profile == new.name,
     )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.home import BASE, DERIVED, Home, session_section
+from tests.local_aws import User
 from tests.screens import Screen
 
 KEYS = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/john\n"
@@ -461,6 +462,7 @@ def test_a_pipe_and_json(home: Home) -> None:
     assert "fixed\tregion\t" in fixed.stdout
     assert ["2 repaired; no problems"] == fixed.errors
     assert {
+        "subject": "profiles",
         "check": "region",
         "level": "warning",
         "message": f"profile {DERIVED} has no region, and {BASE} has one",
@@ -556,3 +558,17 @@ def as_fixed(said: str) -> str:
 def raw(home: Home) -> tuple[str, str]:
     """Both files as they are."""
     return home.credentials.read_bytes().decode(), home.config.read_bytes().decode()
+
+
+def test_a_rotation_that_was_interrupted(home: Home, user: User) -> None:
+    """The comment that it has left is told of, with what finishes it."""
+    comment = f"# Rotating access key {user.access_key_id} since 2026-01-01T00:00:00Z (mfa-profiles: rotate again)"
+    home.add_base(user)
+    text = home.credentials.read_text().replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}\n")
+    home.credentials.write_text(text)
+
+    result = home.run("doctor", "--offline", "--json")
+
+    [finding] = [finding for finding in json.loads(result.stdout) if finding["check"] == "rotation"]
+    assert "warning" == finding["level"]
+    assert [f"mfa-profiles rotate {BASE} finishes it"] == finding["hints"]

@@ -98,6 +98,37 @@ def test_every_profile_with_the_key_gets_the_new_one(refreshed: Home, user: User
         assert new == refreshed.section(section, path)["aws_access_key_id"]
 
 
+def test_a_copy_in_two_halves(refreshed: Home, user: User) -> None:
+    """Two files cannot be replaced at once: a profile with half of the key in each would be left with a dead one."""
+    with refreshed.credentials.open("a") as file:
+        file.write(f"\n[default]\naws_access_key_id = {user.access_key_id}\n")
+    with refreshed.config.open("a") as file:
+        file.write(f"\n[default]\naws_secret_access_key = {user.secret_access_key}\n")
+    before = refreshed.files()
+
+    result = refreshed.run_warm("rotate", BASE)
+
+    assert (1, before) == (result.code, refreshed.files())
+    assert "the access key ID of profile default and its secret are in two files" in result.errors[0]
+    assert {user.access_key_id: "Active"} == user.access_keys
+
+
+@pytest.mark.parametrize("command", ["rotate", "doctor"])
+def test_the_partition_of_a_device_that_is_remembered(command: str, home: Home, aws: LocalAWS) -> None:
+    """Without a region, that of the session's device counts, as for refresh."""
+    user = aws.create_user("jane.doe", partition="aws-us-gov")
+    device = user.add_virtual_device()
+    home.add_base(user, config=None)
+    options = ("--serial-number", device.serial_number, "--token-code", home.code(device))
+    assert 0 == home.run_warm("refresh", BASE, *options).code
+
+    result = home.run_warm(command, BASE)
+    learn_keys(home, user)
+
+    assert 0 == result.code
+    assert {"us-gov-west-1"} == {request.region for request in aws.requests}
+
+
 def test_keys_in_the_config_file(home: Home, user: User, device: MFADevice) -> None:
     """Where the keys are is where the new ones go, and the comment meanwhile."""
     home.secrets.append(user.secret_access_key)

@@ -23,7 +23,7 @@ def readable(scope: Scope) -> Iterator[Finding]:
             yield problem(error.message, *(hint for hint in error.hints if hint != "nothing was changed"), path=path)
     for file in (scope.profiles.credentials, scope.profiles.config):
         try:
-            ini.refuse_byte_order_mark(file)
+            ini.refuse_byte_order_marks(file)
         except FileRefusedError as refusal:
             change = functools.partial(shared_files.change, paths, shared_files.without_byte_order_marks)
             fix = change if scope.is_readable else None  # no file is changed beside a broken one

@@ -75,6 +75,7 @@ class Finding:
     def as_json(self) -> dict[str, str | int | bool | list[str] | None]:
         """The object that ``--json`` prints."""
         return {
+            "subject": self.subject.value,
             "check": self.check,
             "level": self.level.value,
             "message": self.message,

@@ -39,7 +39,7 @@ class _Base:
     def caller(self, holder: str) -> Caller:
         """A caller with the keys that the base or the derived profile holds."""
         profiles = self.scope.profiles
-        region = region_of(profiles, self.pair, self.scope.context.environment, profiles.mfa_serial(self.name))
+        region = region_of(profiles, self.pair, self.scope.context.environment)
         return Caller(self.clients, self.name, profiles.keys(holder), holder, region)
 
 

@@ -256,6 +256,17 @@ def _cleared(pairs: Collection[ProfilePair], then: datetime, latest: Profiles) -
     return shared_files.without_sessions(latest, ended)
 
 
+def rotations(scope: Scope) -> Iterator[Finding]:
+    """Access keys that are being replaced, or were when something came between."""
+    for name in scope.names:
+        if name in scope.profiles.rotations:
+            yield warning(
+                f"the access key of profile {name} is being replaced, which is not finished",
+                f"mfa-profiles rotate {name} finishes it",
+                **scope.where(name),
+            )
+
+
 def role_sources(scope: Scope) -> Iterator[Finding]:
     """Roles that nobody could assume: without a source, or in a circle."""
     for name in scope.names:
@@ -308,6 +319,7 @@ def _change(scope: Scope, edit: Callable[[Profiles], Profiles]) -> Fix:
 CHECKS: Iterable[Check] = (
     Check("header", headers, "every profile has the right header"),
     Check("keys", keys, "no key is half or a placeholder"),
+    Check("rotation", rotations, "no key is half replaced"),
     Check("security-token", security_tokens, "no token is outdated"),
     Check("outranked", outranked, "nothing outranks a session"),
     Check("region", regions, "every session has a region"),

@@ -58,7 +58,9 @@ def _used(scope: Scope, name: str, variable: str) -> Finding:
         return ok(message, *hints[:1], profile=shown(name))
     usable = [pair.derived for pair in _usable(scope) if pair.derived != "default"]
     hints = [f"export AWS_PROFILE={derived} uses the session in that profile" for derived in usable]
-    return ok("this terminal uses profile default, as AWS_PROFILE is not set", *hints[:1], profile="default")
+    if "default" in scope.profiles or not scope.is_readable:
+        return ok("this terminal uses profile default, as AWS_PROFILE is not set", *hints[:1], profile="default")
+    return ok("this terminal uses no profile: AWS_PROFILE is not set, and there is no default", *hints[:1])
 
 
 def _usable(scope: Scope) -> list[ProfilePair]:
