@@ -16,6 +16,11 @@ def looks_like_secret(text: str) -> bool:
     return _SECRET.fullmatch(text) is not None and all(re.search(kind, text) for kind in ("[a-z]", "[A-Z]"))
 
 
+def is_access_key_id(text: str) -> bool:
+    """True for the form of an access key ID of a user, long-term or temporary."""
+    return _ACCESS_KEY_ID.fullmatch(text) is not None and text.startswith((_LONG_TERM, _TEMPORARY))
+
+
 def fault_of_id(text: str) -> str | None:
     """What is wrong with an access key ID, in a sentence that does not repeat it, or None if nothing is."""
     if not text:

@@ -149,9 +149,10 @@ _INDENT = 11
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
+    import shutil
     import textwrap
 
-    width = max(terminal.size()[0] - _INDENT, 40)
+    width = max(shutil.get_terminal_size().columns - _INDENT, 40)
     first, *rest = textwrap.wrap(terminal.printable(text), width, break_long_words=False, break_on_hyphens=False)
     yield f"  {terminal.styled(label.ljust(_INDENT - 3), _LEVEL_COLOURS[label], sys.stdout)} {first}"
     yield from (f"{' ' * _INDENT}{line}" for line in rest)

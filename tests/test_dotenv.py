@@ -165,7 +165,7 @@ def python_dotenv(text: str, *, interpolate: bool = False) -> dict[str, str | No
 
 
 @given(documents(), UPDATES)
-@settings(max_examples=500)
+@settings(max_examples=150)
 def test_python_dotenv_reads_what_was_set(text: str, variables: dict[str, str | None]) -> None:
     """It finds our values, with interpolation and without, and everything else as it was before."""
     assume(is_parsable(text))
@@ -181,7 +181,7 @@ def test_python_dotenv_reads_what_was_set(text: str, variables: dict[str, str | 
 
 
 @given(documents())
-@settings(max_examples=500)
+@settings(max_examples=150)
 def test_python_dotenv_decides_what_a_line_is(text: str) -> None:
     """A text is refused where it finds an error; else its names are ours."""
     bindings = list(parse_stream(io.StringIO(text, newline="")))

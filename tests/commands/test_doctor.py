@@ -169,12 +169,13 @@ CASES = {
         "warning expired 5 sessions have ended: r0, r1, ...\n"
         "  another tool wrote it: get a new one the way you got it\n",
     ),
-    "keys: half a key, a placeholder, no ID, swapped, a token missing": Case(
+    "keys: half a key, a placeholder, no ID, swapped, a token missing, no secret": Case(
         "[a]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n"
         "[b]\naws_access_key_id = YOUR_ACCESS_KEY_ID\naws_secret_access_key = YOUR_SECRET_ACCESS_KEY\n"
         "[c]\naws_access_key_id = AKIA1\naws_secret_access_key = secret/of/c\n"
         "[d]\naws_access_key_id = secret/of/d\naws_secret_access_key = AKIAIOSFODNN7EXAMPLE\n"
-        "[e]\naws_access_key_id = ASIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/e\n",
+        "[e]\naws_access_key_id = ASIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/e\n"
+        "[f]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = hunter2 of f\n",
         "",
         "problem keys profile a has aws_access_key_id, but no aws_secret_access_key\n"
         "  put both keys of your IAM user into [a] in ~/.aws/credentials\n"
@@ -185,7 +186,9 @@ CASES = {
         "problem keys aws_access_key_id of profile d is not an access key ID\n"
         "  it has changed places with aws_secret_access_key\n"
         "problem keys the keys of profile e are temporary, and aws_session_token is missing\n"
-        "  put both keys of your IAM user into [e] in ~/.aws/credentials\n",
+        "  put both keys of your IAM user into [e] in ~/.aws/credentials\n"
+        "problem keys aws_secret_access_key of profile f is not a secret access key\n"
+        "  put both keys of your IAM user into [f] in ~/.aws/credentials\n",
     ),
     "roles: a source that is missing, and a circle": Case(
         BASE_KEYS,

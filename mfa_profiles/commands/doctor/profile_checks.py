@@ -8,15 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 
 from mfa_profiles import roles, sessions, settings, shared_files
+from mfa_profiles.access_keys import fault_of_secret, is_access_key_id
 from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
 from mfa_profiles.commands.status import is_of_its_base
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.profiles import ProfilePair, Profiles, config_profile_name, derived_name
 from mfa_profiles.sessions import StoredSession
-
-# https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html, and the prefixes in
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-_ACCESS_KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,124}")
 
 # What guides, this tool's own too, put in the place of keys.
 _PLACEHOLDER = re.compile(
@@ -99,12 +96,16 @@ def flaws_of_keys(scope: Scope, name: str) -> Iterator[Finding]:
         yield problem(
             f"{placeholder} of profile {name} is a placeholder, not a key", hint, **scope.where(name, placeholder)
         )
-    elif not _ACCESS_KEY_ID.fullmatch(access_key_id):
-        swapped = _ACCESS_KEY_ID.fullmatch(values["aws_secret_access_key"])
+    elif not is_access_key_id(access_key_id):
+        swapped = is_access_key_id(values["aws_secret_access_key"])
         yield problem(
             f"aws_access_key_id of profile {name} is not an access key ID",
             "it has changed places with aws_secret_access_key" if swapped else hint,
             **scope.where(name, both[0]),
+        )
+    elif fault_of_secret(values["aws_secret_access_key"]) is not None:
+        yield problem(
+            f"aws_secret_access_key of profile {name} is not a secret access key", hint, **scope.where(name, both[1])
         )
     elif access_key_id.startswith("ASIA") and not sessions.has_session_token(values):
         yield problem(
@@ -319,7 +320,7 @@ def _change(scope: Scope, edit: Callable[[Profiles], Profiles]) -> Fix:
 CHECKS: Iterable[Check] = (
     Check("header", headers, "every profile has the right header"),
     Check("keys", keys, "no key is half or a placeholder"),
-    Check("rotation", rotations, "no key is half replaced"),
+    Check("rotation", rotations),
     Check("security-token", security_tokens, "no token is outdated"),
     Check("outranked", outranked, "nothing outranks a session"),
     Check("region", regions, "every session has a region"),

@@ -60,7 +60,7 @@ def _used(scope: Scope, name: str, variable: str) -> Finding:
     hints = [f"export AWS_PROFILE={derived} uses the session in that profile" for derived in usable]
     if "default" in scope.profiles or not scope.is_readable:
         return ok("this terminal uses profile default, as AWS_PROFILE is not set", *hints[:1], profile="default")
-    return ok("this terminal uses no profile: AWS_PROFILE is not set, and there is no default", *hints[:1])
+    return ok("no AWS_PROFILE is set here, and there is no profile default", *hints[:1])
 
 
 def _usable(scope: Scope) -> list[ProfilePair]:
