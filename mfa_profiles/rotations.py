@@ -19,10 +19,9 @@ class Rotation:
 # It stands directly under the header, at column 0, where it survives every edit of the AWS CLI:
 #  # Rotating access key AKIAIOSFODNN7EXAMPLE since 2026-11-24T09:05:00Z (mfa-profiles: rotate again to finish)
 # The form of the ID: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
-_COMMENT = re.compile(
-    r"# Rotating access key (?P<id>\w{16,128}) since (?P<since>\S+) "
-    r"\(mfa-profiles: rotate(?P<keep_old> --keep-old)?\b.*\)\s*",
-    re.ASCII,
+_COMMENT = (  # not compiled before there is one: hot commands pass by here
+    r"(?a)# Rotating access key (?P<id>\w{16,128}) since (?P<since>\S+) "
+    r"\(mfa-profiles: rotate(?P<keep_old> --keep-old)?\b.*\)\s*"
 )
 BEGINNING = "# Rotating access key "
 
@@ -36,6 +35,6 @@ def comment(rotation: Rotation) -> str:
 
 def parse_comment(line: str) -> Rotation | None:
     """The rotation that a comment line of ours remembers, or None for any other line."""
-    found = _COMMENT.fullmatch(line) if line.startswith(BEGINNING) else None
+    found = re.fullmatch(_COMMENT, line) if line.startswith(BEGINNING) else None
     since = sessions.parse_time(found["since"]) if found else None
     return Rotation(found["id"], since, found["keep_old"] is not None) if found and since else None

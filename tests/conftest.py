@@ -13,7 +13,7 @@ from tests.local_aws import LocalAWS, MFADevice, User
 # `HYPOTHESIS_PROFILE=long pytest --timeout 0 tests/shared_files` tries many more documents.
 settings.register_profile(
     "default",
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )

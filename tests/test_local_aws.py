@@ -2010,7 +2010,7 @@ def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
             process.kill()
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_person_can_start_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stop: signal.Signals) -> None:
     """What it prints is enough to sign in, its files are private, and it removes them."""
     home = tmp_path / "a home"

@@ -141,7 +141,10 @@ def test_without_mfa_the_bucket_is_closed(prepared: Home, aws: LocalAWS, user: U
     }
 
 
-@pytest.mark.parametrize("client", [client for client, way in MATRIX if way == "credential-process"])
+@pytest.mark.parametrize(
+    "client",
+    ["boto3", *(pytest.param(client, marks=pytest.mark.long) for client in ("aws-cli", "javascript", "rclone"))],
+)
 def test_a_client_gets_the_session_it_needs(
     prepared: Home, aws: LocalAWS, user: User, device: MFADevice, client: str
 ) -> None:

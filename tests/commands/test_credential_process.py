@@ -311,7 +311,10 @@ def test_boto3_sees_the_sentence(home: Home, user: User) -> None:
 
 
 def test_a_no_op_is_not_much_faster(home: Home, user: User, tmp_path: Path) -> None:
-    """With a valid session it takes at most 1.6 times a typer command that does nothing, best of 20 against best."""
+    """With a valid session it takes at most 1.6 times a typer command that does nothing, best against best.
+
+    Of as few as show it, and of 60 at most: other tests run at the same time.
+    """
     with_session(home, user, ends_in(hours=2))
     no_op = tmp_path / "no_op.py"
     no_op.write_text(
@@ -321,7 +324,9 @@ def test_a_no_op_is_not_much_faster(home: Home, user: User, tmp_path: Path) -> N
     commands = {"no-op": [sys.executable, str(no_op)], "ours": [TOOL, "credential-process", BASE]}
     best = dict.fromkeys(commands, float("inf"))
 
-    for _ in range(20):
+    for runs in range(60):
+        if runs >= 5 and best["ours"] <= 1.6 * best["no-op"]:
+            break
         for name, command in commands.items():
             started = datetime.now(UTC)
             subprocess.run(command, env=home.environment(), check=True, stdout=subprocess.DEVNULL)

@@ -153,6 +153,7 @@ def test_throttled_roles_are_tried_again(base: Home, aws: LocalAWS, device: MFAD
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.long  # ten that want credentials do the same, in test_credential_process
 def test_twenty_processes_ask_aws_once(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """Each finds the session expired; one spends the code, the others wait and use what it got."""
     expired = session_section(DERIVED, source=BASE, expires=EXPIRED)
