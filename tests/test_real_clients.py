@@ -99,7 +99,7 @@ MATRIX = [(client, way) for client in CLIENTS for way in WAYS if (client, way) !
 
 def _long_if_alike(client: str, way: str) -> ParameterSet:
     """Keys in the environment are the same to every client of one SDK, however they came there."""
-    is_alike = client in ("aws-cli", "javascript") and way in ("export", "export-by-profile")
+    is_alike = way in ("export", "export-by-profile") or (client == "javascript" and way == "exec")
     return pytest.param(client, way, marks=[pytest.mark.long] * is_alike)
 
 

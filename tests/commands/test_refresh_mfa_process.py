@@ -56,6 +56,7 @@ def test_the_command_of_a_role_profile_serves_its_source(base: Home, aws: LocalA
 
 
 @with_oathtool
+@pytest.mark.long  # waits for a window; the countdown below does the same
 def test_two_sessions_with_one_device_need_two_windows(
     base: Home, aws: LocalAWS, user: User, device: MFADevice
 ) -> None:
