@@ -296,6 +296,7 @@ def test_it_may_use_the_terminal(program: AddProgram, tmp_path: Path) -> None:
     assert "a line\n" == (tmp_path / "stdin").read_text()
 
 
+@pytest.mark.long  # it is a race against the machine
 def test_ctrl_c_ends_it(program: AddProgram, tmp_path: Path) -> None:
     """On the terminal it reaches the command too, which may put the terminal in order before it ends."""
     program(
