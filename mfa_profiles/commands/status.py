@@ -105,10 +105,7 @@ def status(names: Sequence[str], min_remaining: timedelta, context: Context) -> 
     an MFA device but no session yet.
     """
     profiles = shared_files.load(context.paths)
-    now = context.now()
-    return [
-        session_status(profiles, pair, now=now, min_remaining=min_remaining) for pair in pairs_of(profiles, names)
-    ]
+    return statuses_of(profiles, pairs_of(profiles, names), now=context.now(), min_remaining=min_remaining)
 
 
 class Watch:
@@ -128,16 +125,20 @@ class Watch:
         if self._profiles is None or version != self._version:
             self._profiles = None
             self._profiles, self._version = shared_files.load(paths), version
-        profiles, now = self._profiles, self._context.now()
-        return [
-            session_status(profiles, pair, now=now, min_remaining=self._min_remaining)
-            for pair in pairs_of(profiles, self._names)
-        ]
+        pairs = pairs_of(self._profiles, self._names)
+        return statuses_of(self._profiles, pairs, now=self._context.now(), min_remaining=self._min_remaining)
 
 
 def pairs_of(profiles: Profiles, names: Sequence[str]) -> list[ProfilePair]:
     """The pairs that names mean, each once; without names all that there is something to say of."""
     return list(dict.fromkeys([profiles.pair(name) for name in names] if names else _all_pairs(profiles)))
+
+
+def statuses_of(
+    profiles: Profiles, pairs: Sequence[ProfilePair], *, now: datetime, min_remaining: timedelta
+) -> list[SessionStatus]:
+    """The state of some derived profiles."""
+    return [session_status(profiles, pair, now=now, min_remaining=min_remaining) for pair in pairs]
 
 
 def session_status(

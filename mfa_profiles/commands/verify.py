@@ -9,7 +9,7 @@ from mfa_profiles.aws import sts
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.status import SessionStatus, Verdict, Verification, pairs_of, session_status
+from mfa_profiles.commands.status import SessionStatus, Verdict, Verification, pairs_of, statuses_of
 from mfa_profiles.errors import (
     MfaProfilesError,
     ProfileError,
@@ -27,8 +27,8 @@ def verified_status(names: Sequence[str], min_remaining: timedelta, context: Con
     The call is one that no policy can deny (GetCallerIdentity): a session that is known, and may do nothing, works.
     """
     profiles = shared_files.load(context.paths)
-    pairs, now = pairs_of(profiles, names), context.now()
-    statuses = [session_status(profiles, pair, now=now, min_remaining=min_remaining) for pair in pairs]
+    pairs = pairs_of(profiles, names)
+    statuses = statuses_of(profiles, pairs, now=context.now(), min_remaining=min_remaining)
     clients = Clients(profiles, context.now)
     asked = [index for index, status in enumerate(statuses) if status.state not in (State.EXPIRED, State.MISSING)]
     calls = [_question(clients, pairs[index], statuses[index], context) for index in asked]

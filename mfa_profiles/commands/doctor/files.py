@@ -25,8 +25,8 @@ def readable(scope: Scope) -> Iterator[Finding]:
         try:
             ini.refuse_byte_order_marks(file)
         except FileRefusedError as refusal:
-            change = functools.partial(shared_files.change, paths, shared_files.without_byte_order_marks)
-            fix = change if scope.is_readable else None  # no file is changed beside a broken one
+            # No file is changed beside a broken one.
+            fix = scope.change(shared_files.without_byte_order_marks) if scope.is_readable else None
             yield problem(refusal.message, *refusal.hints, path=file.path, line=refusal.line, fix=fix)
     if os.path.realpath(paths.credentials) == os.path.realpath(paths.config) != os.devnull:
         yield problem(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypedDict, Unpack
 
-from mfa_profiles import ini
+from mfa_profiles import ini, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.profiles import Profiles
 from mfa_profiles.shared_files import Stored
@@ -127,6 +127,10 @@ class Scope:
             for place in ini.places(file):
                 found.setdefault((file.path, place.section, place.key), place.line)
         return found
+
+    def change(self, edit: shared_files.EditOfBoth) -> Fix:
+        """A repair that edits both files, as they are by then."""
+        return functools.partial(shared_files.change, self.context.paths, edit)
 
     def where(self, name: str, key: str | None = None) -> Place:
         """A profile, and the line that its header or the first of its keys of this name is on."""

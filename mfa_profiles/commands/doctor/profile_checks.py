@@ -4,7 +4,7 @@ import functools
 import os
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from mfa_profiles import roles, sessions, settings, shared_files
@@ -44,7 +44,7 @@ def headers(scope: Scope) -> Iterator[Finding]:
         if header in profiles.config.sections:
             yield problem(message, f"move what it holds to [{header}], which is there too, and delete it", **where)
         elif is_one and not re.search(r"[\"'\\]", name):
-            fix = _change(scope, functools.partial(_with_profile_header, section, name))
+            fix = scope.change(functools.partial(shared_files.with_profile_header, section=section, name=name))
             yield problem(message, **where, fix=fix)
         else:
             yield warning(message, "write it so, if it is meant as a profile", **where)
@@ -127,7 +127,9 @@ def security_tokens(scope: Scope) -> Iterator[Finding]:
                 "aws_session_token",
                 "delete the line",
                 **where,
-                fix=_change(scope, functools.partial(_without, name, ["aws_security_token"])),
+                fix=scope.change(
+                    functools.partial(shared_files.without_settings, name=name, keys=["aws_security_token"])
+                ),
             )
         elif stale and not token:
             yield warning(
@@ -151,7 +153,9 @@ def outranked(scope: Scope) -> Iterator[Finding]:
             f"profile {pair.derived} has {names}, which {who} before they look at the session",
             f"take {'it' if len(found) == 1 else 'them'} out of the profile",
             **scope.where(pair.derived, found[0]),
-            fix=_change(scope, functools.partial(_without, pair.derived, found)) if session.origin else None,
+            fix=scope.change(functools.partial(shared_files.without_settings, name=pair.derived, keys=found))
+            if session.origin
+            else None,
         )
 
 
@@ -171,7 +175,7 @@ def regions(scope: Scope) -> Iterator[Finding]:
                 f"{message}, and {pair.base} has one",
                 f"add to [{profiles.config_header(pair.derived)}] in {profiles.config.path}: region = {region}",
                 **scope.where(pair.derived),
-                fix=_change(scope, functools.partial(_with_region, pair)),
+                fix=scope.change(functools.partial(shared_files.with_region_of_base, pair=pair)),
             )
         else:
             header = profiles.config_header(pair.base)
@@ -191,7 +195,7 @@ def expired(scope: Scope) -> Iterator[Finding]:
     for pairs in _grouped(to_clear):
         names = _named(pairs)
         hint = f"mfa-profiles refresh {names}, or mfa-profiles clear {names}"
-        fix = _change(scope, functools.partial(_cleared, pairs, scope.context.now()))
+        fix = scope.change(functools.partial(_cleared, pairs=pairs, then=scope.context.now()))
         yield _ended(scope, pairs, hint, fix=fix)
     for pairs in _grouped(to_keep):
         yield _ended(scope, pairs, f"mfa-profiles refresh {_named(pairs)}", fix=None)
@@ -238,19 +242,7 @@ def _nothing_is_lost(profiles: Profiles, pair: ProfilePair) -> bool:
     return origin.mfa_serial in (None, known) and of_base == {**of_base, **of_derived}
 
 
-def _with_region(pair: ProfilePair, latest: Profiles) -> Profiles:
-    return shared_files.with_region_of_base(latest, pair)
-
-
-def _with_profile_header(section: str, name: str, latest: Profiles) -> Profiles:
-    return shared_files.with_profile_header(latest, section, name)
-
-
-def _without(name: str, keys: Collection[str], latest: Profiles) -> Profiles:
-    return shared_files.without_settings(latest, name, keys)
-
-
-def _cleared(pairs: Collection[ProfilePair], then: datetime, latest: Profiles) -> Profiles:
+def _cleared(latest: Profiles, pairs: Collection[ProfilePair], then: datetime) -> Profiles:
     """Both files without the sessions that had ended by then: another process may have refreshed some since."""
     still = [(pair, latest.session(pair.derived)) for pair in pairs if pair.derived in latest.origins]
     ended = [pair for pair, session in still if session and session.expiration and session.expiration <= then]
@@ -311,10 +303,6 @@ def _sessions(scope: Scope) -> Iterator[tuple[ProfilePair, StoredSession]]:
 
 def _has_expired(scope: Scope, session: StoredSession) -> bool:
     return session.expiration is not None and session.expiration <= scope.context.now()
-
-
-def _change(scope: Scope, edit: Callable[[Profiles], Profiles]) -> Fix:
-    return functools.partial(shared_files.change, scope.context.paths, edit)
 
 
 CHECKS: Iterable[Check] = (
