@@ -83,17 +83,13 @@ def _keep_from_log(sections: Sections) -> None:
 def refuse_byte_order_marks(*files: IniFile) -> None:
     """Raise FileRefusedError for a file that begins with a byte order mark: boto3 makes no call with it."""
     for file in files:
-        _refuse_byte_order_mark(file)
-
-
-def _refuse_byte_order_mark(file: IniFile) -> None:
-    if file.has_byte_order_mark:
-        raise FileRefusedError(
-            file.path,
-            1,
-            "a byte order mark, for which boto3 and the AWS CLI refuse the whole file",
-            "save the file as UTF-8 without a byte order mark",
-        )
+        if file.has_byte_order_mark:
+            raise FileRefusedError(
+                file.path,
+                1,
+                "a byte order mark, for which boto3 and the AWS CLI refuse the whole file",
+                "save the file as UTF-8 without a byte order mark",
+            )
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,8 @@ def _refresh(
 
 
 def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
+    if not log.is_on():
+        return
     for pair in plan.targets:
         if pair not in plan.steps and pair not in plan.failed:
             status = session_status(profiles, pair, now=wanted.now, min_remaining=wanted.min_remaining)
