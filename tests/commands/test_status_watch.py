@@ -110,7 +110,7 @@ def test_the_terminal_is_left_as_it_was(home: Home, number: signal.Signals, code
             screen.child.sendintr()
         else:
             os.killpg(os.tcgetpgrp(screen.child.fileno()), number)
-        text = screen.wait_for("iexten")
+        text = screen.wait_for("extproc")
         screen.type("typed")
         screen.wait_for("typed\ntyped")
 
@@ -129,7 +129,7 @@ def test_ctrl_z_stops_it_and_it_goes_on(home: Home) -> None:
     with Screen(home, ["-c", script], program="/bin/bash") as screen:
         screen.wait_for("5 h")
         screen.child.send("\x1a")
-        text = screen.wait_for("iexten")
+        text = screen.wait_for("extproc")
         assert (True, False) == (" echo " in text, screen.screen.cursor.hidden)
 
         screen.type("")
