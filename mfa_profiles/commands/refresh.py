@@ -87,6 +87,7 @@ def _refresh(
     wanted = Wanted(context.now(), options.min_remaining, options.force)
     plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options)
     _tell(profiles, plan, wanted)
+    profiles = _with_missing_settings(profiles, plan, context)
     _fail_without_codes(profiles, plan, _code_sources(options, context))
     if not plan.steps:
         return _outcomes(profiles, plan, [], options, context)
@@ -119,6 +120,22 @@ def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
         session = f"a session of {step.role.arn}" if step.role else f"an MFA session of {step.pair.base}"
         behind = f", with that of {step.source.derived}" if step.source else ""
         log.step(f"{step.pair.derived} needs {session}{behind}")
+
+
+def _with_missing_settings(profiles: Profiles, plan: Plan, context: Context) -> Profiles:
+    """Copy what good sessions of ours still need from their base profiles, and return the files as they are then.
+
+    Two files cannot be replaced at once: a refresh that was killed has stored the session, and not its settings.
+    """
+    good = [pair for pair in plan.targets if pair not in plan.steps and pair not in plan.failed]
+    good = [pair for pair in good if pair.derived in profiles.origins]
+    if shared_files.with_settings(profiles, good) is profiles:
+        return profiles
+    for warning in shared_files.change(
+        context.paths, lambda latest: shared_files.with_settings(latest, good)
+    ).warnings:
+        context.warn(warning)
+    return shared_files.load(context.paths)
 
 
 def _guarded(

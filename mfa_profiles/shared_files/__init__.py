@@ -25,6 +25,7 @@ from mfa_profiles.shared_files.session_edits import (
     NewSessions,
     has_session_of_ours,
     with_sessions,
+    with_settings,
     without_sessions,
 )
 from mfa_profiles.shared_files.storage import Stored, leftovers, make_private, remove_leftovers
@@ -59,6 +60,7 @@ __all__ = [
     "with_region_of_base",
     "with_rotation",
     "with_sessions",
+    "with_settings",
     "without_byte_order_marks",
     "without_rotation",
     "without_sessions",

@@ -13,10 +13,7 @@ NewSessions = Mapping[ProfilePair, tuple[SessionCredentials, Origin]]
 
 
 def with_sessions(profiles: Profiles, new: NewSessions) -> Profiles:
-    """Both files with sessions in derived profiles, and with the settings that these need from their base profiles.
-
-    Settings that a derived profile has already stay as they are: a person may have changed them.
-    """
+    """Both files with sessions in derived profiles, and with the settings that these need."""
     in_credentials = {
         pair.derived: Put(
             sessions.session_settings(credentials, profiles.credentials.sections.get(pair.derived, {})),
@@ -25,18 +22,26 @@ def with_sessions(profiles: Profiles, new: NewSessions) -> Profiles:
         )
         for pair, (credentials, origin) in new.items()
     }
+    edited = Profiles(editing.put_sections(profiles.credentials, in_credentials), profiles.config)
+    return with_settings(edited, new)
+
+
+def with_settings(profiles: Profiles, pairs: Collection[ProfilePair]) -> Profiles:
+    """The config file with the settings that derived profiles need from their base profiles.
+
+    Those that a derived profile has already stay as they are: a person may have changed them.
+    """
     in_config = {}
-    for pair in new:
+    for pair in pairs:
         present = profiles.settings(pair.derived)
         missing = {key: value for key, value in profiles.call_settings(pair.base).items() if key not in present}
         if missing:
             header = profiles.config_header(pair.derived)
             comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
             in_config[header] = Put(missing, comment, may_have_blocks=True)
-    return Profiles(
-        editing.put_sections(profiles.credentials, in_credentials),
-        editing.put_sections(profiles.config, in_config) if in_config else profiles.config,
-    )
+    if not in_config:
+        return profiles
+    return Profiles(profiles.credentials, editing.put_sections(profiles.config, in_config))
 
 
 def without_sessions(profiles: Profiles, pairs: Collection[ProfilePair]) -> Profiles:

@@ -223,6 +223,18 @@ def test_a_valid_session_is_left_alone(home: Home, aws: LocalAWS, user: User, de
     assert before != home.files()
 
 
+def test_a_valid_session_gets_the_settings_that_it_lacks(refreshed: Home, aws: LocalAWS) -> None:
+    """As after a run that was killed between the two files; AWS is not asked, and the session stays."""
+    config, session = refreshed.config.read_text(), refreshed.section()
+    refreshed.config.write_text(config[: config.index(f"\n[profile {DERIVED}]")])
+    aws.requests.clear()
+
+    result = refreshed.run_warm("refresh", BASE)
+
+    assert (0, [], session) == (result.code, aws.actions, refreshed.section())
+    assert config == refreshed.config.read_text()
+
+
 def test_refreshing_again_changes_the_session_alone(home: Home, user: User, device: MFADevice) -> None:
     """A person's comments and settings in the derived profile, and their order, survive."""
     home.add_base(user, config="region = us-west-2\noutput = json\n")
