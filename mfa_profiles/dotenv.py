@@ -20,12 +20,15 @@ A reader that goes line by line would take the rest of a value for a variable of
 BARE = r"[A-Za-z0-9_@%+:,./-]*[A-Za-z0-9_@%+,./-]=*"
 """The values that need no quotes anywhere: those of the AWS CLI, less what zsh makes of ``=ls`` and ``:=ls``."""
 
+# A byte of a variable that is not UTF-8 is half a surrogate pair, which no file in UTF-8 can hold.
+_NEVER = rf"\0\ud800-\udfff{LINE_BREAKS}"
+
 _FORMS = {
     "": BARE,
     # A backslash is itself between single quotes, save for python-dotenv if another or the end follows;
     # python-dotenv fills in ${X} even here.
-    "'": rf"(?:[^'\\$\0{LINE_BREAKS}]|\\(?!\\|\Z)|\$(?!\{{))*",
-    '"': rf'[^"\\$`\0{LINE_BREAKS}]*',
+    "'": rf"(?:[^'\\${_NEVER}]|\\(?!\\|\Z)|\$(?!\{{))*",
+    '"': rf'[^"\\$`{_NEVER}]*',
 }
 
 _SPACE = r"[^\S\r\n]"

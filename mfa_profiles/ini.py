@@ -122,7 +122,7 @@ def refusals(data: bytes | None, path: str) -> list[FileRefusedError]:
         for what, hint in [("section", "merge the two") if place.key is None else ("key", "delete one of the two")]
     ]
     others = [_broken_line(path, line) for line in broken]
-    refused = {error.line: error for error in (first, *others, *repeated)}
+    refused = {error.line: error for error in (*others, first, *repeated)}
     return sorted(refused.values(), key=lambda error: error.line or 0)
 
 

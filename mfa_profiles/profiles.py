@@ -113,10 +113,11 @@ class Profiles:
 
     def config_header(self, name: str) -> str:
         """The name of the section of the config file that a profile has, or would get."""
-        if name == "default":
-            # Of the two names it may have, botocore reads the section that comes last.
-            return next((s for s in reversed(self.config.sections) if config_profile_name(s) == name), name)
-        return f"profile {name if _LEGAL_NAME.fullmatch(name) else shlex.quote(name)}"
+        if name != "default" and _LEGAL_NAME.fullmatch(name):
+            return f"profile {name}"
+        # It may be written in more than one way. Of several, botocore reads the section that comes last.
+        usual = name if name == "default" else f"profile {shlex.quote(name)}"
+        return next((s for s in reversed(self.config.sections) if config_profile_name(s) == name), usual)
 
     def session(self, name: str) -> StoredSession | None:
         """The session that the credentials file holds for a profile, or None."""

@@ -240,6 +240,8 @@ def _unquoted(value: str) -> str:
     import json
 
     try:
-        return str(json.loads(value))
+        text = str(json.loads(value))
+        text.encode()  # JSON has escapes for what is no character
     except ValueError:
         return ""
+    return text

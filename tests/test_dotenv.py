@@ -90,7 +90,20 @@ def test_a_text_that_cannot_be_understood(text: str, line: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["a\nb", "a\rb", "a\0b", "a\u2028b", "${HOME}", "a\\\\b", "a\\", "it's $HOME", "it's `id`", "'\"", "it's \\n"],
+    [
+        "a\nb",
+        "a\rb",
+        "a\0b",
+        "\udcff",
+        "a\u2028b",
+        "${HOME}",
+        "a\\\\b",
+        "a\\",
+        "it's $HOME",
+        "it's `id`",
+        "'\"",
+        "it's \\n",
+    ],
 )
 def test_a_value_that_readers_do_not_agree_on(value: str) -> None:
     """It is refused, for a new line and for one that is there, and the error does not show it."""

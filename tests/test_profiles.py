@@ -91,6 +91,22 @@ def test_config_profile_names(section: str, name: str | None) -> None:
     assert name == config_profile_name(section)
 
 
+@pytest.mark.parametrize(
+    ("config", "name", "header"),
+    [
+        ("", "a", "profile a"),
+        ("", "a b", "profile 'a b'"),
+        ('[profile "a b"]\n', "a b", 'profile "a b"'),
+        ("[profile 'a b']\n[profile \"a b\"]\n", "a b", 'profile "a b"'),
+        ('[profile "a"]\n', "a", "profile a"),  # which editing refuses to put beside it
+        ("[profile default]\n", "default", "profile default"),
+    ],
+)
+def test_config_headers(config: str, name: str, header: str) -> None:
+    """The one that botocore reads, where a name can be written in more than one way: another would hide it."""
+    assert header == profiles(config=config).config_header(name)
+
+
 @given(documents(), documents())
 def test_we_see_the_profiles_that_botocore_sees(credentials: Document, config: Document) -> None:
     """With the settings it would merge, from both files."""

@@ -68,6 +68,7 @@ def test_the_comment_gives_back_anything(source: str, serial: str | None, role: 
         "# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a b)",
         '# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile "a)',
         '# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile "\\x")',
+        '# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile "\\ud800")',
         " # Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a)",
         "; Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a)",
     ],

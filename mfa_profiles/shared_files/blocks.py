@@ -74,9 +74,8 @@ class Document:
     def find(self, name: str) -> int | None:
         """The index of the block that is a section, or None. Refuses one that only some SDKs know by this name."""
         index = self._sections.get(name)
-        if index is None:
-            self._refuse_lookalike(name)
-        elif not re.fullmatch(r"\[[^\]]*\](\s.*)?", self._header(index)):
+        self._refuse_lookalike(name)
+        if index is not None and not re.fullmatch(r"\[[^\]]*\](\s.*)?", self._header(index)):
             raise FileRefusedError(
                 self.file.path,
                 self._line(index),
@@ -86,8 +85,8 @@ class Document:
         return index
 
     def _refuse_lookalike(self, name: str) -> None:
-        for index in self._sections.values():
-            if _strict_name(self._header(index)) == name:
+        for section, index in self._strict_sections.get(name, []):
+            if section != name:
                 raise FileRefusedError(
                     self.file.path,
                     self._line(index),
@@ -99,6 +98,14 @@ class Document:
     def _sections(self) -> dict[str, int]:
         names = {_section_name(block): index for index, block in enumerate(self._blocks)}
         return {name: index for name, index in names.items() if name is not None}
+
+    @functools.cached_property
+    def _strict_sections(self) -> dict[str, list[tuple[str, int]]]:
+        """By the name that the stricter SDKs take a header for, the sections with their indexes."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for name, index in self._sections.items():
+            found.setdefault(_strict_name(self._header(index)), []).append((name, index))
+        return found
 
     def _header(self, index: int) -> str:
         return self.texts[index].split("\n", 1)[0].strip()
@@ -164,5 +171,5 @@ def _slices(text: str, blocks: "Iterable[Block]") -> list[str]:
 def _strict_name(header: str) -> str:
     """The section a header means to the stricter SDKs: up to the first bracket, spacing and quotes made even."""
     name = header.removeprefix("[").split("]", 1)[0].strip()
-    profile = re.fullmatch(r"profile\s+(.*)", name)
+    profile = re.fullmatch(r"profile\S*\s+(.*)", name)  # to botocore [profiles x] is one as well
     return "profile " + profile[1].strip(' \t"') if profile else name

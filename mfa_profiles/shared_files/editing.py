@@ -40,10 +40,11 @@ def put_sections(file: IniFile, puts: Mapping[str, Put]) -> IniFile:
     texts = list(document.texts)
     sections = dict(file.sections)
     for name, put in puts.items():
-        _refuse_line_breaks(file, "".join([name, put.comment or "", *put.values]), "\r\n\0")
-        _refuse_line_breaks(file, "".join(put.values.values()), "\r\0" if put.may_have_blocks else "\r\n\0")
+        _refuse_unwritable(file, "".join([name, put.comment or "", *put.values]), "\r\n\0")
+        _refuse_unwritable(file, "".join(put.values.values()), "\r\0" if put.may_have_blocks else "\r\n\0")
         index = document.find(name)
         if index is None:
+            _refuse_unreadable_header(file, name)
             # After a blank line, which goes with the section when it is removed.
             texts.append((file.newline if texts else "") + _new_section(name, put, file.newline))
         else:
@@ -82,7 +83,8 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
 
 def rename_section(file: IniFile, old: str, new: str) -> IniFile:
     """The file with another name in the header of a section. Raises FileRefusedError where it is not for sure."""
-    _refuse_line_breaks(file, new, "\r\n\0")
+    _refuse_unwritable(file, new, "\r\n\0")
+    _refuse_unreadable_header(file, new)
     document = Document.of(file)
     index = document.find(old)
     assert index is not None
@@ -197,9 +199,17 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _refuse_line_breaks(file: IniFile, text: str, refused: str) -> None:
-    if any(character in text for character in refused):
-        raise FileRefusedError(file.path, None, "a line break or NUL in what was to be written; nothing was changed")
+def _refuse_unwritable(file: IniFile, text: str, refused: str) -> None:
+    # A name on the command line that is not UTF-8 has half a surrogate pair for each byte.
+    if any(character in text for character in refused) or re.search(r"[\ud800-\udfff]", text):
+        reason = "a line break or NUL, or what is no character, in what was to be written; nothing was changed"
+        raise FileRefusedError(file.path, None, reason)
+
+
+def _refuse_unreadable_header(file: IniFile, name: str) -> None:
+    if "]" in name or re.search(r"\s[#;]", name):
+        reason = f"some SDKs refuse the whole file for a header like [{name}]; nothing was changed"
+        raise FileRefusedError(file.path, None, reason)
 
 
 def _verified(document: Document, texts: Sequence[str], sections: Sections) -> IniFile:
@@ -208,7 +218,10 @@ def _verified(document: Document, texts: Sequence[str], sections: Sections) -> I
     # A file without a final newline gets none: that is how a removal knows to give back the file as it was.
     if document.open_end:
         text = re.sub(r"\r?\n\Z", "", text)
-    edited = ini.parse(document.file.encode(text), document.file.path)
-    if edited.sections != sections:
+    try:
+        edited = ini.parse(document.file.encode(text), document.file.path)
+    except FileRefusedError:  # for a line that is not in the file
+        edited = None
+    if edited is None or edited.sections != sections:
         raise doubt(document.file)
     return edited

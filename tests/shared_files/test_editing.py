@@ -4,7 +4,7 @@ import pytest
 
 from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError
-from mfa_profiles.shared_files.editing import Put, put_sections, take_keys
+from mfa_profiles.shared_files.editing import Put, put_sections, rename_section, take_keys
 
 COMMENT = "# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a)"
 OLD_COMMENT = "# Expires 2020-01-01T00:00:00Z (mfa-profiles: source_profile a)"
@@ -144,7 +144,7 @@ def test_put_drops_a_key_and_what_indented_comments_would_do_without_it() -> Non
     assert "[x]\n\n# note\nk = new\n" == put(before, {"k": "new"}, comment=None, drop=("stale",))
 
 
-@pytest.mark.parametrize("header", ["profile  x", 'profile "x"', "profile\tx", " profile x"])
+@pytest.mark.parametrize("header", ["profile  x", 'profile "x"', "profile\tx", " profile x", "profiles x"])
 def test_config_headers_that_mean_the_same_are_refused(header: str) -> None:
     """[profile  x] and the like would make a second section of the same profile."""
     file = ini.parse(f"[{header}]\nregion = a\n".encode(), "config")
@@ -153,7 +153,35 @@ def test_config_headers_that_mean_the_same_are_refused(header: str) -> None:
         put_sections(file, {"profile x": Put({"k": "v"})})
 
 
-@pytest.mark.parametrize("value", ["a\rb", "a\0b", "a\n[evil]\nb = c"])
+@pytest.mark.parametrize("other", ["[ x ]", "[x ]", "[x] # c]"])
+def test_another_section_that_some_sdks_merge_with_ours_is_refused(other: str) -> None:
+    """They would read the last value of each key: of a session that was replaced, perhaps."""
+    with pytest.raises(FileRefusedError, match="credentials, line 4: some SDKs take this header for") as refusal:
+        put(f"[x]\nk = old\n\n{other}\nk = other\n", {"k": "new"})
+
+    assert ("credentials", 4) == (refusal.value.path, refusal.value.line)
+
+
+def test_an_edit_that_breaks_the_file_names_no_line_of_it() -> None:
+    """The line at fault is none that a person could find: it was never written."""
+    with pytest.raises(FileRefusedError, match="cannot be edited safely") as refusal:
+        put_sections(ini.parse(b"[a]\n", "credentials"), {"": Put({"k": "v"})})
+
+    assert None is refusal.value.line
+
+
+@pytest.mark.parametrize("name", ["a # b", "a\t;b", "a]b"])
+def test_a_header_for_which_some_sdks_refuse_the_file_is_refused(name: str) -> None:
+    """No section gets it, be it a new one or one that is renamed."""
+    file = ini.parse(b"[a]\nk = v\n", "config")
+
+    with pytest.raises(FileRefusedError, match="some SDKs refuse the whole file"):
+        put_sections(file, {name: Put({"k": "v"})})
+    with pytest.raises(FileRefusedError, match="some SDKs refuse the whole file"):
+        rename_section(file, "a", name)
+
+
+@pytest.mark.parametrize("value", ["a\rb", "a\0b", "a\n[evil]\nb = c", "\udcff"])
 def test_values_that_would_break_out_are_refused(value: str) -> None:
     """No value of AWS's, however broken, begins a line or a section of its own."""
     with pytest.raises(FileRefusedError, match="a line break or NUL"):
