@@ -103,7 +103,7 @@ class Place:
 
 def places(file: IniFile) -> list[Place]:
     """All headers and keys of a file, in their order."""
-    return _survey(file.text.replace("\r\n", "\n"))[0]
+    return _survey(file.text)[0]
 
 
 def refusals(data: bytes | None, path: str) -> list[FileRefusedError]:
@@ -114,7 +114,7 @@ def refusals(data: bytes | None, path: str) -> list[FileRefusedError]:
         first = error
     else:
         return []
-    text = (data or b"").removeprefix(BYTE_ORDER_MARK).decode(errors="replace").replace("\r\n", "\n")
+    text = (data or b"").removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
     found, broken = _survey(text)
     repeated = [
         FileRefusedError(path, place.line, f"duplicate {what}: the first is in line {line}", hint)

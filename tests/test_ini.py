@@ -1,6 +1,185 @@
-"""A file as botocore reads it, and what is said of one that it refuses."""
+"""Reading a shared file: what every SDK reads alike is taken, all else is refused, without a word of it."""
 
-from mfa_profiles import ini
+from collections.abc import Iterator
+
+import pytest
+
+from mfa_profiles import ini, log
+from mfa_profiles.errors import FileRefusedError
+from mfa_profiles.ini import IniFile, Place
+
+Refusal = tuple[int | None, str, str]
+
+MARK = (1, "a byte order mark, for which boto3 and the AWS CLI refuse the whole file")
+CARRIAGE_RETURN = (
+    "a carriage return without a line feed",
+    "some AWS tools end the line there, others do not; save the file with ordinary line endings",
+)
+DEFAULT = (
+    "[DEFAULT] with keys",
+    "boto3 and the AWS CLI add its keys to every profile, other SDKs do not; did you mean [default]?",
+)
+BLOCK = (
+    "a line of an indented block that is not key = value",
+    "boto3 and the AWS CLI refuse the whole file for it; fix the line",
+)
+BROKEN = ("not a [section], a key = value, or a comment", "fix the line")
+NO_HEADER = ("text before the first [section]", "put it below a header")
+NOT_UTF_8 = ("not valid UTF-8", "no AWS tool reads the file like this; save it as UTF-8")
+
+# name: (bytes, the refusal)
+REFUSED: dict[str, tuple[bytes, Refusal]] = {
+    "a lone carriage return": (b"[a]\r\nk = v\nl = m\rn = o\r\n", (3, *CARRIAGE_RETURN)),
+    "a lone carriage return below an empty line": (b"\n[a]\rk = v\n", (2, *CARRIAGE_RETURN)),
+    "not UTF-8": (b"[a]\nk = v\nl = \xff\n", (3, *NOT_UTF_8)),
+    "not UTF-8 in the first line": (b"\xff", (1, *NOT_UTF_8)),
+    "a section twice": (b"[a]\nk = v\n[a]\n", (3, "duplicate section", "merge the two")),
+    "a section twice, with other line endings": (b"[a]\r\n\r\n[a]\r\n", (3, "duplicate section", "merge the two")),
+    "a key twice, in whatever case": (b"[a]\nk = v\nK = w\n", (3, "duplicate key", "delete one of the two")),
+    "no header": (b"# a comment\nk = v\n[a]\n", (2, *NO_HEADER)),
+    "no delimiter": (b"[a]\nk = v\nhunter2\nhunter3\n", (3, *BROKEN)),
+    "[DEFAULT] with keys": (b"[a]\nk = v\n\n[DEFAULT]\nl = m\n", (4, *DEFAULT)),
+    "a block with a line that is no key": (b"[a]\nk = v\ns3 =\n  b = c\n\n  hunter2\n", (6, *BLOCK)),
+    "a block with what ends a line for botocore alone": (b"[a]\ns3 =\n  b = c\x0bhunter2\n", (None, *BLOCK)),
+    "the second block of a section": (b"[a]\nr = s\ns3 =\n  b = c\nt =\n  hunter2\n", (6, *BLOCK)),
+}
+
+
+def told(error: FileRefusedError) -> Refusal:
+    """The line, the reason and the hint of a refusal."""
+    [hint] = error.hints
+    place = "credentials: " if error.line is None else f"credentials, line {error.line}: "
+    assert ("credentials", place) == (error.path, error.message[: len(place)])
+    return error.line, error.message.removeprefix(place), hint
+
+
+@pytest.mark.parametrize(("data", "refusal"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused(data: bytes, refusal: Refusal) -> None:
+    """With the file, the line, and what to do about it; what stands there is not told, by no error in the chain."""
+    with pytest.raises(FileRefusedError) as error:
+        ini.parse(data, "credentials")
+
+    assert refusal == told(error.value)
+    assert None is error.value.__cause__ is error.value.__context__
+    assert refusal[0] == ini.refusals(data, "credentials")[0].line
+
+
+# name: (bytes, the refusals in the order of lines)
+SEVERAL: dict[str, tuple[bytes, list[Refusal]]] = {
+    "none": (b"[a]\nk = v\n", []),
+    "duplicates of all kinds, and broken lines": (
+        b"[a]\nk = 1\nK = 2\nhunter2\n[b]\nk = 3\n[a]\nk = 4\nk : 5\n[b]\n=\n",
+        [
+            (3, "duplicate key: the first is in line 2", "delete one of the two"),
+            (4, *BROKEN),
+            (7, "duplicate section: the first is in line 1", "merge the two"),
+            (9, "duplicate key: the first is in line 8", "delete one of the two"),
+            (10, "duplicate section: the first is in line 5", "merge the two"),
+            (11, *BROKEN),
+        ],
+    ),
+    "text before the first header, which is indented": (
+        b"x = 1\ny = 2\n  [a]\n[b]\n[b]\n",
+        [(1, *NO_HEADER), (5, "duplicate section: the first is in line 4", "merge the two")],
+    ),
+    "text below an empty line": (
+        b"\nx = 1\n[a]\n[a]\n",
+        [(2, *NO_HEADER), (4, "duplicate section: the first is in line 3", "merge the two")],
+    ),
+    "text and no header at all": (b"\nhunter2\n", [(2, *NO_HEADER)]),
+    "[DEFAULT] may be there twice, its keys may not": (
+        b"[DEFAULT]\n[DEFAULT]\nk = v\nk = w\n",
+        [(4, "duplicate key: the first is in line 3", "delete one of the two")],
+    ),
+    "a byte order mark, carriage returns and bytes that are none": (
+        b"\xef\xbb\xbf[a]\r\nk = \xff\r\n[a]\r\n",
+        [(2, *NOT_UTF_8), (3, "duplicate section: the first is in line 1", "merge the two")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "refusals"), SEVERAL.values(), ids=SEVERAL)
+def test_all_that_a_file_is_refused_for(data: bytes, refusals: list[Refusal]) -> None:
+    """So that a person has to mend it once."""
+    assert refusals == [told(error) for error in ini.refusals(data, "credentials")]
+
+
+def test_a_missing_file_is_an_empty_one() -> None:
+    """For reading, and for what it is refused for."""
+    assert IniFile("credentials") == ini.parse(None, "credentials")
+    assert [] == ini.refusals(None, "credentials")
+
+
+def test_what_is_read() -> None:
+    """Lower-case keys, blocks, and values with whatever stands in them; the text as it is on disk."""
+    data = b"\xef\xbb\xbf[DEFAULT]\n[a]\r\nK: v # c\r\ns3 =\r\n  b = c\r\n[B]\nx ="
+
+    file = ini.parse(data, "config")
+
+    assert ("config", data.decode("utf-8-sig"), True) == (file.path, file.text, file.has_byte_order_mark)
+    assert {"a": {"k": "v # c", "s3": "\nb = c"}, "B": {"x": ""}} == file.sections
+    assert data == file.encode(file.text)
+    assert b"[b]" == ini.parse(b"[a]", "config").encode("[b]")
+
+
+@pytest.mark.parametrize(
+    ("text", "newline"),
+    [
+        ("", "\n"),
+        ("[a]", "\n"),
+        ("[a]\n", "\n"),
+        ("[a]\r\n", "\r\n"),
+        ("[a]\r\nk = v\n", "\n"),
+        ("[a]\r\nk = v\nl = m\r\n", "\r\n"),
+        ("[a]\r\nk = v\nl = m\n", "\n"),
+    ],
+)
+def test_the_line_ending_of_a_file(text: str, newline: str) -> None:
+    """The one that more than half of its lines have."""
+    assert newline == ini.parse(text.encode(), "config").newline
+
+
+def test_places() -> None:
+    """Headers and keys with their lines; what continues a value, and comments, are none."""
+    file = ini.parse(b"# c\r\n[a]\r\nK = v\r\n  more\r\n; d\r\n\r\nl = m\r\n[b]\r\n", "config")
+
+    assert [Place("a", None, 2), Place("a", "k", 3), Place("a", "l", 7), Place("b", None, 8)] == ini.places(file)
+
+
+def test_files_with_byte_order_marks_are_refused_where_boto3_is_to_read_them() -> None:
+    """The first that has one, with what to do about it."""
+    clean, marked = ini.parse(b"[a]\n", "config"), ini.parse(b"\xef\xbb\xbf[a]\n", "credentials")
+    ini.refuse_byte_order_marks(clean, clean)
+
+    with pytest.raises(FileRefusedError) as error:
+        ini.refuse_byte_order_marks(clean, marked)
+
+    assert (*MARK, "save the file as UTF-8 without a byte order mark") == told(error.value)
+
+
+@pytest.fixture
+def steps() -> Iterator[list[str]]:
+    """The steps that are told, as with ``-v``, without their times."""
+    lines: list[str] = []
+    log.begin(log.STEPS, lambda line: lines.append(line.partition(" s  ")[2]), {})
+    yield lines
+    log._log = None
+
+
+def test_secrets_of_a_file_are_kept_from_the_log(steps: list[str]) -> None:
+    """Whatever tool keeps them there, and the passwords in addresses; not what is none."""
+    ini.parse(
+        b"[steps]\naws_secret_access_key = hunter2/key\naws_session_token = hunter2/token\n"
+        b"my_password = hunter2/pass\nexternal_id = hunter2/id\nx_private_key = hunter2/private\nproxy = http://me:hunter2%2Furl@host:8080\n"
+        b"token_file = plain/file\nregion = plain/region\n",
+        "credentials",
+    )
+
+    secrets = ("key", "token", "pass", "id", "private", "url")
+
+    log.step(" ".join([*(f"hunter2/{secret}" for secret in secrets), "plain/file", "plain/region"]))
+
+    assert ["**** **** **** **** **** **** plain/file plain/region"] == steps
 
 
 def test_a_line_that_is_not_utf_8_is_told_as_such() -> None:

@@ -1,23 +1,43 @@
 """Sessions: the grammar of the expiration comment, times as tools write them, and the state at a moment."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mfa_profiles import log
 from mfa_profiles.sessions import (
+    EXPIRY_KEY,
     Origin,
+    SessionCredentials,
     State,
+    StoredSession,
     expiration_comment,
     format_time,
+    has_long_term_keys,
     parse_expiration_comment,
     parse_time,
+    session_settings,
     state_of,
+    stored_session,
 )
 
 MOMENT = datetime(2026, 11, 24, 21, 5, tzinfo=UTC)
+TIME = "2026-11-24T21:05:00Z"
 SERIAL = "arn:aws:iam::123456789012:mfa/john.doe"
+
+
+@pytest.fixture
+def pacific_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A local time that is not UTC."""
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", "America/Los_Angeles")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def test_the_comment_reads_as_the_specification_has_it() -> None:
@@ -115,6 +135,7 @@ def test_what_is_no_time(text: str) -> None:
     assert None is parse_time(text)
 
 
+@pytest.mark.usefixtures("pacific_time")
 def test_times_are_written_in_utc() -> None:
     """Whatever zone they came in, and without fractions."""
     moment = datetime(2026, 11, 24, 22, 5, 0, 999999, timezone(timedelta(hours=1)))
@@ -136,3 +157,123 @@ def test_states(left: int, state: State) -> None:
 def test_the_state_of_an_unknown_end() -> None:
     """Unknown is a state of its own."""
     assert State.UNKNOWN == state_of(None, now=MOMENT, min_remaining=timedelta())
+
+
+@pytest.mark.usefixtures("pacific_time")
+def test_a_time_without_a_zone_is_in_the_zone_of_its_tool() -> None:
+    """UTC, or for a tool that writes local time the zone of this machine."""
+    read = parse_time("2026-11-24 13:05:00", naive_zone=None)
+
+    assert read is not None
+    assert (MOMENT, UTC) == (read, read.tzinfo)
+    assert MOMENT == parse_time("2026-11-24 22:05:00", naive_zone=timezone(timedelta(hours=1)))
+    assert MOMENT == parse_time("2026-11-24 22:05:00+01:00", naive_zone=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("1969-12-31T23:59:59Z", False),
+        ("1970-01-01T00:00:00Z", True),
+        ("8999-12-31T23:59:59Z", True),
+        ("9000-01-01T00:00:00Z", False),
+        ("XX2026-11-24T21:05:00ZXX", False),
+        ("\u0661" * 10, False),
+    ],
+)
+def test_times_that_can_be_reckoned_with(text: str, is_read: bool) -> None:
+    """From the epoch on, and so long that a change of zone cannot overflow; in the digits that tools write."""
+    assert is_read == (parse_time(text) is not None)
+
+
+TOKEN = {"aws_session_token": "t"}
+
+# name: (section, origin, session)
+STORED: dict[str, tuple[dict[str, str], Origin | None, StoredSession | None]] = {
+    "no token": ({"aws_access_key_id": "AKIA", EXPIRY_KEY: "2026-11-24T21:05:00Z"}, Origin("a"), None),
+    "an empty token": ({"aws_session_token": "", "aws_security_token": ""}, None, None),
+    "the token of boto 2": ({"aws_security_token": "t"}, None, StoredSession(None, None, None)),
+    "a token alone": (TOKEN, None, StoredSession(None, None, None)),
+    "ours": (TOKEN | {EXPIRY_KEY: TIME}, Origin("a"), StoredSession(MOMENT, "mfa-profiles", Origin("a"))),
+    "saml2aws": (TOKEN | {EXPIRY_KEY: TIME}, None, StoredSession(MOMENT, "saml2aws", None)),
+    "aws-mfa": (TOKEN | {"expiration": "2026-11-24 21:05:00"}, None, StoredSession(MOMENT, "aws-mfa", None)),
+    "awsume, which writes local time": (
+        TOKEN | {"expiration": "2026-11-24 13:05:00", "manager": "awsume"},
+        None,
+        StoredSession(MOMENT, "awsume", None),
+    ),
+    "another manager": (
+        TOKEN | {"expiration": "2026-11-24 21:05:00", "manager": "x"},
+        None,
+        StoredSession(MOMENT, "aws-mfa", None),
+    ),
+    "awsume beside another tool: the earliest end, and the first tool": (
+        TOKEN | {"expiration": "2026-11-24 13:05:00", "manager": "awsume", EXPIRY_KEY: "2026-11-24T22:00:00Z"},
+        None,
+        StoredSession(MOMENT, "saml2aws", None),
+    ),
+    "an end that is none": (TOKEN | {EXPIRY_KEY: "soon"}, None, StoredSession(None, "saml2aws", None)),
+    "an end that is none beside one that is": (
+        TOKEN | {EXPIRY_KEY: "soon", "aws_credential_expiration": TIME},
+        None,
+        StoredSession(MOMENT, "saml2aws", None),
+    ),
+}
+
+
+@pytest.mark.usefixtures("pacific_time")
+@pytest.mark.parametrize(("section", "origin", "session"), STORED.values(), ids=STORED)
+def test_stored_sessions(section: dict[str, str], origin: Origin | None, session: StoredSession | None) -> None:
+    """What a section says of the session in it, whoever wrote it."""
+    assert session == stored_session(section, origin)
+
+
+@pytest.mark.parametrize(
+    ("section", "has_keys"),
+    [
+        ({"aws_access_key_id": "AKIA"}, True),
+        ({"aws_secret_access_key": "s"}, True),
+        ({"aws_access_key_id": "AKIA", "aws_secret_access_key": "s"}, True),
+        ({"aws_access_key_id": "AKIA", "aws_secret_access_key": "s", "aws_session_token": "t"}, False),
+        ({"aws_access_key_id": "AKIA", "aws_security_token": "t"}, False),
+        ({"aws_access_key_id": "", "aws_secret_access_key": ""}, False),
+        ({"region": "r"}, False),
+    ],
+)
+def test_long_term_keys(section: dict[str, str], has_keys: bool) -> None:
+    """A part of a key is somebody's too; with a session token it is temporary."""
+    assert has_keys == has_long_term_keys(section)
+
+
+@pytest.mark.usefixtures("pacific_time")
+def test_the_settings_of_a_session_keep_true_what_other_tools_left() -> None:
+    """Each in its own form and zone."""
+    others = {"expiration": "", "awsmfa_expiration": "", "aws_session_expiration_timestamp": "", "note": "mine"}
+    ours = {
+        "aws_access_key_id": "ASIA",
+        "aws_secret_access_key": "s",
+        "aws_session_token": "t",
+        "x_security_token_expires": "2026-11-24T21:05:00Z",
+    }
+    credentials = SessionCredentials("ASIA", "s", "t", MOMENT)
+
+    assert ours == session_settings(credentials, {"region": "r"})
+    assert ours | {
+        "expiration": "2026-11-24 21:05:00",
+        "awsmfa_expiration": "2026-11-24T21:05:00+00:00",
+        "aws_session_expiration_timestamp": "2026-11-24T21:05:00Z",
+    } == session_settings(credentials, others)
+    assert "2026-11-24 13:05:00" == session_settings(credentials, others | {"manager": "awsume"})["expiration"]
+
+
+def test_session_credentials_are_kept_from_the_log() -> None:
+    """From the moment that there are any."""
+    lines: list[str] = []
+    log.begin(log.STEPS, lines.append, {})
+    try:
+        SessionCredentials("ASIA", "hunter2/key", "hunter2/token", MOMENT)
+        log.step("hunter2/key and hunter2/token")
+    finally:
+        log._log = None
+
+    assert [True] == [line.endswith("  **** and ****") for line in lines]

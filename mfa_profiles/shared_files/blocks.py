@@ -108,7 +108,7 @@ class Document:
         return found
 
     def _header(self, index: int) -> str:
-        return self.texts[index].split("\n", 1)[0].strip()
+        return self.texts[index].partition("\n")[0].strip()
 
     def _line(self, index: int) -> int:
         return sum(text.count("\n") for text in self.texts[:index]) + 1
@@ -170,6 +170,6 @@ def _slices(text: str, blocks: "Iterable[Block]") -> list[str]:
 
 def _strict_name(header: str) -> str:
     """The section a header means to the stricter SDKs: up to the first bracket, spacing and quotes made even."""
-    name = header.removeprefix("[").split("]", 1)[0].strip()
+    name = header.removeprefix("[").partition("]")[0].strip()
     profile = re.fullmatch(r"profile\S*\s+(.*)", name)  # to botocore [profiles x] is one as well
     return "profile " + profile[1].strip(' \t"') if profile else name

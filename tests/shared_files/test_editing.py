@@ -1,5 +1,7 @@
 """Editing: whole texts before and after, one for each trap in the files that people have."""
 
+from collections.abc import Callable
+
 import pytest
 
 from mfa_profiles import ini
@@ -15,6 +17,13 @@ def put(text: str, values: dict[str, str], *, comment: str | None = COMMENT, dro
     file = ini.parse(text.encode(), "credentials")
     return put_sections(file, {"x": Put(values, comment, drop)}).text
 
+
+DOUBT = (
+    "credentials",
+    None,
+    "credentials: it cannot be edited safely; nothing was changed",
+    "indented sections and keys are the usual reason: start them at the beginning of the line",
+)
 
 # name: (before, after putting k = new into [x])
 PUT = {
@@ -42,9 +51,10 @@ PUT = {
     "an empty value gets a space if the key has one": ("[x]\nk =\n", f"[x]\n{COMMENT}\nk = new\n"),
     "an empty value gets no space if the key has none": ("[x]\nk=\n", f"[x]\n{COMMENT}\nk=new\n"),
     "each line keeps its own line ending": ("[x]\r\nk = old\nl = m\r\n", f"[x]\r\n{COMMENT}\r\nk = new\nl = m\r\n"),
+    "a value keeps its own line ending": ("[x]\nl = m\nk = old\r\n", f"[x]\n{COMMENT}\nl = m\nk = new\r\n"),
     "lines that continued the old value go, comments among them stay": (
-        "[x]\nk = old\n  more\n# note\n  and more\nl = m\n",
-        f"[x]\n{COMMENT}\nk = new\n# note\nl = m\n",
+        "[x]\nk = old\n  more\n# note\n  and more\n; too\n  and more\nl = m\n",
+        f"[x]\n{COMMENT}\nk = new\n# note\n; too\nl = m\n",
     ),
     "an inline comment is a part of the value for botocore": ("[x]\nk = old # c\n", f"[x]\n{COMMENT}\nk = new\n"),
     "inline comments of others stay": ("[x] ; c\nl = m # n\nk = o\n", f"[x] ; c\n{COMMENT}\nl = m # n\nk = new\n"),
@@ -83,6 +93,9 @@ PUT = {
         "[a]\nb = c\u2028[x]\x0b\x0c\x85\n[x]\nk = old\n",
         f"[a]\nb = c\u2028[x]\x0b\x0c\x85\n[x]\n{COMMENT}\nk = new\n",
     ),
+    "a missing key in an indented section goes below its header": ("  [x]\n", f"  [x]\n{COMMENT}\n  k = new\n"),
+    "an empty value below a key without spaces": ("[x]\nlong\t=\nk=\n", f"[x]\n{COMMENT}\nlong\t=\nk=new\n"),
+    "an indented key without a space gets none": ("[x]\n  k=\n", f"[x]\n{COMMENT}\n  k=new\n"),
     "a percent sign is no interpolation": (
         "[a]\nb = %(c)s\n[x]\nk = %\n",
         f"[a]\nb = %(c)s\n[x]\n{COMMENT}\nk = new\n",
@@ -95,6 +108,20 @@ PUT = {
 def test_put_section(before: str, after: str) -> None:
     """The text after is, to the letter, the one in the table."""
     assert after == put(before, {"k": "new"})
+
+
+def test_without_a_new_comment_the_old_one_stays() -> None:
+    """Wherever it stands."""
+    before = f"[x]\n{COMMENT}\nk = old\n{OLD_COMMENT}\n"
+
+    assert before.replace("old", "new") == put(before, {"k": "new"}, comment=None)
+
+
+def test_new_keys_stay_with_those_that_are_put() -> None:
+    """Not below what a person has added at the end; and an empty value takes the spacing of its key."""
+    before = "[x]\nkey =\nother = 1\n"
+
+    assert "[x]\nkey = new\nl = m\nother = 1\n" == put(before, {"key": "new", "l": "m"}, comment=None)
 
 
 def test_put_keeps_the_byte_order_mark() -> None:
@@ -120,21 +147,34 @@ def test_put_writes_a_nested_block() -> None:
     assert "[x]\ns3 =\n    a = b\n    c = d\n" == edited.text
 
 
+OTHER_NAME = (
+    "some SDKs take this header for [x], boto3 and the AWS CLI do not",
+    "write it as [x], or delete the section",
+)
+GLUED = (
+    "the header [x] has text glued to it, which some SDKs do not take for a header",
+    "put a space between the ] and the comment, or delete it",
+)
+
+
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "line", "reason"),
     [
-        ("[a]\n[ x ]\nk = v\n", 2),
-        ("[a]\n\n[x]# glued\nk = v\n", 3),
-        ("[x] # [y]\nk = v\n", 1),
-        ("[x ]\nk = v\n", 1),
+        ("[a]\n[ x ]\nk = v\n", 2, OTHER_NAME),
+        ("[a]\n\n[x]# glued\nk = v\n", 3, GLUED),
+        ("[x] # [y]\nk = v\n", 1, OTHER_NAME),
+        ("[x] # [y] # [z]\nk = v\n", 1, OTHER_NAME),
+        ("[x ]\nk = v\n", 1, OTHER_NAME),
     ],
 )
-def test_headers_that_sdks_read_differently_are_refused(text: str, line: int) -> None:
+def test_headers_that_sdks_read_differently_are_refused(text: str, line: int, reason: tuple[str, str]) -> None:
     """Where boto3 sees another section than some SDK does, the file is left alone; path and line say where."""
     with pytest.raises(FileRefusedError) as refusal:
         put(text, {"k": "new"})
 
     assert ("credentials", line) == (refusal.value.path, refusal.value.line)
+    assert f"credentials, line {line}: {reason[0]}" == refusal.value.message
+    assert reason[1:] == refusal.value.hints
 
 
 def test_put_drops_a_key_and_what_indented_comments_would_do_without_it() -> None:
@@ -144,13 +184,13 @@ def test_put_drops_a_key_and_what_indented_comments_would_do_without_it() -> Non
     assert "[x]\n\n# note\nk = new\n" == put(before, {"k": "new"}, comment=None, drop=("stale",))
 
 
-@pytest.mark.parametrize("header", ["profile  x", 'profile "x"', "profile\tx", " profile x", "profiles x"])
+@pytest.mark.parametrize("header", ["profile  X", 'profile "X"', "profile\tX", " profile X", "profiles X"])
 def test_config_headers_that_mean_the_same_are_refused(header: str) -> None:
     """[profile  x] and the like would make a second section of the same profile."""
     file = ini.parse(f"[{header}]\nregion = a\n".encode(), "config")
 
     with pytest.raises(FileRefusedError, match="some SDKs take this header"):
-        put_sections(file, {"profile x": Put({"k": "v"})})
+        put_sections(file, {"profile X": Put({"k": "v"})})
 
 
 @pytest.mark.parametrize("other", ["[ x ]", "[x ]", "[x] # c]"])
@@ -184,18 +224,56 @@ def test_a_header_for_which_some_sdks_refuse_the_file_is_refused(name: str) -> N
 @pytest.mark.parametrize("value", ["a\rb", "a\0b", "a\n[evil]\nb = c", "\udcff"])
 def test_values_that_would_break_out_are_refused(value: str) -> None:
     """No value of AWS's, however broken, begins a line or a section of its own."""
-    with pytest.raises(FileRefusedError, match="a line break or NUL"):
-        put("[x]\nk = old\n", {"k": value})
-    with pytest.raises(FileRefusedError, match="a line break or NUL"):
-        put("[x]\n", {"k": value})
+    file = ini.parse(b"[x]\nk = old\n", "credentials")
+    edits: dict[str, Callable[[], object]] = {
+        "a value": lambda: put_sections(file, {"x": Put({"k": value})}),
+        "a new value": lambda: put_sections(file, {"x": Put({"l": value})}),
+        "a key": lambda: put_sections(file, {"x": Put({value: "v"})}),
+        "a comment": lambda: put_sections(file, {"x": Put({}, value)}),
+        "a name": lambda: put_sections(file, {value: Put({"k": "v"})}),
+        "another name": lambda: rename_section(file, "x", value),
+    }
+    if not value.startswith("a\n"):
+        edits["a block"] = lambda: put_sections(file, {"x": Put({"l": f"\nm = {value}"}, may_have_blocks=True)})
+    for what, edit in edits.items():
+        with pytest.raises(FileRefusedError) as refusal:
+            edit()
+        reason = "a line break or NUL, or what is no character, in what was to be written"
+        message = f"credentials: {reason}; nothing was changed"
+        assert (what, "credentials", message) == (what, refusal.value.path, refusal.value.message)
+
+
+def test_any_other_character_is_written() -> None:
+    """In names, keys, comments and values, each for itself."""
+    file = ini.parse(b"", "config")
+    put = Put({"xx": "X X", "y": "\nX = X"}, "# X", may_have_blocks=True)
+
+    edited = put_sections(file, {"X": put, "Y": Put({"x": "X"})})
+
+    assert "[X]\n# X\nxx = X X\ny =\n    X = X\n\n[Y]\nx = X\n" == edited.text
+    assert "[XX]\n# X" == rename_section(edited, "X", "XX").text[:8]
+    assert "config" == edited.path
 
 
 def test_an_edit_that_would_swallow_the_next_section_is_refused() -> None:
     """Without [x], the indented [b] would continue the value of a: verified, and refused."""
     file = ini.parse(b"[a]\nk = v\n  \n[x]\n  k = v\n  [b]\n", "credentials")
 
-    with pytest.raises(FileRefusedError, match="cannot be edited safely"):
+    with pytest.raises(FileRefusedError) as refusal:
         take_keys(file, {"x": ["k"]})
+
+    assert DOUBT == (refusal.value.path, refusal.value.line, refusal.value.message, *refusal.value.hints)
+
+
+@pytest.mark.parametrize("text", ["[a]\nk = v\n[b]\n", "[a]\nk\n  = v\n", "# c\n"])
+def test_a_file_whose_sections_or_keys_are_not_certain_is_refused(text: str) -> None:
+    """ConfigUpdater sees other ones than botocore's parser."""
+    file = ini.IniFile("credentials", text, {"a": {"k": "v"}})
+
+    with pytest.raises(FileRefusedError) as refusal:
+        put_sections(file, {"x": Put({"k": "v"})})
+
+    assert DOUBT == (refusal.value.path, refusal.value.line, refusal.value.message, *refusal.value.hints)
 
 
 # name: (before, after taking k out of [x])
@@ -207,7 +285,10 @@ TAKE = {
         "[a]\n\n# of b\n[b]\n",
     ),
     "indented comments at the end go to column 0": ("[a]\nb = c\n[x]\nk = v\n  # d\n[b]\n", "[a]\nb = c\n# d\n[b]\n"),
-    "a section without keys loses its comment of ours alone": (f"[x]\n{COMMENT}\n# mine\n", "# mine\n"),
+    "a section without keys loses its comment of ours alone": (
+        f"[x]\n{COMMENT}\n# mine\n\n# too\n",
+        "# mine\n\n# too\n",
+    ),
     "the first of the file": ("[x]\nk = v\n\n[a]\n", "\n[a]\n"),
     "the only one": ("[x]\nk = v\n", ""),
     "with its own line endings": ("[a]\r\n\r\n[x]\r\nk = v\r\n", "[a]\r\n"),
@@ -230,4 +311,14 @@ def test_take_keys_of_several_sections() -> None:
     """In one go, whatever their order, next to each other or not."""
     file = ini.parse(b"[a]\nk = 1\n\n[b]\nk = 2\n\n[c]\nl = 3\n\n[d]\nk = 4\n", "credentials")
 
-    assert "[c]\nl = 3\n" == take_keys(file, {"d": ["k"], "b": ["k"], "a": ["k"], "no": ["k"]}).text.lstrip("\n")
+    assert "[c]\nl = 3\n" == take_keys(file, {"d": ["k"], "no": ["k"], "b": ["k"], "a": ["k"]}).text.lstrip("\n")
+
+
+def test_a_section_is_renamed() -> None:
+    """In its header alone, and where it stands."""
+    file = ini.parse(b"# [a]\n[b]\nk = [a]\n[a] # a\nl = [a]\n[c]\n", "config")
+
+    edited = rename_section(file, "a", "profile a")
+
+    assert "# [a]\n[b]\nk = [a]\n[profile a] # a\nl = [a]\n[c]\n" == edited.text
+    assert ["b", "profile a", "c"] == list(edited.sections)

@@ -259,7 +259,7 @@ def test_a_rehearsal_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "credentials"
     path.write_bytes(b"old")
 
-    rewrite([str(path)], lambda _: [b"new"], rehearsal=True)
+    assert Stored(changed=False) == rewrite([str(path)], lambda _: [b"new"], rehearsal=True)
 
     assert b"old" == path.read_bytes()
     assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)

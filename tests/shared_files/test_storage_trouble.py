@@ -1,0 +1,358 @@
+"""What a file system may do: refuse, give half, or keep a file where it is; and what is told then."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mfa_profiles.errors import StorageError
+from mfa_profiles.shared_files import storage
+from mfa_profiles.shared_files.storage import Stored, rewrite
+from tests.shared_files.test_storage import NOBODY, mode, names, nobodys_directory, write
+
+__all__ = ["nobodys_directory"]
+
+requires_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+def told(act: Callable[[], object]) -> tuple[str, ...]:
+    """The message and the hints of a failure."""
+    with pytest.raises(StorageError) as error:
+        act()
+    return error.value.message, *error.value.hints
+
+
+def refuse(number: int) -> Callable[..., int]:
+    """A call of the system that fails."""
+
+    def call(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that can only be written in place."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"a longer old text")
+    monkeypatch.setattr(os, "replace", refuse(errno.EBUSY))
+    return path
+
+
+@pytest.mark.parametrize("new", [b"", b"new", b"a text that is longer than the old one"])
+def test_a_file_that_stays_where_it_is_is_written_there(
+    mounted: Path, monkeypatch: pytest.MonkeyPatch, new: bytes
+) -> None:
+    """Piece by piece, if the system takes no more at once; it is never shorter than what is there of the new."""
+    inode, real, lengths = mounted.stat().st_ino, os.pwrite, []
+
+    def write_a_little(descriptor: int, data: bytes, offset: int) -> int:
+        lengths.append(os.fstat(descriptor).st_size)
+        return real(descriptor, data[:3], offset)
+
+    monkeypatch.setattr(os, "pwrite", write_a_little)
+    stored = write(mounted, new)
+
+    assert (new, inode) == (mounted.read_bytes(), mounted.stat().st_ino)
+    warning = f"{mounted} is a mount point and was written in place: a reader may have seen a part of it"
+    assert Stored(changed=True, warnings=(warning,)) == stored
+    assert [".credentials.mfa-profiles.lock", "credentials"] == names(mounted.parent)
+    assert len(b"a longer old text") <= min(lengths, default=99)
+    assert -(-len(new) // 3) == len(lengths)
+
+
+def test_a_file_that_stays_where_it_is_gets_its_old_text_back(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If there is no room for the new one."""
+    real, room = os.pwrite, iter([5])
+
+    def write_until_full(descriptor: int, data: bytes, offset: int) -> int:
+        if data.startswith(b"the new"):
+            return real(descriptor, data[: next(room)], offset)
+        if data.startswith(b"a longer"):
+            return real(descriptor, data, offset)
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "pwrite", write_until_full)
+
+    assert (f"{mounted} could not be replaced: no space left on device", "nothing was changed") == told(
+        lambda: write(mounted, b"the new text, which is longer than the old one")
+    )
+    assert b"a longer old text" == mounted.read_bytes()
+
+
+def test_any_other_refusal_to_replace_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told with the system's own reason, and no copy is left."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", refuse(errno.EROFS))
+
+    assert (f"{path} could not be replaced: read-only file system", "nothing was changed") == told(
+        lambda: write(path, b"new")
+    )
+    assert b"old" == path.read_bytes()
+    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+
+
+def test_all_files_that_were_replaced_before_a_failure_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are."""
+    paths = [str(tmp_path / name) for name in ("a", "b", "c")]
+    real = os.replace
+
+    def replace(source: str, target: str) -> None:
+        refuse(errno.EROFS)() if target == paths[2] else real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+    assert (
+        f"{paths[2]} could not be replaced: read-only file system",
+        f"{paths[0]} and {paths[1]} was written before that",
+    ) == told(lambda: rewrite(paths, lambda _: [b"new", b"new", b"new"]))
+    assert [".a.mfa-profiles.lock", ".b.mfa-profiles.lock", ".c.mfa-profiles.lock", "a", "b"] == names(tmp_path)
+
+
+def test_an_edit_answers_for_every_file(tmp_path: Path) -> None:
+    """One that forgets a file, or invents one, is a mistake in the code, and writes nothing."""
+    paths = [str(tmp_path / "a"), str(tmp_path / "b")]
+    for edited in ([b"new"], [b"new", b"new", b"new"]):
+        with pytest.raises(ValueError, match="zip"):
+            rewrite(paths, lambda _, edited=edited: [*edited])  # type: ignore[misc]
+
+    assert [".a.mfa-profiles.lock", ".b.mfa-profiles.lock"] == names(tmp_path)
+
+
+def test_a_directory_that_cannot_be_synced_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is; some file systems know no fsync for a directory."""
+    synced = []
+    real = os.fsync
+
+    def sync(descriptor: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        if synced[-1]:
+            raise OSError(errno.EINVAL, "not for directories")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+
+    assert Stored(changed=True) == write(tmp_path / "credentials", b"new")
+    assert [False, True] == synced
+
+
+def test_permissions_that_cannot_be_kept_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without them is no reason to fail."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    write(path, b"older")  # so that the lock has its mode
+    monkeypatch.setattr(os, "fchmod", refuse(errno.EPERM))
+
+    stored = write(path, b"new")
+
+    assert (f"the permissions of {path} could not be kept: only you can read it now",) == stored.warnings
+    assert (b"new", 0o600) == (path.read_bytes(), mode(path))
+
+
+@pytest.mark.parametrize("call", ["listxattr", "getxattr", "setxattr"])
+def test_attributes_that_cannot_be_kept_are_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Some belong to the system alone."""
+    if not hasattr(os, call):
+        pytest.skip("no extended attributes here")
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "listxattr", lambda _: ["user.note"])
+    monkeypatch.setattr(os, "getxattr", lambda *_: b"mine")
+    monkeypatch.setattr(os, call, refuse(errno.ENOTSUP))
+
+    assert Stored(changed=True) == write(path, b"new")
+
+
+def test_two_names_for_one_file(tmp_path: Path) -> None:
+    """Both are told, and nothing is made."""
+    (tmp_path / "config").symlink_to("credentials")
+    paths = [str(tmp_path / "credentials"), str(tmp_path / "config")]
+
+    message = f"{paths[0]} and {paths[1]} are one and the same file"
+    assert (message, "the two files have to be apart") == told(lambda: rewrite(paths, list))
+    assert ["config"] == names(tmp_path)
+
+
+def test_a_writer_that_never_stops_is_told_of(tmp_path: Path) -> None:
+    """Nobody knows which of the two files it is after."""
+    paths = [str(tmp_path / name) for name in ("credentials", "config")]
+    count = iter(range(100))
+
+    def edit(_: list[bytes | None]) -> list[bytes | None]:
+        Path(paths[1]).write_bytes(b"theirs %d" % next(count))
+        return [None, b"ours"]
+
+    message = f"another program keeps changing {paths[0]} or {paths[1]}"
+    assert (message, "try again when it has finished") == told(lambda: rewrite(paths, edit))
+    assert 10 == next(count)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    """With the variables that may have led there."""
+    hint = "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE"
+    assert (f"{tmp_path} is not a file", hint) == told(lambda: storage.read(str(tmp_path)))
+
+
+def test_the_null_device_stands_for_no_file(tmp_path: Path) -> None:
+    """It is read as none, and never written."""
+    path = tmp_path / "credentials"
+
+    assert None is storage.read(os.devnull)
+    assert Stored(changed=True) == rewrite([os.devnull, str(path)], lambda _: [b"new", b"new"])
+    assert Stored(changed=False) == rewrite([os.devnull], lambda _: [b"new"])
+    assert b"new" == path.read_bytes() == storage.read(str(path))
+    assert [] == storage.leftovers([os.devnull])
+
+
+def test_a_lock_of_another_file(tmp_path: Path) -> None:
+    """No lock lies beside the file; links are followed."""
+    (tmp_path / "aws").mkdir()
+    (tmp_path / "link").symlink_to("aws/credentials")
+    (tmp_path / "project").mkdir()
+
+    rewrite([str(tmp_path / "project" / ".env")], lambda _: [b"new"], lock_of=str(tmp_path / "link"))
+
+    assert [".env"] == names(tmp_path / "project")
+    assert [".credentials.mfa-profiles.lock"] == names(tmp_path / "aws")
+
+
+def test_what_a_crash_has_left_is_found_and_removed(tmp_path: Path) -> None:
+    """Beside the file that links lead to; a link in its place is removed itself."""
+    (tmp_path / "dotfiles").mkdir()
+    (tmp_path / "credentials").symlink_to("dotfiles/aws-credentials")
+    left = [tmp_path / "dotfiles" / ".aws-credentials.mfa-profiles.tmp", tmp_path / ".config.mfa-profiles.tmp"]
+    left[0].write_bytes(b"secret")
+    left[1].symlink_to("nowhere")
+    paths = [str(tmp_path / name) for name in ("credentials", "config", ".env")]
+
+    assert [str(path) for path in left] == storage.leftovers(paths)
+    storage.remove_leftovers(paths)
+
+    assert [] == storage.leftovers(paths)
+    assert [".config.mfa-profiles.lock", "credentials", "dotfiles"] == names(tmp_path)
+
+
+def test_the_copy_of_a_hidden_file_begins_as_it_does(tmp_path: Path) -> None:
+    """So that what keeps .env out of a repository keeps its copy out too."""
+    (tmp_path / ".env.mfa-profiles.tmp").touch()
+    (tmp_path / ".Xenv.mfa-profiles.tmp").touch()
+
+    assert [str(tmp_path / ".env.mfa-profiles.tmp")] == storage.leftovers([str(tmp_path / ".env")])
+    assert [str(tmp_path / ".Xenv.mfa-profiles.tmp")] == storage.leftovers([str(tmp_path / "Xenv")])
+    assert [] == storage.leftovers([str(tmp_path / "env.")])
+
+
+def test_what_cannot_be_removed_is_told(nobodys_directory: Path) -> None:
+    """With the system's reason."""
+    left = nobodys_directory / ".credentials.mfa-profiles.tmp"
+    left.touch()
+    nobodys_directory.chmod(0o500)
+
+    message = f"{left} could not be removed: permission denied"
+    path = str(nobodys_directory / "credentials")
+    expected = (f"{message} ({nobodys_directory}/.credentials.mfa-profiles.lock)", "nothing was changed")
+    assert expected == told(lambda: storage.remove_leftovers([path]))
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o600), (0o777, 0o700), (0o440, 0o400), (0o600, 0o600)])
+def test_what_is_made_private_is_its_owners_alone(tmp_path: Path, before: int, after: int) -> None:
+    """Files and directories; the owner may still do what they could, and a link leads to what is meant."""
+    (tmp_path / "file").touch()
+    (tmp_path / "file").chmod(before)
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "directory").chmod(before)
+
+    storage.make_private(str(tmp_path / "link"))
+    storage.make_private(str(tmp_path / "directory"))
+
+    assert [after, after] == [mode(tmp_path / "file"), mode(tmp_path / "directory")]
+
+
+@requires_root
+def test_what_is_somebody_elses_is_not_made_private(tmp_path: Path) -> None:
+    """It would be taken from them."""
+    path = tmp_path / "credentials"
+    path.touch()
+    path.chmod(0o644)
+    os.chown(path, NOBODY, NOBODY)
+
+    storage.make_private(str(path))
+
+    assert 0o644 == mode(path)
+
+
+def test_what_cannot_be_made_private_is_told(tmp_path: Path) -> None:
+    """With the system's reason."""
+    path = tmp_path / "credentials"
+    message = f"{path} could not be made private: no such file or directory"
+    assert (message, "nothing was changed") == told(lambda: storage.make_private(str(path)))
+
+
+@requires_root
+@pytest.mark.parametrize(
+    ("bits", "lock_bits"), [(0o600, 0o600), (0o644, 0o640), (0o660, 0o660), (0o620, 0o620), (0o777, 0o660)]
+)
+def test_who_may_write_the_file_may_lock_it(tmp_path: Path, bits: int, lock_bits: int) -> None:
+    """A lock has of the file's mode what its group may do, and nothing for all others."""
+    path = tmp_path / "credentials"
+    path.touch()
+    path.chmod(bits)
+
+    write(path, b"new")
+
+    assert lock_bits == mode(tmp_path / ".credentials.mfa-profiles.lock")
+
+
+def test_the_lock_of_a_file_that_is_not_there_yet_is_private(tmp_path: Path) -> None:
+    """Whatever the directory lets others do."""
+    tmp_path.chmod(0o777)
+
+    write(tmp_path / "credentials", b"new")
+
+    assert 0o600 == mode(tmp_path / ".credentials.mfa-profiles.lock")
+
+
+@requires_root
+def test_a_lock_with_something_in_it_is_not_given_away(tmp_path: Path) -> None:
+    """Nor is an empty file that has another name."""
+    (tmp_path / "credentials").touch()
+    os.chown(tmp_path / "credentials", NOBODY, NOBODY)
+    (tmp_path / "config").touch()
+    os.chown(tmp_path / "config", NOBODY, NOBODY)
+    full, empty = tmp_path / ".credentials.mfa-profiles.lock", tmp_path / ".config.mfa-profiles.lock"
+    full.write_bytes(b"precious")
+    empty.touch()
+    os.link(empty, tmp_path / "another")
+
+    rewrite([str(tmp_path / "credentials"), str(tmp_path / "config")], lambda _: [b"new", b"new"])
+
+    assert [0, 0] == [full.stat().st_uid, empty.stat().st_uid]
+    assert [b"precious", b""] == [full.read_bytes(), empty.read_bytes()]
+
+
+@requires_root
+def test_a_lock_that_leads_elsewhere_gives_nothing_away(tmp_path: Path) -> None:
+    """No link is followed to what is to be the owner's from now on; then there is no lock, and nothing is written."""
+    victim = tmp_path / "victim"
+    victim.touch()
+    path = tmp_path / "credentials"
+    path.write_bytes(b"old")
+    os.chown(path, NOBODY, NOBODY)
+    (tmp_path / ".credentials.mfa-profiles.lock").symlink_to(victim)
+
+    told(lambda: write(path, b"new"))
+
+    assert (0, b"old") == (victim.stat().st_uid, path.read_bytes())
