@@ -24,9 +24,14 @@ class _Outcome(Generic[T]):
         return self._value
 
 
-def run(call: Callable[[], T]) -> T:
-    """Make one call."""
-    return start(call)()
+def run(call: Callable[[], T], *, within: float | None = None) -> T:
+    """Make one call. Raises TimeoutError if it takes longer than that many seconds; it is not ended by that."""
+    outcomes = _start([call], at_once=1)
+    try:
+        _, outcome = outcomes.get(timeout=within)
+    except queue.Empty:
+        raise TimeoutError from None
+    return outcome.get()
 
 
 def start(call: Callable[[], T]) -> Callable[[], T]:

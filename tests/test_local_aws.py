@@ -1596,6 +1596,18 @@ def test_a_connection_is_reset(aws: LocalAWS, connect: Connect, user: User) -> N
     assert [None, None, 200] == [request.status for request in aws.requests]
 
 
+def test_anything_can_be_on_the_wire(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """In place of an answer, whose bytes are there to be changed; what was asked for has been done."""
+    iam = connect("iam", user)
+    aws.wire = lambda request, answer: [answer[:9], b"299", answer[12:]] if request.action == "ListUsers" else [b"x"]
+
+    assert 299 == iam.list_users()["ResponseMetadata"]["HTTPStatusCode"]
+    with pytest.raises(ConnectionClosedError):
+        iam.create_access_key()
+
+    assert 2 <= len(user.access_keys)
+
+
 def test_tests_can_come_before_a_request_and_its_answer(aws: LocalAWS, connect: Connect, user: User) -> None:
     """A connection ends before AWS has acted, or after it; or the answer is another."""
     iam = connect("iam", user)

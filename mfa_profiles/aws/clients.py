@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import settings
 from mfa_profiles.aws import told_calls
+from mfa_profiles.aws.bounded import Bounded
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -83,6 +84,8 @@ def _client(session: "boto3.Session", service: Any, keys: Keys, region: str) -> 
         aws_session_token=keys.session_token,
         config=_config(),
     )
+    # Botocore has no public way to what a client sends with.
+    client._endpoint.http_session = Bounded(client._endpoint.http_session, CONNECT_TIMEOUT + READ_TIMEOUT)
     client.meta.events.register_first("before-call", _note_start)
     client.meta.events.register_first("needs-retry", _give_up_in_time)
     # Handlers of an action come before those of its service, and the first that does not say None counts.

@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mfa_profiles.aws import refusals
+from mfa_profiles.aws.values import is_plain
 from mfa_profiles.errors import ProfileError, TokenCodeNeededError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -92,11 +92,6 @@ def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> 
 
 
 _METHODS = {"environment": "env", "ec2instancemetadata": "iam-role", "ecscontainer": "container-role"}
-
-
-def is_plain(key: object) -> bool:
-    """True for visible ASCII, which a header of HTTP and a file can hold: whoever gave a key may give anything."""
-    return isinstance(key, str) and re.fullmatch(r"[!-~]+", key) is not None
 
 
 def _keys(found: object, profile: str) -> Keys:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
-from mfa_profiles.aws import refusals
+from mfa_profiles.aws import refusals, values
 from mfa_profiles.aws.caller import Caller
-from mfa_profiles.aws.credentials import is_plain
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys
+
+# A user has eight devices and two access keys at most; whoever answers for AWS may never come to the last page.
+_MAX_PAGES = 10
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,10 @@ def list_mfa_devices(caller: Caller) -> list[MFADevice]:
 
 def devices_of(caller: Caller) -> list[MFADevice]:
     """The same, raising what boto3 raises: for refusals, which are explained with the devices that there are."""
-    pages = caller.iam().get_paginator("list_mfa_devices").paginate()
-    return [MFADevice(device["SerialNumber"]) for page in pages for device in page["MFADevices"]]
+    pages = islice(caller.iam().get_paginator("list_mfa_devices").paginate(), _MAX_PAGES)
+    return [
+        MFADevice(values.serial_number(device["SerialNumber"])) for page in pages for device in page["MFADevices"]
+    ]
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,11 @@ class AccessKey:
 def list_access_keys(caller: Caller) -> list[AccessKey]:
     """The access keys of the user whose keys or session the caller has; there are two at most. Raises AWSError."""
     with refusals.explained(refusals.Attempt("ListAccessKeys", caller)):
-        pages = caller.iam().get_paginator("list_access_keys").paginate()
+        pages = islice(caller.iam().get_paginator("list_access_keys").paginate(), _MAX_PAGES)
         return [
-            AccessKey(key["AccessKeyId"], key["Status"] == "Active", key["CreateDate"])
+            AccessKey(
+                values.access_key_id(key["AccessKeyId"]), key["Status"] == "Active", values.moment(key["CreateDate"])
+            )
             for page in pages
             for key in page["AccessKeyMetadata"]
         ]
@@ -81,8 +88,10 @@ def last_use(caller: Caller, access_key_id: str) -> LastUse | None:
     """When an access key of the caller's user was used last; None if it never was. Raises AWSError."""
     with refusals.explained(refusals.Attempt("GetAccessKeyLastUsed", caller)):
         used = caller.iam().get_access_key_last_used(AccessKeyId=access_key_id)["AccessKeyLastUsed"]
-    # A key that was never used has no date, and "N/A" for a service.
-    return LastUse(used["LastUsedDate"], used["ServiceName"]) if used.get("LastUsedDate") else None
+        # A key that was never used has no date, and "N/A" for a service.
+        if not used.get("LastUsedDate"):
+            return None
+        return LastUse(values.moment(used["LastUsedDate"]), values.name(used["ServiceName"]))
 
 
 def create_access_key(caller: Caller) -> Keys:
@@ -92,12 +101,13 @@ def create_access_key(caller: Caller) -> Keys:
     """
     with refusals.explained(refusals.Attempt("CreateAccessKey", caller)):
         made = caller.iam().create_access_key()["AccessKey"]
-        keys = [made["AccessKeyId"], made["SecretAccessKey"]]
-    if not all(map(is_plain, keys)):
+        given = made["AccessKeyId"], made["SecretAccessKey"]
+    try:
+        return Keys(values.access_key_id(given[0]), values.secret(given[1]))
+    except ValueError:
         raise UnreachableError(
             "AWS answered without a usable access key", "is AWS_ENDPOINT_URL or a proxy in the way?"
-        )
-    return Keys(*keys)
+        ) from None
 
 
 def deactivate_access_key(caller: Caller, access_key_id: str) -> None:

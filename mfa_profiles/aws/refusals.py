@@ -34,6 +34,9 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_enable_virtual.html
 _WINDOW = 30
 
+_MAX_MESSAGE = 10_000
+"""Characters. AWS's messages quote ARNs and requests, and have a few thousand at most."""
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -97,7 +100,9 @@ def credentials_explained(profiles: Profiles, profile: str) -> Iterator[None]:
 
 def _refused(error: "ClientError", attempt: Attempt) -> MfaProfilesError:
     told = error.response.get("Error", {})
-    return _explanation(str(told.get("Code", "")), str(told.get("Message", "")), error.response, attempt)
+    # A megabyte of words that begin like a message would keep the patterns busy for minutes.
+    message = str(told.get("Message", ""))[:_MAX_MESSAGE]
+    return _explanation(str(told.get("Code") or ""), message, error.response, attempt)
 
 
 def _explanation(code: str, message: str, response: Mapping[str, Any], attempt: Attempt) -> MfaProfilesError:
@@ -332,7 +337,7 @@ def time_at_aws(response: Mapping[str, Any]) -> datetime | None:
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
         moment = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return moment if moment.tzinfo else None
 

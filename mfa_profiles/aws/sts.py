@@ -1,21 +1,26 @@
 """AWS STS: session credentials for a token code, and of roles."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mfa_profiles import log
-from mfa_profiles.aws import refusals
+from mfa_profiles.aws import refusals, values
 from mfa_profiles.aws.caller import Caller
-from mfa_profiles.aws.credentials import is_plain
-from mfa_profiles.errors import AWSError
+from mfa_profiles.aws.table import SET_CLOCK
+from mfa_profiles.errors import AWSError, ClockError
 from mfa_profiles.profiles import masked
 from mfa_profiles.roles import Role
 from mfa_profiles.sessions import MIN_DURATION, SessionCredentials, format_time
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
+
+T = TypeVar("T")
+
+# AWS gives no longer session than it was asked for, and takes no request whose time is this far off its own.
+_MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ def caller_identity(caller: Caller) -> Identity:
     """Ask AWS whose keys these are; it tells whoever signs well, whatever policies say. Raises AWSError."""
     with refusals.explained(refusals.Attempt("GetCallerIdentity", caller)):
         answer = caller.sts().get_caller_identity()
-    return Identity(answer["Account"], answer["Arn"], refusals.time_at_aws(answer))
+        return Identity(values.name(answer["Account"]), values.name(answer["Arn"]), refusals.time_at_aws(answer))
 
 
 def connect(caller: Caller) -> None:
@@ -52,7 +57,7 @@ def get_session_token(
         answer = caller.sts().get_session_token(
             SerialNumber=serial_number, TokenCode=token_code, DurationSeconds=_seconds(duration)
         )
-    return _credentials(answer)
+    return _credentials(answer, attempt)
 
 
 def check_get_session_token(caller: Caller) -> None:
@@ -91,22 +96,42 @@ def assume_role(
         request["TokenCode"] = token_code
     with refusals.explained(attempt):
         answer = caller.sts().assume_role(**request)
-    return _credentials(answer)
+    return _credentials(answer, attempt)
 
 
 def _seconds(duration: timedelta) -> int:
     return int(duration.total_seconds())
 
 
-def _credentials(answer: Mapping[str, Any]) -> SessionCredentials:
+def _credentials(answer: Mapping[str, Any], attempt: refusals.Attempt) -> SessionCredentials:
     given = answer.get("Credentials", {})
-    keys = [given.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-    expiration = given.get("Expiration")
-    # Other keys could not be written to the file, and did not come from AWS.
-    if not all(map(is_plain, keys)) or not isinstance(expiration, datetime):
-        raise AWSError(
-            "AWS answered without usable session credentials", "is AWS_ENDPOINT_URL or a proxy in the way?"
+    got = SessionCredentials(
+        _usable(given, "AccessKeyId", values.access_key_id),
+        _usable(given, "SecretAccessKey", values.secret),
+        _usable(given, "SessionToken", values.secret),
+        _usable(given, "Expiration", values.moment),
+    )
+    now = attempt.caller.clients.now()
+    if attempt.duration is not None and got.expiration > now + attempt.duration + _MARGIN:
+        raise _unusable("Expiration")  # a session that seems to go on would never be refreshed
+    if got.expiration <= now:
+        raise ClockError(
+            f"the session that AWS gave ended at {format_time(got.expiration)}: is this machine's clock right?",
+            SET_CLOCK,
+            "or is AWS_ENDPOINT_URL or a proxy in the way?",
         )
-    got = SessionCredentials(str(keys[0]), str(keys[1]), str(keys[2]), expiration)
     log.step(f"got {masked(got.access_key_id)}, which ends at {format_time(got.expiration)}")
     return got
+
+
+def _usable(given: Mapping[str, Any], name: str, value_of: Callable[[object], T]) -> T:
+    try:
+        return value_of(given.get(name))
+    except ValueError:
+        raise _unusable(name) from None
+
+
+def _unusable(name: str) -> AWSError:
+    return AWSError(
+        f"AWS answered without usable session credentials ({name})", "is AWS_ENDPOINT_URL or a proxy in the way?"
+    )

@@ -1,11 +1,10 @@
 """The MFA devices of a user: which there are, and which one a session is asked for with."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mfa_profiles import parallel, roles, shared_files
-from mfa_profiles.aws import iam
+from mfa_profiles.aws import iam, values
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import Clients
 from mfa_profiles.aws.iam import MFADevice
@@ -20,9 +19,6 @@ from mfa_profiles.errors import (
     ProfileError,
 )
 from mfa_profiles.profiles import ProfilePair, Profiles
-
-# https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html, SerialNumber
-_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
 PASSKEY = "a passkey, and AWS STS takes codes only"
 
@@ -109,8 +105,10 @@ def known_serial_number(
     known = _known_device(option, profiles, pair, lenders)
     if known is None:
         return None
-    if not _SERIAL_NUMBER.fullmatch(known.serial_number):
-        raise ProfileError(*not_a_serial_number(known.serial_number))
+    try:
+        values.serial_number(known.serial_number)
+    except ValueError:
+        raise ProfileError(*not_a_serial_number(known.serial_number)) from None
     if not MFADevice(known.serial_number).gives_codes:
         raise ProfileError(f"{known.serial_number} is {PASSKEY}", *REGISTER)
     return known

@@ -320,7 +320,7 @@ class _Rotation:
 
     def _create(self) -> Keys:
         try:
-            new = parallel.run(lambda: iam.create_access_key(self._caller))
+            new = self._made()
         except UnreachableError as error:
             error.add_hint(
                 f"a key may have been made all the same: mfa-profiles rotate {self._base} looks, and goes on"
@@ -330,6 +330,12 @@ class _Rotation:
             self._forget()
             raise
         log.step(f"has made access key {masked(new.access_key_id)}")
+        return new
+
+    def _made(self) -> Keys:
+        new = parallel.run(lambda: iam.create_access_key(self._caller))
+        if new.access_key_id == self._current.access_key_id:  # to take that back would be to delete it
+            raise UnreachableError("AWS answered with the old access key where there should be a new one")
         return new
 
     def _forget(self) -> None:

@@ -1388,30 +1388,52 @@ def test_a_code_where_the_serial_number_belongs(base: Home, text: str) -> None:
     )
 
 
-def answer_with(secret: str, token: str, expiration: str = "2030-01-01T00:00:00Z") -> bytes:
-    """An answer of STS with credentials of the test's choice."""
+def answer_with(
+    *, secret: str = "hunter2", token: str = "hunter3", expiration: str = "", key: str = "ASIAIOSFODNN7EXAMPLE"
+) -> bytes:
+    """An answer of STS with credentials of the test's choice, which end in an hour."""
+    in_an_hour = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
     return (
         '<GetSessionTokenResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetSessionTokenResult><Credentials>'
-        f"<AccessKeyId>ASIAX</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
-        f"<SessionToken>{token}</SessionToken><Expiration>{expiration}</Expiration>"
+        f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
+        f"<SessionToken>{token}</SessionToken><Expiration>{expiration or in_an_hour}</Expiration>"
         "</Credentials></GetSessionTokenResult></GetSessionTokenResponse>"
     ).encode()
+
+
+UNUSABLE = "AWS answered without usable session credentials"
+ENDED = "the session that AWS gave ended at 2020-01-01T00:00:00Z: is this machine's clock right?"
+NOT_A_RESPONSE = "the response did not come from AWS"
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (
-            b"<GetSessionTokenResponse><GetSessionTokenResult/></GetSessionTokenResponse>",
-            "AWS answered without usable session credentials",
-        ),
-        (
-            answer_with("hunter2", "hunter3&#10;[evil]&#10;a = b"),
-            "AWS answered without usable session credentials",
-        ),
-        (answer_with("hunter2", "hunter3", expiration="soon"), "the response did not come from AWS"),
+        (b"<GetSessionTokenResponse><GetSessionTokenResult/></GetSessionTokenResponse>", f"{UNUSABLE} (AccessKeyId)"),
+        (answer_with(key="ASIA"), f"{UNUSABLE} (AccessKeyId)"),
+        (answer_with(key="ASIAIOSFODNN7EXAMPL\u0661"), f"{UNUSABLE} (AccessKeyId)"),
+        (answer_with(secret="hunter2 "), f"{UNUSABLE} (SecretAccessKey)"),
+        (answer_with(secret="hunter2</SecretAccessKey><SecretAccessKey>a"), f"{UNUSABLE} (SecretAccessKey)"),
+        (answer_with(token="hunter3&#10;[evil]&#10;a = b"), f"{UNUSABLE} (SessionToken)"),
+        (answer_with(expiration="2030-01-01T00:00:00"), f"{UNUSABLE} (Expiration)"),
+        (answer_with(expiration="2099-01-01T00:00:00Z"), f"{UNUSABLE} (Expiration)"),
+        (answer_with(expiration="9999-12-31T23:59:59-12:00"), f"{UNUSABLE} (Expiration)"),
+        (answer_with(expiration="2020-01-01T00:00:00Z"), ENDED),
+        (answer_with(expiration="soon"), NOT_A_RESPONSE),
     ],
-    ids=["no credentials", "a line break in a token", "no time"],
+    ids=[
+        "no credentials",
+        "a short ID",
+        "another script",
+        "a blank",
+        "two secrets",
+        "a line break in a token",
+        "no zone",
+        "a session that never ends",
+        "a time without UTC",
+        "a session that has ended",
+        "no time",
+    ],
 )
 def test_answers_that_are_none(scene: Scene, answer: bytes, sentence: str) -> None:
     """What cannot be credentials is not written."""
@@ -1419,6 +1441,26 @@ def test_answers_that_are_none(scene: Scene, answer: bytes, sentence: str) -> No
     fault(answer=(200, answer))(scene)
 
     assert f"mfa-profiles: error: {sentence}" == scene.run()[0]
+
+
+@pytest.mark.parametrize("code", ["", "<a>AccessDenied</a>", "1"])
+def test_an_error_without_a_code(scene: Scene, code: str) -> None:
+    """AWS always gives one."""
+    fault(answer=(403, f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>".encode()))(scene)
+
+    assert f"mfa-profiles: error: {NOT_A_RESPONSE}" == scene.run()[0]
+
+
+def test_a_very_long_message(scene: Scene) -> None:
+    """The patterns are not kept busy by what only begins like a message of AWS's."""
+    message = "not authorized to perform: " * 30_000
+    error = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
+    fault(answer=(403, error.encode()))(scene)
+    started = time.monotonic()
+
+    scene.run()
+
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("url", ["localhost", "ftp://x", "http://[", "http://\n", "http://user:hunter2@[x"])

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.home import BASE, DERIVED, Home
 from tests.local_aws import LocalAWS, MFADevice, User
 
@@ -139,3 +141,16 @@ def test_what_is_no_denial_is_an_error(home: Home, user: User, device: MFADevice
 
     assert (1, "") == (result.code, result.stdout)
     assert "mfa-profiles: error: AWS does not know the access key" in result.errors[0]
+
+
+@pytest.mark.parametrize("serial", ["arn:aws:iam::1:mfa/x&#10;[evil]", "x" * 300, "a</SerialNumber><SerialNumber>b"])
+def test_what_is_no_serial_number_is_not_from_aws(base: Home, aws: LocalAWS, serial: str) -> None:
+    """It is neither shown nor written into a file."""
+    member = f"<MFADevices><member><SerialNumber>{serial}</SerialNumber></member></MFADevices>"
+    answer = f"<ListMFADevicesResponse><ListMFADevicesResult>{member}</ListMFADevicesResult></ListMFADevicesResponse>"
+    aws.faults.add(action="ListMFADevices", answer=(200, answer.encode()))
+
+    result = base.run_warm("devices", BASE, "--json")
+
+    assert (1, "") == (result.code, result.stdout)
+    assert "mfa-profiles: error: the response did not come from AWS" == result.errors[0]

@@ -72,6 +72,23 @@ def test_an_answer_that_is_lost_makes_no_third_key(
     finish(refreshed, user)
 
 
+def test_the_old_key_where_the_new_one_should_be(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """To put it back, and to delete what was made for it, would be to delete the only key that works."""
+    old, other_secret = user.access_key_id, "x" * 40
+    refreshed.secrets.append(other_secret)
+    body = f"<AccessKeyId>{old}</AccessKeyId><SecretAccessKey>{other_secret}</SecretAccessKey>"
+    result_of = "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey>{}</AccessKey></CreateAccessKeyResult>"
+    answer = f"{result_of.format(body)}</CreateAccessKeyResponse>".encode()
+    aws.faults.add(action="CreateAccessKey", answer=(200, answer), times=1)
+
+    result = refreshed.run_warm("rotate", BASE)
+
+    message = "AWS answered with the old access key where there should be a new one"
+    assert (1, f"mfa-profiles: error: {message}") == (result.code, result.errors[0])
+    assert ({old: "Active"}, old) == (user.access_keys, refreshed.section(BASE)["aws_access_key_id"])
+    finish(refreshed, user)
+
+
 def test_a_key_that_the_list_did_not_show_yet(refreshed: Home, aws: LocalAWS, user: User) -> None:
     """IAM is eventually consistent: what an interrupted run has made may show up later, and is recognised."""
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -167,3 +167,25 @@ def test_the_worst_that_is_known_decides(found: list[tuple[State, Verdict | None
     statuses = [SessionStatus("a", None, state, verification=Verification(verdict)) for state, verdict in found]
 
     assert code == exit_code(statuses)
+
+
+@pytest.mark.parametrize(
+    "identity", ["", "<Account>1</Account>", "<Account>1</Account><Arn>a&#10;b</Arn>", "<Arn>a</Arn><Arn>b</Arn>"]
+)
+def test_an_identity_that_is_none(refreshed: Home, aws: LocalAWS, identity: str) -> None:
+    """It is not from AWS, and so says nothing of the session."""
+    answer = f"<GetCallerIdentityResponse><GetCallerIdentityResult>{identity}</GetCallerIdentityResult>"
+    aws.faults.add(answer=(200, f"{answer}</GetCallerIdentityResponse>".encode()))
+
+    result = refreshed.run_warm("status", DERIVED, "--verify")
+
+    assert (1, "unreachable") == (result.code, result.stdout.split()[-1])
+    assert "the response did not come from AWS" in result.errors[0]
+
+
+@pytest.mark.parametrize("date", ["soon", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
+def test_a_date_that_is_none(refreshed: Home, aws: LocalAWS, date: str) -> None:
+    """AWS's clock is then not known, and the rest of the answer good."""
+    aws.wire = lambda _, answer: [re.sub(rb"(?m)^Date: .*(?=\r$)", f"Date: {date}".encode(), answer)]
+
+    assert 0 == refreshed.run_warm("status", DERIVED, "--verify").code

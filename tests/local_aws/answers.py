@@ -5,7 +5,7 @@ https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 
@@ -14,7 +14,8 @@ from html import escape
 class Answer:
     """An HTTP answer, with ``headers`` beyond the usual ones.
 
-    The body may hold secrets, so it stays out of the repr.
+    The body may hold secrets, so it stays out of the repr. With ``wire``, what that makes of all its bytes goes over
+    the wire in their place, piece by piece, and the connection ends behind it.
     """
 
     status: int
@@ -22,6 +23,7 @@ class Answer:
     error_code: str | None = None
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     headers: Mapping[str, str] = field(default_factory=dict)
+    wire: Callable[[bytes], Iterable[bytes]] | None = field(default=None, repr=False)
 
 
 class AWSError(Exception):

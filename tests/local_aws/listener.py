@@ -7,7 +7,7 @@ import socketserver
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import format_datetime
 from typing import Any
 
@@ -151,12 +151,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "Content-Length": str(len(answer.body)),
             "Date": format_datetime(self.server.clock.now(), usegmt=True),
         }
+        if answer.wire is not None:
+            self._send_pieces(answer.wire(_as_bytes(answer, headers)))
+            return
         self.send_response_only(answer.status)
         for name, value in (headers | dict(answer.headers)).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def _send_pieces(self, pieces: Iterable[bytes]) -> None:
+        self.close_connection = True
+        for piece in pieces:
+            self.wfile.write(piece)
+            self.wfile.flush()
 
     def do_GET(self) -> None:
         """Answer a request whose parameters are in its query string."""
@@ -187,6 +196,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         # Lingering for 0 seconds makes close() send RST in place of FIN.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
+
+
+def _as_bytes(answer: Answer, headers: Mapping[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {answer.status} x", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + answer.body
 
 
 def _will_reset(connection: socket.socket) -> bool:

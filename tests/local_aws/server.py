@@ -3,8 +3,10 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
@@ -35,7 +37,8 @@ class LocalAWS:
 
     ``requests`` is the log, ``faults`` what goes wrong on demand, ``clock`` the server's clock, and ``before`` and
     ``after`` are called before a request is acted on, and before its answer is sent; what they raise ends the
-    connection there, but an AWSError that ``after`` raises is the answer.
+    connection there, but an AWSError that ``after`` raises is the answer. ``wire`` makes something else of the bytes
+    of an answer on their way: see ``Answer``.
     With an ``authority`` it speaks TLS, with that authority's certificate.
     """
 
@@ -43,6 +46,7 @@ class LocalAWS:
         self.clock = Clock()
         self.before: Callable[[Request], object] = lambda _: None
         self.after: Callable[[Request], object] = lambda _: None
+        self.wire: Callable[[Request, bytes], Iterable[bytes]] | None = None
         self.faults = Faults()
         self.requests: list[Request] = []
         self._accounts = Accounts(self.clock)
@@ -175,7 +179,9 @@ class LocalAWS:
         if answer is not None:
             entry.status, entry.error_code = answer.status, answer.error_code
         entry.ended = time.monotonic()
-        return answer
+        if answer is None or self.wire is None:
+            return answer
+        return replace(answer, wire=partial(self.wire, entry))
 
     def _authenticated(self, request: HTTPRequest, service: str, parameters: Mapping[str, str]) -> Answer:
         authorization = signature.read(request, service)

@@ -1,0 +1,53 @@
+"""What stands in an answer of AWS's, taken only if it can be what it is said to be. All raise ValueError.
+
+Whoever answers may answer anything: a list for a text, a line break in a key, a time without a zone.
+"""
+
+import re
+from datetime import UTC, datetime
+
+from mfa_profiles.sessions import format_time, parse_time
+
+
+def is_plain(value: object) -> bool:
+    """True for visible ASCII, which a header of HTTP and a file can hold."""
+    return isinstance(value, str) and re.fullmatch(r"[!-~]+", value) is not None
+
+
+def secret(value: object) -> str:
+    """A secret access key or a session token, of which AWS tells neither form nor length."""
+    return _matching(r"[!-~]+", value)
+
+
+def access_key_id(value: object) -> str:
+    """An access key ID: https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html."""
+    return _matching(r"(?a)\w{16,128}", value)
+
+
+def serial_number(value: object) -> str:
+    """The serial number of an MFA device: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html."""
+    return _matching(r"(?a)[\w+=/:,.@-]{9,256}", value)
+
+
+def name(value: object) -> str:
+    """An ARN, an account or a service, to be shown to people."""
+    return _matching(r"[!-~]{1,2048}", value)
+
+
+def moment(value: object) -> datetime:
+    """A time, aware and in UTC, that can be written to a file and read again."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError
+    try:
+        found = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError from None
+    if parse_time(format_time(found)) is None:
+        raise ValueError
+    return found
+
+
+def _matching(pattern: str, value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise ValueError
+    return value
