@@ -1,7 +1,8 @@
 """The only writer of the shared files: lock, read, edit, check again, replace.
 
 A reader sees the old file or the new one, never a part of one; a writer that uses this module never loses what
-another has written. Tools that take no lock (all others) are noticed if they write before the file is replaced.
+another has written. Tools that take no lock (all others) are waited for while they write, and noticed if they do so
+before the file is replaced.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from mfa_profiles import log
 from mfa_profiles.errors import StorageError
+from mfa_profiles.shared_files import writers
 from mfa_profiles.shared_files.locking import locked
 
 _ATTEMPTS = 10
@@ -29,10 +31,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class _Content:
-    """A file as it was read: its bytes, and who may do what with it."""
+    """A file as it was read: its bytes, who may do what with it, and if nobody was writing it."""
 
     data: bytes
     status: os.stat_result
+    is_whole: bool
 
 
 def read(path: str) -> bytes | None:
@@ -43,17 +46,29 @@ def read(path: str) -> bytes | None:
 
 
 def _read(path: str) -> _Content | None:
-    with _explained(path, "read"):
-        try:
-            if path == os.devnull:  # how people say that there is no such file
-                return None
-            # Opening a FIFO would wait for ever, and opening a device can do anything.
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
-            with open(path, "rb") as file:
-                return _Content(file.read(), os.fstat(file.fileno()))
-        except FileNotFoundError:
-            return None
+    with _opened(path) as (content, _):
+        return content
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[tuple[_Content | None, Callable[[], bool]]]:
+    """Read a file, and hold off other programs that want to write it: see writers.held_off."""
+    content: _Content | None = None
+    with contextlib.ExitStack() as opened:
+        is_undisturbed: Callable[[], bool] = lambda: True  # noqa: E731
+        with _explained(path, "read"), contextlib.suppress(FileNotFoundError):
+            if path != os.devnull:  # how people say that there is no such file
+                _refuse_all_but_files(path)
+                file = opened.enter_context(open(path, "rb"))
+                is_undisturbed = opened.enter_context(writers.held_off(file.fileno()))
+                content = _Content(file.read(), os.fstat(file.fileno()), is_undisturbed())
+        yield content, is_undisturbed
+
+
+def _refuse_all_but_files(path: str) -> None:
+    # Opening a FIFO would wait for ever, and opening a device can do anything.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
 
 
 def _same(one: _Content | None, other: _Content | None) -> bool:
@@ -89,6 +104,9 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
         denied = _lock_all(targets if lock_of is None else [os.path.realpath(lock_of)], locks)
         for _ in range(_ATTEMPTS):
             before = [_read(target) for target in targets]
+            if not all(content is None or content.is_whole for content in before):
+                log.step(f"waits for another program that is writing {' or '.join(targets)}")
+                continue
             after = edit([None if content is None else content.data for content in before])
             changes = [
                 _Change(target, new, old)
@@ -119,11 +137,10 @@ def _replace_all(copies: "Sequence[_Copy]", warnings: list[str]) -> bool:
     replaced: list[str] = []
     for copy in copies:
         target = copy.change.target
-        if not _same(copy.change.old, _read(target)):
-            log.step(f"begins again: another program has written {target} meanwhile")
-            return False
         try:
-            warnings += [*copy.warnings, *_replace(copy)]
+            if not _replace(copy, warnings):
+                log.step(f"begins again: another program has written {target} meanwhile")
+                return False
         except StorageError as error:
             if replaced:
                 raise StorageError(error.message, f"{' and '.join(replaced)} was written before that") from None
@@ -253,25 +270,44 @@ def _copy_permissions(source: str, content: _Content | None, descriptor: int) ->
     return tuple(warnings)
 
 
-def _replace(copy: _Copy) -> tuple[str, ...]:
+def _replace(copy: _Copy, warnings: list[str]) -> bool:
     target = copy.change.target
+    with _opened(target) as (latest, is_undisturbed):
+        if not _same(copy.change.old, latest) or not is_undisturbed():
+            return False
+        with _explained(target, "replaced"):
+            is_replaced = _rename(copy.path, target)
+    warnings += copy.warnings
     with _explained(target, "replaced"):
-        try:
-            os.replace(copy.path, target)
-        except OSError as error:
-            if error.errno != errno.EBUSY:
-                raise
+        if is_replaced:
+            _sync_directory(target)
+        else:  # only now: we would hold off ourselves, too
             _overwrite(copy.change)
-            return (f"{target} is a mount point and was written in place: a reader may have seen a part of it",)
-        # Without this, a crash of the machine could bring the old file back after we said that all is stored.
-        # A directory that may be changed but not read, or a file system that cannot do it, is no reason to fail.
-        with contextlib.suppress(OSError):
-            directory = os.open(os.path.dirname(target), os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
-    return ()
+            warnings.append(
+                f"{target} is a mount point and was written in place: a reader may have seen a part of it"
+            )
+    return True
+
+
+def _rename(source: str, target: str) -> bool:
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
+
+
+def _sync_directory(target: str) -> None:
+    # Without this, a crash of the machine could bring the old file back after we said that all is stored.
+    # A directory that may be changed but not read, or a file system that cannot do it, is no reason to fail.
+    with contextlib.suppress(OSError):
+        directory = os.open(os.path.dirname(target), os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def _overwrite(change: _Change) -> None:
