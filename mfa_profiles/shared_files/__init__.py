@@ -120,7 +120,12 @@ def change(paths: SharedPaths, edit: EditOfBoth) -> Stored:
             _tell_changes(before.config, after.config)
         return after
 
-    return storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, told))
+    return storage.rewrite(_in_order(paths), _edit_of_bytes(paths, told))
+
+
+def _in_order(paths: SharedPaths) -> tuple[str, str]:
+    # Whoever is stopped between the two has not stored a session, or has not removed it: the next run does it all.
+    return paths.config, paths.credentials
 
 
 def _tell_changes(before: ini.IniFile, after: ini.IniFile) -> None:
@@ -133,7 +138,7 @@ def _tell_changes(before: ini.IniFile, after: ini.IniFile) -> None:
 
 def rehearse(paths: SharedPaths, edit: EditOfBoth) -> None:
     """Do all that ``change`` does but the last step, and raise what it would."""
-    storage.rewrite([paths.credentials, paths.config], _edit_of_bytes(paths, edit), rehearsal=True)
+    storage.rewrite(_in_order(paths), _edit_of_bytes(paths, edit), rehearsal=True)
 
 
 def change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str]) -> Stored:
@@ -202,12 +207,13 @@ def single_flight(
 
 def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
     def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
-        before = _profiles(paths, *contents)
+        config, credentials = contents
+        before = _profiles(paths, credentials, config)
         after = edit(before)
         return [
             old if file is as_read else file.encode(file.text)
             for old, as_read, file in zip(
-                contents, (before.credentials, before.config), (after.credentials, after.config), strict=True
+                contents, (before.config, before.credentials), (after.config, after.credentials), strict=True
             )
         ]
 

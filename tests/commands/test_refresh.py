@@ -1,6 +1,7 @@
 """refresh: from a token code to a derived profile, against a local AWS."""
 
 import json
+import signal
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -523,6 +524,29 @@ def test_a_session_that_could_not_be_stored_is_not_asked_for(base: Home, aws: Lo
 
     assert (1, [], before) == (result.code, aws.requests, base.files())
     assert "are one and the same file" in result.errors[0]
+
+
+KILLED_BETWEEN_THE_FILES = """
+import os, signal
+def replace(source, target, real=os.replace):
+    real(source, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replace
+"""
+
+
+def test_killed_between_the_two_files(base: Home, device: MFADevice) -> None:
+    """The next run does it all: without the session, which is written last, nothing is done yet."""
+    refresh = ["refresh", BASE, "--token-code", base.code(device)]
+    before = base.text(base.credentials)
+
+    assert -signal.SIGKILL == base.run_warm(*refresh, before=KILLED_BETWEEN_THE_FILES).code
+    assert before == base.text(base.credentials)
+    refresh[-1] = base.code(device)
+
+    assert 0 == base.run_warm(*refresh).code
+    assert "us-west-2" == base.section(f"profile {DERIVED}", base.config)["region"]
+    assert ["config", "credentials"] == sorted(base.files())
 
 
 def test_a_config_file_that_is_no_file(base: Home, device: MFADevice) -> None:
