@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 
 class Done(NamedTuple):
@@ -54,16 +54,17 @@ def _process() -> "subprocess.Popen[str]":
 
 
 def _serve() -> None:
-    _import_all()
+    import_all()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            _become(*json.loads(line))
+            become(*json.loads(line))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _import_all() -> None:
+def import_all() -> None:
+    """Import all that commands import."""
     import boto3
 
     import mfa_profiles.cli
@@ -74,7 +75,8 @@ def _import_all() -> None:
         boto3.Session("AKIA", "secret", region_name="us-east-1").client(service)
 
 
-def _become(arguments: list[str], env: dict[str, str], cwd: str, before: str, streams: list[str]) -> None:
+def become(arguments: list[str], env: dict[str, str], cwd: str, before: str, streams: list[str]) -> NoReturn:
+    """Be the tool from now on, in a process that was forked for it; ``streams`` are paths for 0, 1 and 2."""
     os.setsid()
     os.chdir(cwd)
     os.environ.clear()

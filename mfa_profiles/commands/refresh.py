@@ -102,8 +102,9 @@ def _refresh(
         profiles = shared_files.load(context.paths)
         wanted = Wanted(context.now(), options.min_remaining, options.force, seen)
         plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context.warn)
-        stored = _get_and_store(profiles, plan, options, context) if plan.steps else []
-    profiles = shared_files.load(context.paths)
+        stored: list[ProfilePair] = []
+        if plan.steps:
+            profiles, stored = _get_and_store(profiles, plan, options, context)
     _warn_of_what_hides_the_sessions(profiles, stored, context)
     return _outcomes(profiles, plan, stored, options, context)
 
@@ -206,7 +207,10 @@ def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources) ->
             plan.fail(step.pair, error)
 
 
-def _get_and_store(profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context) -> list[ProfilePair]:
+def _get_and_store(
+    profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context
+) -> tuple[Profiles, list[ProfilePair]]:
+    """Do the steps of a plan; return both files as they are then, and whose sessions were written."""
     from mfa_profiles.commands.acquire import Acquisition
 
     _rehearse(profiles, plan, context)
@@ -215,7 +219,7 @@ def _get_and_store(profiles: Profiles, plan: Plan, options: RefreshOptions, cont
     )
     got = acquisition.run()
     # It lives until all is written: Python would swallow a Ctrl-C that meets the closing of its connections.
-    return _store(plan, got, options, context) if got else []
+    return _store(plan, got, options, context) if got else (profiles, [])
 
 
 def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
@@ -226,8 +230,10 @@ def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
     shared_files.rehearse(context.paths, lambda latest: shared_files.with_sessions(latest, new))
 
 
-def _store(plan: Plan, got: shared_files.NewSessions, options: RefreshOptions, context: Context) -> list[ProfilePair]:
-    """Write sessions into both files, and return whose; what has turned up in the place of one since stays."""
+def _store(
+    plan: Plan, got: shared_files.NewSessions, options: RefreshOptions, context: Context
+) -> tuple[Profiles, list[ProfilePair]]:
+    """Write sessions into both files; what has turned up in the place of one since stays."""
     stored: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
     refused: dict[ProfilePair, MfaProfilesError] = {}
 
@@ -244,10 +250,11 @@ def _store(plan: Plan, got: shared_files.NewSessions, options: RefreshOptions, c
         context.before_writing()
         return edited
 
-    for warning in shared_files.change(context.paths, edit).warnings:
+    written = shared_files.change(context.paths, edit)
+    for warning in written.warnings:
         context.warn(warning)
     plan.failed.update(refused)
-    return list(stored)
+    return written.profiles, list(stored)
 
 
 def _outcomes(

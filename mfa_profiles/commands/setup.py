@@ -95,8 +95,8 @@ def set_up(name: str, options: SetupOptions, context: Context) -> SetUp:
     mfa_serial = options.serial_number or _device(caller, context)
     wants_session = _wants_session(options, context, can_have_one=mfa_serial is not None)
     new = NewBase(name, caller.keys, caller.region, mfa_serial)
-    taken_out = _write(new, options, context)
-    return _outcome(new, taken_out, options, context, wants_session=wants_session)
+    profiles, taken_out = _write(new, options, context)
+    return _outcome(profiles, new, taken_out, options, context, wants_session=wants_session)
 
 
 def first_session(made: SetUp, options: SetupOptions, context: Context) -> list[Refreshed]:
@@ -302,8 +302,11 @@ def _wants_session(options: SetupOptions, context: Context, *, can_have_one: boo
 # --- Writing.
 
 
-def _write(new: NewBase, options: SetupOptions, context: Context) -> tuple[str, ...]:
-    """Write the profile, and return the settings that went. Raises ProfileError if it has turned up meanwhile."""
+def _write(new: NewBase, options: SetupOptions, context: Context) -> tuple[Profiles, tuple[str, ...]]:
+    """Write the profile; return both files as they are then, and the settings that went.
+
+    Raises ProfileError if it has turned up meanwhile.
+    """
     taken_out: list[str] = []
 
     def edit(latest: Profiles) -> Profiles:
@@ -314,15 +317,21 @@ def _write(new: NewBase, options: SetupOptions, context: Context) -> tuple[str, 
         context.before_writing()
         return edited
 
-    for warning in shared_files.change(context.paths, edit).warnings:
+    stored = shared_files.change(context.paths, edit)
+    for warning in stored.warnings:
         context.warn(warning)
-    return tuple(taken_out)
+    return stored.profiles, tuple(taken_out)
 
 
 def _outcome(
-    new: NewBase, taken_out: tuple[str, ...], options: SetupOptions, context: Context, *, wants_session: bool
+    profiles: Profiles,
+    new: NewBase,
+    taken_out: tuple[str, ...],
+    options: SetupOptions,
+    context: Context,
+    *,
+    wants_session: bool,
 ) -> SetUp:
-    profiles = shared_files.load(context.paths)
     paths = (context.paths.credentials, context.paths.config)
     if _others_can_read(paths[0]):
         context.warn(f"others on this machine can read your keys: chmod 600 {shlex.quote(paths[0])}")

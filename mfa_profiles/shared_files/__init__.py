@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
 from mfa_profiles import ini, log
 from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
@@ -30,6 +31,14 @@ from mfa_profiles.shared_files.session_edits import (
 )
 from mfa_profiles.shared_files.storage import Stored, leftovers, make_private, remove_leftovers
 
+
+@dataclass(frozen=True, kw_only=True)
+class StoredBoth(Stored):
+    """The same of both files, and what is in them now: nobody has to read them again, which may fail."""
+
+    profiles: Profiles
+
+
 EditOfBoth = Callable[[Profiles], Profiles]
 """Makes of both files, as they are, what they are to be."""
 
@@ -38,6 +47,7 @@ __all__ = [
     "NewBase",
     "NewSessions",
     "Stored",
+    "StoredBoth",
     "change",
     "change_env_file",
     "flight",
@@ -110,17 +120,20 @@ def names_like(paths: SharedPaths, beginning: str) -> list[str]:
         return []
 
 
-def change(paths: SharedPaths, edit: EditOfBoth) -> Stored:
+def change(paths: SharedPaths, edit: EditOfBoth) -> StoredBoth:
     """Apply an edit to both files as they are now, under their locks. See storage.rewrite for what is promised."""
+    latest: list[Profiles] = []
 
     def told(before: Profiles) -> Profiles:
         after = edit(before)
         if log.is_on():
             _tell_changes(before.credentials, after.credentials)
             _tell_changes(before.config, after.config)
+        latest[:] = [after]
         return after
 
-    return storage.rewrite(_in_order(paths), _edit_of_bytes(paths, told))
+    stored = storage.rewrite(_in_order(paths), _edit_of_bytes(paths, told))
+    return StoredBoth(changed=stored.changed, warnings=stored.warnings, profiles=latest[0])
 
 
 def _in_order(paths: SharedPaths) -> tuple[str, str]:

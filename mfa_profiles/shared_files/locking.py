@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterator
 from mfa_profiles import log
 from mfa_profiles.errors import StorageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 TIMEOUT = 30.0
 """Seconds to wait for another process that is writing; one write takes milliseconds."""
 
@@ -53,7 +57,7 @@ def in_flight(target: str, name: str, profile: str, waiting: Callable[[str], Non
     try:
         yield
     finally:
-        lock.release()
+        _release(lock)
 
 
 @contextlib.contextmanager
@@ -83,6 +87,12 @@ def locked(target: str) -> Iterator[None]:
         _share_lock(path, target)
         yield
     finally:
+        _release(lock)
+
+
+def _release(lock: "FileLock") -> None:
+    # What was to be written is written by now; and the lock ends with the process at the latest.
+    with contextlib.suppress(OSError):
         lock.release()
 
 

@@ -100,7 +100,8 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
     if len(set(targets)) < len(targets):
         raise StorageError(f"{' and '.join(paths)} are one and the same file", "the two files have to be apart")
     warnings: list[str] = []
-    with contextlib.ExitStack() as locks:
+    replaced: list[str] = []
+    with _told_what_was_replaced(replaced), contextlib.ExitStack() as locks:
         denied = _lock_all(targets if lock_of is None else [os.path.realpath(lock_of)], locks)
         for _ in range(_ATTEMPTS):
             before = [_read(target) for target in targets]
@@ -118,7 +119,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 prepared = [copies.enter_context(_temporary_copy(change, denied)) for change in changes]
                 if rehearsal:
                     return Stored(changed=False)
-                if _replace_all(prepared, warnings):
+                if _replace_all(prepared, replaced, warnings):
                     return Stored(bool(changes), tuple(warnings))
     raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
 
@@ -132,21 +133,27 @@ def _tell(targets: Sequence[str], changes: "Sequence[_Change]", *, rehearsal: bo
             log.step(f"makes sure that {target} can be written" if rehearsal else f"writes {target}")
 
 
-def _replace_all(copies: "Sequence[_Copy]", warnings: list[str]) -> bool:
+def _replace_all(copies: "Sequence[_Copy]", replaced: list[str], warnings: list[str]) -> bool:
     """Replace files, and say if all could be: one that has changed since it was read is left alone."""
-    replaced: list[str] = []
     for copy in copies:
         target = copy.change.target
-        try:
-            if not _replace(copy, warnings):
-                log.step(f"begins again: another program has written {target} meanwhile")
-                return False
-        except StorageError as error:
-            if replaced:
-                raise StorageError(error.message, f"{' and '.join(replaced)} was written before that") from None
-            raise
+        if not _replace(copy, warnings):
+            log.step(f"begins again: another program has written {target} meanwhile")
+            return False
         replaced.append(target)
     return True
+
+
+@contextlib.contextmanager
+def _told_what_was_replaced(replaced: Sequence[str]) -> Iterator[None]:
+    """Have an error tell of the files that were written before it, instead of saying that nothing was changed."""
+    try:
+        yield
+    except StorageError as error:
+        if not replaced:
+            raise
+        written = " and ".join(dict.fromkeys(replaced))
+        raise StorageError(error.message, f"{written} was written before that") from None
 
 
 def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, OSError]:

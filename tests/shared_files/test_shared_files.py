@@ -113,9 +113,9 @@ def test_both_files_are_changed(paths: SharedPaths) -> None:
     """With their line endings, and a byte order mark; what the edit leaves stays, to the byte."""
     write(paths, b"\xef\xbb\xbf[a]\r\n", b"[b]")
 
-    assert Stored(changed=True) == shared_files.change(paths, put_in_both)
+    assert shared_files.change(paths, put_in_both).changed
     assert (b"\xef\xbb\xbf[a]\r\n\r\n[x]\r\nk = new\r\n", b"[b]\n\n[x]\nk = new") == written(paths)
-    assert Stored(changed=False) == shared_files.change(paths, lambda before: before)
+    assert not shared_files.change(paths, lambda before: before).changed
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -126,7 +126,7 @@ def test_one_of_both_is_changed(paths: SharedPaths, which: int) -> None:
         after = put_in_both(before)
         return Profiles(before.credentials, after.config) if which else Profiles(after.credentials, before.config)
 
-    assert Stored(changed=True) == shared_files.change(paths, edit)
+    assert shared_files.change(paths, edit).changed
     assert [which == 0, which == 1] == [os.path.exists(path) for path in (paths.credentials, paths.config)]
 
 
