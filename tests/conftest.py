@@ -21,8 +21,9 @@ settings.register_profile(
 settings.register_profile("long", settings.get_profile("default"), max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# A shell's background job ignores Ctrl-C, and hands that down to the commands that the tests interrupt.
+# A shell's background job ignores these two, and hands that down to the commands that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -159,15 +159,15 @@ def test_the_steps_of_a_change(paths: SharedPaths, steps: list[str]) -> None:
     assert [
         f"reads {credentials}",
         f"reads {config}",
-        f"makes sure that {credentials} can be written",
         f"makes sure that {config} can be written",
+        f"makes sure that {credentials} can be written",
         f"takes [a] out of {credentials}",
         f"changes [x] in {credentials}",
         f"adds [x] in {config}",
-        f"writes {credentials}",
         f"writes {config}",
-        f"leaves {credentials} as it is",
+        f"writes {credentials}",
         f"leaves {config} as it is",
+        f"leaves {credentials} as it is",
     ] == steps
 
 

@@ -168,12 +168,13 @@ def _check_change(before: Profiles, change: Change, *, may_show: bool) -> None:
 
 
 def _is_plain(file: IniFile) -> bool:
-    """True if headers begin their lines, keys are indented alike, and no value goes on below a comment."""
+    """True if headers begin lines, keys of a section are indented alike, and no value goes on below a comment."""
     lines = file.text.split("\n")
-    texts = [(place.key, lines[place.line - 1]) for place in ini.places(file)]
-    indents = {text[: -len(text.lstrip())] for key, text in texts if key is not None}
+    texts = [(place.section, place.key, lines[place.line - 1]) for place in ini.places(file)]
+    indents = {(section, text[: -len(text.lstrip())]) for section, key, text in texts if key is not None}
     goes_on = re.search(r"(?m)^[^\S\n]*(?:[#;][^\n]*)?\n[^\S\n]+[^\s#;]", file.text)
-    return not goes_on and len(indents) <= 1 and all(text[0] == "[" for key, text in texts if key is None)
+    begin = all(text[0] == "[" for _, key, text in texts if key is None)
+    return begin and not goes_on and len(indents) == len({section for section, _ in indents})
 
 
 def _bytes(profiles: Profiles) -> list[bytes]:

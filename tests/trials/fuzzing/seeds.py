@@ -96,7 +96,7 @@ _ODD_CONFIGS = [
     "",
     "",
     "[profile  a-mfa]\nk = v\n",
-    "[profile a-mfa]\n\toutput = json\n\trole_arn = r\n\n\n\tsso_session = s\n\t# in\n\tregion = x\n",
+    "[profile a-mfa]\n\toutput = json\n\n\n\tsso_session = s\n\t# in\n\tregion = x\n",
     "[profiles a]\nregion = x\n[profile a-mfa]\nk = v\nrole_arn = r\n  # in\n",
 ]
 
