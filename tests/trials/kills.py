@@ -1,17 +1,21 @@
 """Each command is killed at each of its system calls on files, and loses nothing: the next run finishes the job."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from tests.trials import Outcome
 from tests.trials.injection import Call
 from tests.trials.stages import COMMANDS, Recording, Stage, record, stages, torn, unfinished
+
+CHANGES = ("openat", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsetxattr", "fsync")
 
 
 def run() -> Iterator[Outcome]:
     """Kill each command at each call, on its entry: what a call has done is seen at the next one."""
     for name in COMMANDS:
         yield killed(name)
+        yield unsynced(name)
 
 
 def killed(name: str, wanted: Callable[[Call], bool] = lambda _: True) -> Outcome:
@@ -30,3 +34,24 @@ def _losses(stage: Stage, point: Call, recording: Recording) -> Iterator[str]:
         yield f"it was not killed there, but ended with {traced.result.code}"
     yield from torn(stage, before, recording.after)
     yield from unfinished(stage, before, recording.after)
+
+
+def unsynced(name: str) -> Outcome:
+    """Look at each renaming of a command: before it the file is synced as it was written, after it the directory."""
+    with stages(name) as new_stage:
+        calls = record(new_stage()).calls
+    renamed = [number for number, call in enumerate(calls) if call.name == "rename"]
+    losses = [f"{calls[number]}: {loss}" for number in renamed for loss in _unsynced(calls, number)]
+    return Outcome(f"renamings looked at: {name}", len(renamed), tuple(losses))
+
+
+def _unsynced(calls: Sequence[Call], number: int) -> Iterator[str]:
+    temporary, target = calls[number].paths
+    changes = [call.name for call in calls[:number] if temporary in call.paths and call.name in CHANGES]
+    if changes[-1:] != ["fsync"]:
+        yield "the file is not synced after it was written"
+    following = calls[number + 1 :]
+    next_rename = next((at for at, call in enumerate(following) if call.name == "rename"), len(following))
+    directory = (str(Path(target).parent),)
+    if not any((call.name, call.paths) == ("fsync", directory) for call in following[:next_rename]):
+        yield "the directory is not synced"
