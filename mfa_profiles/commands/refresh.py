@@ -126,17 +126,24 @@ def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
 def _with_missing_settings(profiles: Profiles, plan: Plan, context: Context) -> Profiles:
     """Copy what good sessions of ours still need from their base profiles, and return the files as they are then.
 
-    Two files cannot be replaced at once: a refresh that was killed has stored the session, and not its settings.
+    The base profile may have got a setting since; and two files cannot be replaced at once: a clear that was killed
+    has taken out the settings, and not the session.
     """
     good = [pair for pair in plan.targets if pair not in plan.steps and pair not in plan.failed]
     good = [pair for pair in good if pair.derived in profiles.origins]
+
+    def edit(latest: Profiles) -> Profiles:
+        edited = shared_files.with_settings(latest, good)
+        context.before_writing()
+        return edited
+
     if shared_files.with_settings(profiles, good) is profiles:
         return profiles
-    for warning in shared_files.change(
-        context.paths, lambda latest: shared_files.with_settings(latest, good)
-    ).warnings:
+    written = shared_files.change(context.paths, edit)
+    context.after_writing()  # a code may be asked for yet
+    for warning in written.warnings:
         context.warn(warning)
-    return shared_files.load(context.paths)
+    return written.profiles
 
 
 def _guarded(

@@ -784,6 +784,28 @@ def test_an_interruption_is_put_off_once_writing_begins(
     assert before != base.files()
 
 
+def test_an_interruption_is_put_off_while_settings_are_added(
+    refreshed: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And may be reported again afterwards: another profile may need a code that a person is asked for."""
+    monkeypatch.setenv("HOME", str(refreshed.path))
+    config = refreshed.config.read_text()
+    refreshed.config.write_text(config[: config.index(f"\n[profile {DERIVED}]")])
+    seen = []
+    context = Context(
+        environment=refreshed.environment(),
+        now=lambda: datetime.now(UTC),
+        ask=None,
+        warn=pytest.fail,
+        before_writing=lambda: seen.append(("before", refreshed.config.read_text() == config)),
+        after_writing=lambda: seen.append(("after", refreshed.config.read_text() == config)),
+    )
+
+    refresh([BASE], RefreshOptions(), context)
+
+    assert [("before", False), ("after", True)] == seen
+
+
 @pytest.mark.parametrize("serial_number", ["123456", "arn:aws:iam::123456789012:mfa/a b", "x" * 257])
 def test_what_is_no_serial_number_is_not_sent_to_aws(base: Home, aws: LocalAWS, serial_number: str) -> None:
     """With what one looks like; six digits may be a code that went to the wrong option, and are not shown."""
