@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 
 from mfa_profiles.sessions import format_time, parse_time
 
+_PLAIN = r"[!-~]+"
+
 
 def is_plain(value: object) -> bool:
     """True for visible ASCII, which a header of HTTP and a file can hold."""
-    return isinstance(value, str) and re.fullmatch(r"[!-~]+", value) is not None
+    return isinstance(value, str) and re.fullmatch(_PLAIN, value) is not None
 
 
 def secret(value: object) -> str:
     """A secret access key or a session token, of which AWS tells neither form nor length."""
-    return _matching(r"[!-~]+", value)
+    return _matching(_PLAIN, value)
 
 
 def access_key_id(value: object) -> str:

@@ -8,11 +8,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from mfa_profiles import log
 from mfa_profiles.errors import StorageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from filelock import FileLock
 
