@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mfa_profiles import log
 from tests.home import BASE, Home
 from tests.local_aws import LocalAWS, MFADevice, User
 
@@ -63,3 +64,12 @@ def refreshed(base: Home, device: MFADevice) -> Home:
     """A home whose base profile has a session, which AWS gave."""
     assert 0 == base.run_warm("refresh", BASE, "--token-code", base.code(device)).code
     return base
+
+
+@pytest.fixture
+def steps() -> Iterator[list[str]]:
+    """The steps that are told, as with ``-v``, without their times."""
+    lines: list[str] = []
+    log.begin(log.STEPS, lambda line: lines.append(line.partition(" s  ")[2]), {})
+    yield lines
+    log._log = None

@@ -1,7 +1,5 @@
 """Reading a shared file: what every SDK reads alike is taken, all else is refused, without a word of it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from mfa_profiles import ini, log
@@ -155,15 +153,6 @@ def test_files_with_byte_order_marks_are_refused_where_boto3_is_to_read_them() -
         ini.refuse_byte_order_marks(clean, marked)
 
     assert (*MARK, "save the file as UTF-8 without a byte order mark") == told(error.value)
-
-
-@pytest.fixture
-def steps() -> Iterator[list[str]]:
-    """The steps that are told, as with ``-v``, without their times."""
-    lines: list[str] = []
-    log.begin(log.STEPS, lambda line: lines.append(line.partition(" s  ")[2]), {})
-    yield lines
-    log._log = None
 
 
 def test_secrets_of_a_file_are_kept_from_the_log(steps: list[str]) -> None:

@@ -2,12 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mfa_profiles import ini, log, shared_files
+from mfa_profiles import ini, shared_files
 from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import Stored, editing
@@ -18,15 +17,6 @@ from mfa_profiles.shared_files.editing import Put
 def paths(tmp_path: Path) -> SharedPaths:
     """Where both files are, once there are any."""
     return SharedPaths(str(tmp_path / ".aws" / "credentials"), str(tmp_path / ".aws" / "config"))
-
-
-@pytest.fixture
-def steps() -> Iterator[list[str]]:
-    """The steps that are told, as with ``-v``, without their times."""
-    lines: list[str] = []
-    log.begin(log.STEPS, lambda line: lines.append(line.partition(" s  ")[2]), {})
-    yield lines
-    log._log = None
 
 
 def write(paths: SharedPaths, credentials: str | bytes, config: str | bytes) -> None:
