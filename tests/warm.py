@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -56,11 +57,15 @@ def _process() -> "subprocess.Popen[str]":
 def _serve() -> None:
     import_all()
     for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            become(*json.loads(line))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(forked(partial(become, *json.loads(line))), flush=True)
+
+
+def forked(become: Callable[[], NoReturn]) -> int:
+    """Fork a process to become something else, and return its exit code once it has ended."""
+    child = os.fork()
+    if child == 0:
+        become()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def import_all() -> None:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from configparser import Error, RawConfigParser
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -232,11 +233,8 @@ class Worker:
         for path in self._streams[1:]:
             os.truncate(path, 0)
         began = time.monotonic()
-        process = os.fork()
-        if process == 0:
-            plan = self._plan
-            warm.become(list(arguments), plan.env, plan.home, plan.before, self._streams)
-        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        plan = self._plan
+        code = warm.forked(partial(warm.become, list(arguments), plan.env, plan.home, plan.before, self._streams))
         self._report.slowest = max(self._report.slowest, time.monotonic() - began)
         self._report.commands += 1
         if code in expected:
@@ -292,10 +290,7 @@ class AWSCLI:
         profile, key = f"theirs-{self._count % 5}", f"AKIA{self._count}"
         self._count += 1
         for arguments in (["aws_access_key_id", key], ["region", "us-east-1"]):
-            process = os.fork()
-            if process == 0:
-                self._become(["configure", "set", *arguments, "--profile", profile])
-            if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]):
+            if warm.forked(partial(_become_aws_cli, ["configure", "set", *arguments, "--profile", profile])):
                 self._report.broken["aws configure set failed"] += 1
             self._report.commands += 1
             if arguments[1] == key:
@@ -309,12 +304,13 @@ class AWSCLI:
                 self._report.broken["an update of the AWS CLI was lost"] += 1
                 del self._written[profile]
 
-    def _become(self, arguments: list[str]) -> NoReturn:
-        code = 1
-        try:
-            code = importlib.import_module("awscli.clidriver").create_clidriver().main(arguments)
-        finally:
-            os._exit(code)
+
+def _become_aws_cli(arguments: list[str]) -> NoReturn:
+    code = 1
+    try:
+        code = importlib.import_module("awscli.clidriver").create_clidriver().main(arguments)
+    finally:
+        os._exit(code)
 
 
 def _race(plan: Plan, reports: Path) -> None:
