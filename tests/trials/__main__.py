@@ -13,8 +13,10 @@ NAMES = ("kills", "faults", "races", "files", "answers")
 def main() -> None:
     """Run the trials that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.trials", description="Run the long trials.")
-    parser.add_argument("names", metavar="NAME", nargs="*", choices=[*NAMES, []], help=f"one of {', '.join(NAMES)}")
+    parser.add_argument("names", metavar="NAME", nargs="*", help=f"one of {', '.join(NAMES)}")
     names = parser.parse_args().names or NAMES
+    if unknown := [name for name in names if name not in NAMES]:
+        parser.error(f"there is no trial {', '.join(unknown)}, but {', '.join(NAMES)}")
     lost = 0
     print(_row("trial", "tried", "count", "losses", "seconds", "figures"))
     for name in names:
