@@ -17,7 +17,10 @@ TOOL = shutil.which("mfa-profiles", path=str(Path(sys.executable).parent)) or "m
 BASE = "smce-veda"
 DERIVED = "smce-veda-mfa"
 
-_SECRET = re.compile(r"(?im)^\s*aws_(?:secret_access_key|session_token|security_token)\s*[=:]\s*(\S+)")
+# Of a file, or of a text in which they are masked already.
+_SECRET = re.compile(
+    r"(?im)^\s*aws_(?:secret_access_key|session_token|security_token)\s*[=:]\s*(?!<secret \d+>)(\S+)"
+)
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,10 @@ class Home:
     def masked(self, text: str) -> str:
         """The text with each secret replaced by a number of its own: as good to compare, and fit to be printed."""
         self.secrets.extend(_SECRET.findall(text))
-        for number, secret in enumerate(dict.fromkeys(self.secrets)):
-            text = text.replace(secret, f"<secret {number}>")
-        return text
+        names = {secret: f"<secret {number}>" for number, secret in enumerate(dict.fromkeys(self.secrets)) if secret}
+        # All at once: a short secret may stand in what was put in the place of another, and the text would only grow.
+        anywhere = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        return re.sub(anywhere, lambda found: names[found[0]], text) if names else text
 
     def text(self, path: Path) -> str:
         """The text of a file with its line endings, masked."""
