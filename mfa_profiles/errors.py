@@ -4,6 +4,9 @@ A message never holds a secret, a token or a code: whoever raises is answerable 
 parsers and SDKs, whose texts quote what they read, are never chained (``from None``).
 """
 
+NOTHING_CHANGED = "nothing was changed"
+"""The hint of all that is refused, or that failed, with the files as they were."""
+
 
 class MfaProfilesError(Exception):
     """Anything that a person is told in one line, with what to do about it in the lines below."""
@@ -21,6 +24,11 @@ class MfaProfilesError(Exception):
         """Tell one thing more that is to be done, which only a caller further up knows."""
         self.hints = (*self.hints, hint)
         self.add_note(f"hint: {hint}")
+
+    def add_what_is_left(self, *hints: str) -> None:
+        """Tell what is done and what is left to do; that one step has changed nothing is no longer the point."""
+        self.hints = (*(hint for hint in self.hints if hint != NOTHING_CHANGED), *hints)
+        self.__notes__ = [f"hint: {hint}" for hint in self.hints]
 
     def __reduce__(self) -> tuple[object, ...]:
         # By default an exception is made anew from its message alone, which pools of processes come to grief over.

@@ -20,6 +20,7 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ProfileCredentials, credentials
 from mfa_profiles.commands.keys import no_mfa_session
 from mfa_profiles.errors import (
+    NOTHING_CHANGED,
     AccessKeyUnknownError,
     AWSError,
     KeysRefusedError,
@@ -278,7 +279,7 @@ class _Rotation:
         shown, last = masked(other.access_key_id), other.access_key_id[-4:]
         yes, how = (("y", "yes"), "(y/N)") if is_harmless else ((last.lower(),), f"(type {last} if nothing needs it)")
         if self._context.ask(f"{facts[0].upper()}{facts[1:]}.\nDelete {shown}? {how}").strip().lower() not in yes:
-            raise ProfileError("the key was not rotated: the user has two, and both stay", "nothing was changed")
+            raise ProfileError("the key was not rotated: the user has two, and both stay", NOTHING_CHANGED)
 
     # --- The new key.
 
@@ -373,10 +374,12 @@ class _Rotation:
         except MfaProfilesError:
             left = f"{masked(new.access_key_id)}, which was made for it, is still there"
         if self._is_in_the_file(old):
-            error.add_hint(f"the old access key works; {left}: mfa-profiles rotate {self._base} tries again")
+            error.add_what_is_left(f"the old access key works; {left}: mfa-profiles rotate {self._base} tries again")
         else:
-            error.add_hint(f"the old access key, which works, could not be put back into the file; {left}")
-            error.add_hint(f"mfa-profiles rotate {self._base} goes on once AWS knows the new one")
+            error.add_what_is_left(
+                f"the old access key, which works, could not be put back into the file; {left}",
+                f"mfa-profiles rotate {self._base} goes on once AWS knows the new one",
+            )
 
     def _is_in_the_file(self, keys: Keys) -> bool:
         try:
@@ -409,8 +412,7 @@ class _Rotation:
         new = self._current
         error = AWSError(f"AWS has not taken the new access key {masked(new.access_key_id)} within a minute")
         if old is None:
-            for hint in self._what_is_left():
-                error.add_hint(hint)
+            error.add_what_is_left(*self._what_is_left())
         else:
             self._take_back(old, new, error)
         raise error
@@ -447,8 +449,7 @@ class _Rotation:
         try:
             yield
         except MfaProfilesError as error:
-            for hint in self._what_is_left():
-                error.add_hint(hint)
+            error.add_what_is_left(*self._what_is_left())
             raise
         except KeyboardInterrupt:
             self._context.warn(": ".join(self._what_is_left()))

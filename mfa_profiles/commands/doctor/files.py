@@ -4,11 +4,11 @@ import functools
 import os
 import shlex
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mfa_profiles import git, ini, sessions, shared_files
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, Where, ok, problem, warning
-from mfa_profiles.errors import FileRefusedError, StorageError
+from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, StorageError
 from mfa_profiles.profiles import SharedPaths
 
 
@@ -20,7 +20,7 @@ def readable(scope: Scope) -> Iterator[Finding]:
             for refusal in shared_files.refusals(path):
                 yield problem(refusal.message, *refusal.hints, path=path, line=refusal.line)
         except StorageError as error:
-            yield problem(error.message, *(hint for hint in error.hints if hint != "nothing was changed"), path=path)
+            yield problem(error.message, *(hint for hint in error.hints if hint != NOTHING_CHANGED), path=path)
     for file in (scope.profiles.credentials, scope.profiles.config):
         try:
             ini.refuse_byte_order_marks(file)
@@ -98,17 +98,21 @@ def _permissions_of_directory(path: str) -> Iterator[Finding]:
             found = problem if others_write else warning
             yield found(_who_may(path, mode), f"chmod 700 {shlex.quote(path)}", **_with_fix(path, status))
     elif others_write:
+        # What anyone may write is no file's place; what a group may, somebody may have meant so.
+        fix = shared_files.close_to_writers if mode & stat.S_IWOTH else None
         yield problem(
             f"others may write {path} (mode {mode:o}): a file in it can be replaced",
             f"chmod go-w {shlex.quote(path)}",
-            path=path,
+            **_with_fix(path, status, fix),
         )
 
 
-def _with_fix(path: str, status: os.stat_result) -> Where:
-    if status.st_uid != os.geteuid():
+def _with_fix(
+    path: str, status: os.stat_result, fix: Callable[[str], None] | None = shared_files.make_private
+) -> Where:
+    if fix is None or status.st_uid != os.geteuid():
         return {"path": path}
-    return {"path": path, "fix": functools.partial(shared_files.make_private, path)}
+    return {"path": path, "fix": functools.partial(fix, path)}
 
 
 def _who_may(path: str, mode: int) -> str:
