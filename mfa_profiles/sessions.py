@@ -22,6 +22,12 @@ class SessionCredentials:
         log.secret(self.secret_access_key, self.session_token)
 
 
+STAND_IN = SessionCredentials("ASIA", "a-stand-in", "-" * 4096, datetime(2000, 1, 1, tzinfo=UTC))
+"""What is written to find out whether a session can be: no smaller than one, so that a disk that is full shows it.
+
+"The typical token size is less than 4096 bytes": https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html
+"""
+
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
 MIN_DURATION = timedelta(minutes=15)
 MAX_DURATION = timedelta(hours=36)

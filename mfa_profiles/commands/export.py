@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from mfa_profiles import dotenv, environment, formats, git, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
+from mfa_profiles.commands.status import session_status
 from mfa_profiles.environment import Variables
-from mfa_profiles.errors import FileRefusedError, UsageError
+from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, UsageError
+from mfa_profiles.sessions import STAND_IN, State
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,19 @@ def export_to_env_file(
     name: str, path: str, options: CredentialsOptions, context: Context, *, by_profile: bool
 ) -> ReadyProfile:
     """Write the credentials of a profile into a ``.env`` file; its other lines stay. Raises MfaProfilesError."""
-    shared_files.refuse_env_file(context.paths, path)
+    _rehearse(name, path, options, context)
     ready, variables = _variables(name, options, context, by_profile=by_profile)
     others: list[str] = []
 
     def edit(text: str) -> str:
-        try:
-            # Lines that name another profile are a person's own: nothing but a new name takes their place.
-            values = dotenv.values(text)
-            others[:] = [
-                name
-                for name in environment.PROFILE_VARIABLES
-                if values.get(name) not in (None, ready.profile) and not variables.get(name)
-            ]
-            return dotenv.update(text, {key: value for key, value in variables.items() if key not in others})
-        except dotenv.DotenvError as error:
-            raise FileRefusedError(path, error.line, error.reason, "nothing was changed") from None
+        # Lines that name another profile are a person's own: nothing but a new name takes their place.
+        values = _values(path, text)
+        others[:] = [
+            name
+            for name in environment.PROFILE_VARIABLES
+            if values.get(name) not in (None, ready.profile) and not variables.get(name)
+        ]
+        return dotenv.update(text, {key: value for key, value in variables.items() if key not in others})
 
     for warning in shared_files.change_env_file(context.paths, path, edit).warnings:
         context.warn(warning)
@@ -66,6 +65,28 @@ def export_to_env_file(
     if not by_profile:
         _warn_of_who_may_read_it(path, context)
     return ready
+
+
+def _rehearse(name: str, path: str, options: CredentialsOptions, context: Context) -> None:
+    """Raise what would keep a ``.env`` file from being written, before a code is spent on a session for it."""
+    shared_files.refuse_env_file(context.paths, path)
+    profiles = shared_files.load(context.paths)
+    status = session_status(profiles, profiles.pair(name), now=context.now(), min_remaining=options.min_remaining)
+    if status.state is State.VALID:
+        return  # and whatever watches the directory is not disturbed
+
+    def edit(text: str) -> str:
+        _values(path, text)
+        return f"{text}\n{STAND_IN.session_token}"
+
+    shared_files.rehearse_env_file(context.paths, path, edit)
+
+
+def _values(path: str, text: str) -> dict[str, str]:
+    try:
+        return dotenv.values(text)
+    except dotenv.DotenvError as error:
+        raise FileRefusedError(path, error.line, error.reason, NOTHING_CHANGED) from None
 
 
 def _warn_of_who_may_read_it(path: str, context: Context) -> None:

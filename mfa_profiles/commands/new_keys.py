@@ -88,6 +88,8 @@ def _sound(text: str, fault_of: Callable[[str], str | None], option: str) -> str
 def _read(path: str, option: str) -> bytes:
     """The bytes of a file, a pipe or stdin, one more than there may be at the most."""
     limit = access_keys_csv.MAX_BYTES + 1
+    if not path:
+        raise UsageError(f"{option} takes the name of a file, and this one is empty")
     log.step(f"reading {option} {path}")
     if path == "-":
         if sys.stdin is None or sys.stdin.isatty():

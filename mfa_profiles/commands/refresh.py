@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from mfa_profiles import ini, log, roles, sessions, shared_files
 from mfa_profiles.commands import Context
@@ -232,8 +232,7 @@ def _get_and_store(
 def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
     """Raise what would stand in the way of storing sessions, before a code is spent on them."""
     ini.refuse_byte_order_marks(profiles.credentials, profiles.config)
-    stand_in = SessionCredentials("ASIA", "a-stand-in", "a-stand-in", datetime(2000, 1, 1, tzinfo=UTC))
-    new = {pair: (stand_in, Origin(pair.base)) for pair in plan.steps}
+    new = {pair: (sessions.STAND_IN, Origin(pair.base)) for pair in plan.steps}
     shared_files.rehearse(context.paths, lambda latest: shared_files.with_sessions(latest, new))
 
 

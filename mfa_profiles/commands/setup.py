@@ -62,7 +62,7 @@ class SetUp:
 
     profile: str
     derived: str
-    paths: tuple[str, str]
+    paths: tuple[str, ...]
     mfa_serial: str | None
     taken_out: tuple[str, ...]
     csv: str | None
@@ -332,7 +332,9 @@ def _outcome(
     *,
     wants_session: bool,
 ) -> SetUp:
-    paths = (context.paths.credentials, context.paths.config)
+    paths = tuple(path for path in (context.paths.credentials, context.paths.config) if path != os.devnull)
+    if context.paths.config == os.devnull:
+        context.warn(f"the region of {new.name} and its MFA device are kept nowhere: AWS_CONFIG_FILE is {os.devnull}")
     if _others_can_read(paths[0]):
         context.warn(f"others on this machine can read your keys: chmod 600 {shlex.quote(paths[0])}")
     if not wants_session:  # which warns of them, too

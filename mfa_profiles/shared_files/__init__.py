@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from mfa_profiles import ini, log
-from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
+from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
 from mfa_profiles.shared_files.base_edits import NewBase, with_base
@@ -29,7 +29,7 @@ from mfa_profiles.shared_files.session_edits import (
     with_settings,
     without_sessions,
 )
-from mfa_profiles.shared_files.storage import Stored, leftovers, make_private, remove_leftovers
+from mfa_profiles.shared_files.storage import Stored, close_to_writers, leftovers, make_private, remove_leftovers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ __all__ = [
     "StoredBoth",
     "change",
     "change_env_file",
+    "close_to_writers",
     "flight",
     "has_session_of_ours",
     "leftovers",
@@ -60,6 +61,7 @@ __all__ = [
     "refusals",
     "refuse_env_file",
     "rehearse",
+    "rehearse_env_file",
     "remove_leftovers",
     "single_flight",
     "version",
@@ -160,17 +162,25 @@ def change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str]) -
     The lock is that of the credentials file: one beside the ``.env`` would litter somebody's project. Raises
     StorageError, FileRefusedError for a text that is not UTF-8, or what ``edit`` raises.
     """
+    return _change_env_file(paths, path, edit, rehearsal=False)
 
+
+def rehearse_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str]) -> None:
+    """Do all that ``change_env_file`` does but the last step, and raise what it would."""
+    _change_env_file(paths, path, edit, rehearsal=True)
+
+
+def _change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str], *, rehearsal: bool) -> Stored:
     def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
         try:
             text = (contents[0] or b"").decode()
         except UnicodeDecodeError as error:
             line = (contents[0] or b"").count(b"\n", 0, error.start) + 1
-            raise FileRefusedError(path, line, "it is not UTF-8", "nothing was changed") from None
+            raise FileRefusedError(path, line, "it is not UTF-8", NOTHING_CHANGED) from None
         return [edit(text).encode()]
 
     refuse_env_file(paths, path)
-    return storage.rewrite([path], edit_bytes, lock_of=paths.credentials)
+    return storage.rewrite([path], edit_bytes, rehearsal=rehearsal, lock_of=paths.credentials)
 
 
 def refuse_env_file(paths: SharedPaths, path: str) -> None:
@@ -185,9 +195,9 @@ def refuse_env_file(paths: SharedPaths, path: str) -> None:
     if path == "-":
         raise StorageError("- is no file", "without --output the text goes to stdout")
     if not os.path.isdir(os.path.dirname(target)) or path.endswith(os.sep):
-        raise StorageError(f"{path} is in a directory that does not exist, or is one", "nothing was changed")
+        raise StorageError(f"{path} is in a directory that does not exist, or is one", NOTHING_CHANGED)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise StorageError(f"{path} is not a file", "nothing was changed")
+        raise StorageError(f"{path} is not a file", NOTHING_CHANGED)
 
 
 def flight(pair: ProfilePair, *, needs_code: bool) -> tuple[str, str]:
@@ -223,6 +233,8 @@ def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
         config, credentials = contents
         before = _profiles(paths, credentials, config)
         after = edit(before)
+        if paths.credentials == os.devnull and after.credentials is not before.credentials:
+            raise StorageError(f"no credentials can be kept in {os.devnull}", "see AWS_SHARED_CREDENTIALS_FILE")
         return [
             old if file is as_read else file.encode(file.text)
             for old, as_read, file in zip(

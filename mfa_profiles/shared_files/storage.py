@@ -8,17 +8,21 @@ before the file is replaced.
 import contextlib
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mfa_profiles import log
-from mfa_profiles.errors import StorageError
+from mfa_profiles.errors import NOTHING_CHANGED, StorageError
 from mfa_profiles.shared_files import writers
-from mfa_profiles.shared_files.locking import locked
+from mfa_profiles.shared_files.locking import is_locked, locked
 
 _ATTEMPTS = 10
 _NEW_FILE_MODE = 0o600
+
+_MAX_MIB = 16
+"""30,000 profiles are not that large; parsing a file of 100 MiB would take minutes, and gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,28 @@ def _opened(path: str) -> Iterator[tuple[_Content | None, Callable[[], bool]]]:
         is_undisturbed: Callable[[], bool] = lambda: True  # noqa: E731
         with _explained(path, "read"), contextlib.suppress(FileNotFoundError):
             if path != os.devnull:  # how people say that there is no such file
-                _refuse_all_but_files(path)
+                _refuse_all_but_readable_files(path)
                 file = opened.enter_context(open(path, "rb"))
                 is_undisturbed = opened.enter_context(writers.held_off(file.fileno()))
                 content = _Content(file.read(), os.fstat(file.fileno()), is_undisturbed())
         yield content, is_undisturbed
 
 
-def _refuse_all_but_files(path: str) -> None:
+def _refuse_all_but_readable_files(path: str) -> None:
     # Opening a FIFO would wait for ever, and opening a device can do anything.
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
         raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
+    if status.st_size > _MAX_MIB * 2**20:
+        raise _too_large(path, status.st_size)
+
+
+def _too_large(path: str, size: int) -> StorageError:
+    return StorageError(
+        f"{path} has {size / 2**20:,.0f} MiB, and no more than {_MAX_MIB} are read",
+        "see what is in it, and whether it is the right file: AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE",
+        NOTHING_CHANGED,
+    )
 
 
 def _same(one: _Content | None, other: _Content | None) -> bool:
@@ -110,13 +125,15 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 continue
             after = edit([None if content is None else content.data for content in before])
             changes = [
-                _Change(target, new, old)
-                for target, old, new in zip(targets, before, after, strict=True)
+                _Change(path, target, new, old)
+                for path, target, old, new in zip(paths, targets, before, after, strict=True)
                 if new is not None and target != os.devnull and (old is None or new != old.data)
             ]
             _tell(targets, changes, rehearsal=rehearsal)
             with contextlib.ExitStack() as copies:
                 prepared = [copies.enter_context(_temporary_copy(change, denied)) for change in changes]
+                for change in changes:
+                    _refuse_what_cannot_be_replaced(change)
                 if rehearsal:
                     return Stored(changed=False)
                 if _replace_all(prepared, replaced, warnings):
@@ -150,10 +167,9 @@ def _told_what_was_replaced(replaced: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        if not replaced:
-            raise
-        written = " and ".join(dict.fromkeys(replaced))
-        raise StorageError(error.message, f"{written} was written before that") from None
+        if replaced:
+            error.add_what_is_left(f"{' and '.join(dict.fromkeys(replaced))} was written before that")
+        raise
 
 
 def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, OSError]:
@@ -174,8 +190,9 @@ def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, 
 
 @dataclass(frozen=True)
 class _Change:
-    """A file that gets new bytes."""
+    """A file that gets new bytes: by the name it was given, and by the name that links lead to."""
 
+    path: str
     target: str
     new: bytes
     old: _Content | None
@@ -202,6 +219,7 @@ def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[
             # Nobody else may read it at any time, and a link planted at its name is not followed.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _NEW_FILE_MODE)
             with open(descriptor, "wb") as file:
+                _refuse_open_directories(change, descriptor)
                 file.write(change.new)
                 file.flush()
                 warnings = _copy_permissions(change.target, change.old, descriptor)
@@ -210,6 +228,42 @@ def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[
     finally:
         with contextlib.suppress(OSError):
             _unlink(path)
+
+
+def _refuse_open_directories(change: _Change, descriptor: int) -> None:
+    """Raise StorageError if anyone could put another file, or another link to one, in the place of a file.
+
+    A sticky directory, as /tmp is, lets nobody touch the files of others. ``descriptor`` is a file that was just
+    made there.
+    """
+    # A file system that keeps no permissions (FAT, WSL's /mnt/c) shows 0777 for everything: that says nothing.
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) & ~_NEW_FILE_MODE:
+        return
+    for directory in dict.fromkeys(os.path.dirname(path) or os.curdir for path in (change.target, change.path)):
+        mode = os.stat(directory).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise StorageError(
+                f"anyone on this machine may write {directory}, and could put another file in the place of "
+                f"{change.path}",
+                f"chmod o-w {shlex.quote(directory)}",
+                NOTHING_CHANGED,
+            )
+
+
+def _refuse_what_cannot_be_replaced(change: _Change) -> None:
+    """Raise StorageError for a file that is mounted read-only, as into containers, or that is immutable.
+
+    That shows only when it is replaced, which may be after another file was; or when it is opened to be written.
+    """
+    if change.old is None:
+        return
+    with _explained(change.target, "replaced"):
+        try:
+            os.close(os.open(change.target, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+        except OSError as error:
+            # Whoever may not write a file may replace it all the same: that is up to its directory.
+            if error.errno in (errno.EROFS, errno.EPERM):
+                raise
 
 
 def _temporary_path(target: str) -> str:
@@ -221,8 +275,14 @@ def _temporary_path(target: str) -> str:
 
 def leftovers(paths: Sequence[str]) -> list[str]:
     """The temporary copies of files that a crash has left, with all that the files held."""
-    copies = [_temporary_path(os.path.realpath(path)) for path in paths if path != os.devnull]
-    return [path for path in copies if os.path.lexists(path)]
+    targets = [os.path.realpath(path) for path in paths if path != os.devnull]
+    return [_temporary_path(target) for target in targets if _has_leftover(target)]
+
+
+def _has_leftover(target: str) -> bool:
+    copy = _temporary_path(target)
+    # One that another process is just writing is gone when that has finished.
+    return os.path.lexists(copy) and not is_locked(target) and os.path.lexists(copy)
 
 
 def remove_leftovers(paths: Sequence[str]) -> None:
@@ -240,10 +300,19 @@ def make_private(path: str) -> None:
 
     Raises StorageError if the system does not allow it.
     """
-    with _explained(path, "made private"):
+    _take_from_others(path, 0o077, "made private")
+
+
+def close_to_writers(path: str) -> None:
+    """The same for what lets others write it, and no more."""
+    _take_from_others(path, 0o022, "closed to others")
+
+
+def _take_from_others(path: str, bits: int, done: str) -> None:
+    with _explained(path, done):
         status = os.stat(path)
         if status.st_uid == os.geteuid():
-            os.chmod(os.path.realpath(path), stat.S_IMODE(status.st_mode) & ~0o077)
+            os.chmod(os.path.realpath(path), stat.S_IMODE(status.st_mode) & ~bits)
 
 
 def _unlink(path: str) -> None:
@@ -349,7 +418,7 @@ def _explained(path: str, done: str) -> Iterator[None]:
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno else "the system gave no reason"
         place = f" ({error.filename})" if error.filename not in (None, path) else ""
-        failure = StorageError(f"{path} could not be {done}: {reason}{place}", "nothing was changed")
+        failure = StorageError(f"{path} could not be {done}: {reason}{place}", NOTHING_CHANGED)
     else:
         return
     raise failure

@@ -274,7 +274,11 @@ def test_permissions(home: Home) -> None:
 
     exit_code, said = told(home)
     _, fixed = told(home, "--fix")
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (home.credentials, home.config, home.config.parent)]
+    modes = [
+        stat.S_IMODE(path.stat().st_mode) for path in (home.credentials, home.config, home.config.parent, dotfiles)
+    ]
+    dotfiles.chmod(0o775)
+    by_a_group = told(home, "--fix")
     dotfiles.chmod(0o755)
     clean = told(home)
 
@@ -282,14 +286,17 @@ def test_permissions(home: Home) -> None:
         "problem permissions others may read ~/.aws/credentials (mode 640)\n  chmod 600 ~/.aws/credentials\n"
         "warning permissions others may read ~/.aws/config (mode 644)\n  chmod 600 ~/.aws/config\n"
         "warning permissions others may read ~/.aws (mode 755)\n  chmod 700 ~/.aws\n"
-    )
-    by_hand = (
         "problem permissions others may write ~/dotfiles (mode 777): a file in it can be replaced\n"
         "  chmod go-w ~/dotfiles\n"
     )
-    assert (1, repaired + by_hand) == (exit_code, said)
-    assert as_fixed(repaired) + by_hand == fixed
-    assert [0o600, 0o600, 0o700] == modes
+    by_hand = (
+        "problem permissions others may write ~/dotfiles (mode 775): a file in it can be replaced\n"
+        "  chmod go-w ~/dotfiles\n"
+    )
+    assert (1, repaired) == (exit_code, said)
+    assert as_fixed(repaired) == fixed
+    assert [0o600, 0o600, 0o700, 0o755] == modes
+    assert (1, by_hand) == by_a_group
     assert (0, "") == clean
 
 

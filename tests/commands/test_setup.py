@@ -340,6 +340,7 @@ def test_a_file_that_cannot_be_read(home: Home) -> None:
 
     assert "/nowhere/accessKeys.csv could not be read: no such file or directory" == error.message
     assert ("--csv takes the name of a file",) == error.hints
+    assert "--csv takes the name of a file, and this one is empty" == refusal(home, SetupOptions(csv="")).message
 
 
 def test_keys_that_aws_does_not_take(home: Home, user: User) -> None:

@@ -318,7 +318,7 @@ def test_who_may_write_the_file_may_lock_it(tmp_path: Path, bits: int, lock_bits
 
 def test_the_lock_of_a_file_that_is_not_there_yet_is_private(tmp_path: Path) -> None:
     """Whatever the directory lets others do."""
-    tmp_path.chmod(0o777)
+    tmp_path.chmod(0o775)
 
     write(tmp_path / "credentials", b"new")
 

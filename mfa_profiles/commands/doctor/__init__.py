@@ -92,7 +92,8 @@ def _repaired(findings: Sequence[Finding], name: str | None, context: Context) -
     fixed: list[Finding] = []
     tried: dict[object, MfaProfilesError | None] = {}
     while untried := [finding for finding in findings if finding.fixable and finding.name not in tried]:
-        for finding in untried:
+        # Nothing is written into a directory that anyone may write: that is closed first.
+        for finding in sorted(untried, key=lambda finding: finding.check != "permissions"):
             tried[finding.name] = _repair(finding, context)
         findings = _offline(_scope(name, context))
         standing = {finding.name for finding in findings}
