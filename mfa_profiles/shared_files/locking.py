@@ -18,8 +18,11 @@ from mfa_profiles.errors import StorageError
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-TIMEOUT = 30.0
-"""Seconds to wait for another process that is writing; one write takes milliseconds."""
+TIMEOUT = 60.0
+"""Seconds to wait for another process that is writing.
+
+One write takes milliseconds, but dozens may be waiting, who is next is a matter of luck, and a code is spent by then.
+"""
 
 IN_FLIGHT_TIMEOUT = 300.0
 """Seconds to wait for another process that gets a session: a person may have to find their phone."""

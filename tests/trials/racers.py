@@ -187,9 +187,9 @@ class Worker:
             self._report.left = session  # as things are now
 
     def _refresh(self) -> None:
-        self._command("refresh", self._own.name, "--force", "--token-code", self._own.code())
+        is_done = self._command("refresh", self._own.name, "--force", "--token-code", self._own.code()) is not None
         sections = self._files.look()
-        if sections is not None:
+        if is_done and sections is not None:
             self._report.left = sections.get(self._own.derived, {}).get("aws_access_key_id")
             self._report.seen.append(self._report.left or "none")
 
@@ -228,8 +228,8 @@ class Worker:
     def _status_of_shared(self) -> None:
         self._command("status", self._random.choice(self._plan.shared).derived, expected=(0, 3, 1))
 
-    def _command(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> str:
-        """Run a command, and return what it printed, if it ended as it should."""
+    def _command(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> str | None:
+        """Run a command, and return what it printed, or None if it did not end as it should."""
         for path in self._streams[1:]:
             os.truncate(path, 0)
         began = time.monotonic()
@@ -242,7 +242,7 @@ class Worker:
         said = Path(self._streams[2]).read_text().splitlines()
         error = next((line for line in reversed(said) if line.startswith("mfa-profiles: error:")), "without a word")
         self._report.broken[f"{arguments[0]} ended with {code}: {error[:200]}"] += 1
-        return ""
+        return None
 
 
 class Reader:
