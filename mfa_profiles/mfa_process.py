@@ -55,12 +55,17 @@ def token_code(command: str, profile: str) -> str:
         raise ProfileError(
             f"{where}: {_program(words)} ended with exit code {exit_code}", "what it said is above", *hints
         )
-    text = printed.decode(errors="replace").strip()
-    # Two lines with three digits each are something else than a code in groups.
-    code = parse(text) if len(text.splitlines()) == 1 else None
+    code = code_in(printed)
     if code is None:
         raise _not_six_digits(words, where, hints)
     return code
+
+
+def code_in(printed: bytes) -> str | None:
+    """The code that a command printed: six digits on a line, and nothing else."""
+    text = printed.decode(errors="replace").strip()
+    # Two lines with three digits each are something else than a code in groups.
+    return parse(text) if len(text.splitlines()) == 1 else None
 
 
 def _words(command: str, where: str) -> list[str]:

@@ -65,6 +65,27 @@ def test_nothing_in_the_process_list(base: Home, aws: LocalAWS, device: MFADevic
     assert 2 == seen
 
 
+def test_whoever_gives_codes_is_given_nothing(base: Home, device: MFADevice) -> None:
+    """The command in mfa_process has the environment of the tool, and neither keys nor files that it has open."""
+    env_file, files, code_file = (base.path / name for name in ("env", "files", "code"))
+    code_file.write_text(base.code(device))
+    script = base.path / "otp"
+    script.write_text(f"#!/bin/sh\nenv -0 > {env_file}\nls -l /proc/$$/fd > {files}\nexec cat {code_file}\n")
+    script.chmod(0o700)
+    with base.config.open("a") as config:
+        config.write(f"mfa_process = {script}\n")
+
+    assert 0 == base.run("refresh", BASE, env={"AWS_ACCESS_KEY_ID": "AKIAOFTHISTERMINAL"}).code
+
+    got = dict(line.split("=", 1) for line in env_file.read_text().rstrip("\0").split("\0"))
+    own = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}  # of the shell's, and of Python's
+    expected = base.environment({"AWS_ACCESS_KEY_ID": "AKIAOFTHISTERMINAL"})
+    assert expected == {name: value for name, value in got.items() if name not in own}
+    assert not [
+        line for line in files.read_text().splitlines() if str(base.path / ".aws") in line or "socket" in line
+    ]
+
+
 def test_no_secret_in_repr() -> None:
     """What holds a secret does not show it when it is printed, as in a traceback with locals."""
     from datetime import UTC, datetime

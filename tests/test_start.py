@@ -42,6 +42,35 @@ def test_hot_commands_import_nothing_heavy(home: Home, user: User, arguments: li
     assert "mfa_profiles" in modules
 
 
+IMPORTS = """
+import importlib, os, pkgutil, sys
+import mfa_profiles
+seen = []
+def hook(event, arguments):
+    is_write = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if is_write or event.split(".")[0] in ("socket", "subprocess") or event in ("os.system", "os.posix_spawn"):
+        seen.append(event)
+sys.addaudithook(hook)
+sys.dont_write_bytecode = True
+for module in pkgutil.walk_packages(mfa_profiles.__path__, "mfa_profiles."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+ours = list(seen)
+import boto3, filelock, rich.live
+print(ours, sorted(set(seen)))
+open(os.devnull, "w").close()
+print(seen[-1])
+"""
+
+
+def test_imports_open_nothing() -> None:
+    """No connection, no program and no file to be written, whatever is imported."""
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=False)
+
+    # urllib3 finds out whether the machine has IPv6 by a socket that nobody is connected to.
+    assert ["[] ['socket.__new__', 'socket.bind']", "open"] == done.stdout.splitlines(), done.stderr
+
+
 def test_an_unforeseen_error_is_a_line_without_its_text() -> None:
     """Whatever the text of an exception quotes, it is not shown; where it was raised is."""
     script = """

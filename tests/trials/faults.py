@@ -54,7 +54,8 @@ def run() -> Iterator[Outcome]:
             calls = record(new_stage()).calls
         yield failed(name, [fault for call in calls for fault in _faults(call)])
     for name in COMMANDS:
-        yield failed(name, faults_in_place(name))
+        if name != "setup":  # it makes new files, and what is mounted is there already
+            yield failed(name, faults_in_place(name))
 
 
 def _faults(call: Call) -> Iterator[Fault]:

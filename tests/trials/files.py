@@ -26,6 +26,7 @@ _TARGETS = (
     ("comments", "lines read as comments and times", 0.5),
     ("values_in_comments", "names written into comments", 0.3),
     ("csv_files", "lists of keys read", 0.3),
+    ("printed_codes", "outputs of mfa_process read", 0.3),
 )
 
 

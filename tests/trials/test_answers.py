@@ -1,9 +1,13 @@
-"""Answers that would lead elsewhere: the long run over hostile ones is ``python -m tests.trials answers``."""
+"""The short version of ``tests.trials.answers``, and answers that would lead elsewhere."""
+
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from tests.home import BASE, Home
 from tests.local_aws import LocalAWS, MFADevice
+from tests.trials import answers
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -16,3 +20,19 @@ def test_a_redirection_is_not_followed(base: Home, aws: LocalAWS, device: MFADev
         result = base.run_warm("refresh", BASE, "--token-code", base.code(device))
 
         assert (1, ["GetSessionToken"], []) == (result.code, aws.actions, elsewhere.actions)
+
+
+def test_good_answers_with_something_changed() -> None:
+    """They are understood as meant, or refused with a sentence."""
+    assert () == answers.mutated_losses(500)
+
+
+def test_answers_that_are_none(aws: LocalAWS, tmp_path: Path) -> None:
+    """One of ten of the long run, for the command that stores what it gets."""
+    scene = next(answers.scenes(aws, Path(tempfile.mkdtemp(dir=tmp_path))))
+    tried = list(answers.wires(scene))[::10]
+
+    losses = [loss for name, wire in tried for loss in answers.losses(scene, name, wire)]
+
+    assert [] == losses
+    assert len(tried) >= 10

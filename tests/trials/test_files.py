@@ -38,6 +38,7 @@ def damaged(draw: st.DrawFn, cases: Sequence[bytes]) -> bytes:
         ("comments", 500),
         ("values_in_comments", 200),
         ("csv_files", 200),
+        ("printed_codes", 200),
     ],
 )
 def test_documents_that_nobody_would_write(target: str, count: int) -> None:
@@ -83,4 +84,4 @@ def test_the_long_run() -> None:
     outcomes = list(files.run(2000))
 
     assert [()] * len(outcomes) == [outcome.losses for outcome in outcomes]
-    assert [2000, 600, 40, 1000, 600, 600] == [outcome.count for outcome in outcomes]
+    assert [2000, 600, 40, 1000, 600, 600, 600] == [outcome.count for outcome in outcomes]

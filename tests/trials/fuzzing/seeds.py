@@ -209,3 +209,15 @@ def of_csv_files() -> Iterator[bytes]:
     header, keys = "Access key ID,Secret access key", f"AKIAIOSFODNN7EXAMPLE,{MARKER}"
     for before, after in (("", ""), ("\ufeff", "\r\n"), ("User name,", ""), ('"a\n""b",', "\n,\n")):
         yield f"{before}{header}{after}\n{before}{keys}{after}\n".encode()
+
+
+def of_printed_codes() -> Iterator[bytes]:
+    """What commands print in the place of a code, and codes."""
+    yield from (b"123456\n", b"123 456\r\n", b" 12 34 56 ", b"123\n456", b"1234567", b"12345", b"", b"code: 123456\n")
+    yield from (
+        "\u0661\u0662\u0663456".encode(),
+        b"\xff123456",
+        b"123456\x0c654321",
+        b"123456\0",
+        b"\xef\xbb\xbf123456",
+    )

@@ -1,8 +1,8 @@
-"""The small grammars: the comments that the tool finds its own sections by, times, and the console's file of keys."""
+"""The small grammars: the tool's own comments, times, the console's file of keys, and what commands print for codes."""
 
 from datetime import UTC, datetime
 
-from mfa_profiles import access_keys_csv, rotations, sessions
+from mfa_profiles import access_keys_csv, mfa_process, rotations, sessions
 from mfa_profiles.access_keys import fault_of_id, fault_of_secret
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.rotations import Rotation
@@ -62,3 +62,17 @@ def check_csv(data: bytes) -> None:
     text = data.decode("utf-8-sig").replace('""', '"')
     assert keys.access_key_id in text, "an access key ID that is not in the file"
     assert keys.secret_access_key in text or '"' in text, "a secret that is not in the file"
+
+
+def check_printed_code(data: bytes) -> None:
+    """Six digits of a line that has nothing else but blanks, or no code."""
+    code = mfa_process.code_in(data)
+    dense = bytes(byte for byte in data if not chr(byte).isspace())
+    if code is None:
+        assert not (len(data) == 6 and data.isdigit()), "a code that is not taken for one"
+    else:
+        assert len(code) == 6, "a code without six digits"
+        assert set(code) <= set("0123456789"), "a code with something else than digits"
+        if data.isascii():
+            assert dense == code.encode(), "a code that was not printed"
+            assert b"\n" not in data.strip(), "a code of two lines"

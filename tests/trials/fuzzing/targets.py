@@ -9,4 +9,5 @@ TARGETS = {
     "comments": Target(small_texts.check_comment, seeds.of_comments),
     "values_in_comments": Target(small_texts.check_values_in_comments, seeds.of_comments),
     "csv_files": Target(small_texts.check_csv, seeds.of_csv_files),
+    "printed_codes": Target(small_texts.check_printed_code, seeds.of_printed_codes),
 }

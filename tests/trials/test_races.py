@@ -1,0 +1,26 @@
+"""The short versions of ``tests.trials.races``."""
+
+import pytest
+
+from tests.trials import races
+
+
+def test_commands_at_the_same_time() -> None:
+    """No session is lost, and no reader sees anything but whole files."""
+    outcome = races.with_locks(workers=12, shared=3, seconds=5)
+
+    assert () == outcome.losses
+    assert outcome.count >= 12
+
+
+def test_without_locks_the_losses_are_seen() -> None:
+    """The race would find them."""
+    result = races.race(workers=12, shared=3, seconds=5, before=races.WITHOUT_LOCKS)
+
+    assert result.broken["an update was lost"] + result.broken["the last update was lost"]
+
+
+@pytest.mark.parametrize(("pause", "times"), [("0.05", 3), ("stopped", 1)])
+def test_in_the_middle_of_a_write(pause: str, times: int) -> None:
+    """What another program has not written yet is not lost."""
+    assert () == races.beside_a_slow_writer(pause, times=times).losses
