@@ -81,9 +81,10 @@ def test_whoever_gives_codes_is_given_nothing(base: Home, device: MFADevice) -> 
     own = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}  # of the shell's, and of Python's
     expected = base.environment({"AWS_ACCESS_KEY_ID": "AKIAOFTHISTERMINAL"})
     assert expected == {name: value for name, value in got.items() if name not in own}
-    assert not [
-        line for line in files.read_text().splitlines() if str(base.path / ".aws") in line or "socket" in line
-    ]
+    opened = files.read_text()
+    assert "/dev/null" in opened or "pipe:" in opened
+    assert str(base.path / ".aws") not in opened
+    assert "socket" not in opened
 
 
 def test_no_secret_in_repr() -> None:

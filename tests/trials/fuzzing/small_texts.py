@@ -1,4 +1,4 @@
-"""The small grammars: the tool's own comments, times, the console's file of keys, and what commands print for codes."""
+"""The small grammars: our own comments, times, the console's file of keys, and what commands print for codes."""
 
 from datetime import UTC, datetime
 
