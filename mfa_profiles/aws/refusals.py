@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from mfa_profiles.aws import clients, network
+from mfa_profiles.aws import clients, network, values
 from mfa_profiles.aws.caller import Caller
 from mfa_profiles.aws.quiet import quiet
 from mfa_profiles.aws.rows import Facts
@@ -331,15 +331,14 @@ def _partitions(attempt: Attempt) -> dict[str, str]:
 
 
 def time_at_aws(response: Mapping[str, Any]) -> datetime | None:
-    """When AWS answered, by its own clock."""
+    """When AWS answered, by its own clock, in UTC."""
     from email.utils import parsedate_to_datetime
 
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
-        moment = parsedate_to_datetime(date)
+        return values.moment(parsedate_to_datetime(date))
     except (OverflowError, TypeError, ValueError):
         return None
-    return moment if moment.tzinfo else None
 
 
 def _seconds_until_next_code(response: Mapping[str, Any], attempt: Attempt) -> int:

@@ -12,6 +12,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from mfa_profiles import log
 from mfa_profiles.errors import NOTHING_CHANGED, StorageError
@@ -63,10 +64,16 @@ def _opened(path: str) -> Iterator[tuple[_Content | None, Callable[[], bool]]]:
         with _explained(path, "read"), contextlib.suppress(FileNotFoundError):
             if path != os.devnull:  # how people say that there is no such file
                 _refuse_all_but_readable_files(path)
-                file = opened.enter_context(open(path, "rb"))
+                file = open(path, "rb")  # noqa: SIM115 - what is read is read, even if it cannot be closed
+                opened.callback(_close, file)
                 is_undisturbed = opened.enter_context(writers.held_off(file.fileno()))
                 content = _Content(file.read(), os.fstat(file.fileno()), is_undisturbed())
         yield content, is_undisturbed
+
+
+def _close(file: BinaryIO) -> None:
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def _refuse_all_but_readable_files(path: str) -> None:
@@ -138,7 +145,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                     return Stored(changed=False)
                 if _replace_all(prepared, replaced, warnings):
                     return Stored(bool(changes), tuple(warnings))
-    raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
+        raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
 
 
 def _tell(targets: Sequence[str], changes: "Sequence[_Change]", *, rehearsal: bool) -> None:

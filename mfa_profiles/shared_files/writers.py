@@ -37,7 +37,8 @@ def held_off(descriptor: int) -> Iterator[Callable[[], bool]]:
         yield lambda: state is _AT_REST or (state is _HELD and _is_leased(descriptor))
     finally:
         if state is _HELD:  # closing alone would not do if another thread has forked meanwhile
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
 def _state(descriptor: int) -> str:
@@ -57,7 +58,10 @@ def _state(descriptor: int) -> str:
 
 
 def _is_leased(descriptor: int) -> bool:
-    return fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_RDLCK
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_RDLCK
+    except OSError:
+        return False
 
 
 def _is_remote(descriptor: int) -> bool:

@@ -59,6 +59,8 @@ def run() -> Iterator[Outcome]:
 
 
 def _faults(call: Call) -> Iterator[Fault]:
+    if call.name == "close":
+        return  # strace fails a call by leaving it out: the file would stay open, as it never does
     if call.name not in WRITES:
         yield from (Fault(call, error) for error in ("EIO", "EACCES"))
         return

@@ -223,9 +223,9 @@ class Reader:
     def _of(self, found: object) -> Iterator[str]:
         for each in found if isinstance(found, list) else [found]:
             if is_dataclass(each):
-                values = [getattr(each, field.name) for field in fields(each)]
-                if not all(_is_sound(value) for value in values):
-                    yield "a value that is none"
+                yield from (
+                    f"{field.name} is none" for field in fields(each) if not _is_sound(getattr(each, field.name))
+                )
         if isinstance(found, SessionCredentials):
             yield from self._of_files(found)
 
@@ -250,7 +250,7 @@ def _is_sound(value: object) -> bool:
     if isinstance(value, str):
         return value.isascii() and value.isprintable() and " " not in value and value != ""
     if isinstance(value, datetime):
-        return value.utcoffset() == timedelta() and 1970 <= value.year < 9000
+        return value.utcoffset() == timedelta()
     return value is None or isinstance(value, bool)
 
 
