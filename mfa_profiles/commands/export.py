@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import stat
 from dataclasses import dataclass, field
 
 from mfa_profiles import dotenv, environment, formats, git, shared_files
@@ -92,7 +91,7 @@ def _values(path: str, text: str) -> dict[str, str]:
 def _warn_of_who_may_read_it(path: str, context: Context) -> None:
     if git.would_add(path):
         context.warn(f"{path} is in a git work tree and not ignored: add it to .gitignore before it is committed")
-    if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+    if shared_files.others_can_read(path):
         context.warn(f"{path} can be read by others: chmod 600 {shlex.quote(path)}")
 
 

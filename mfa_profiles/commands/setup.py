@@ -335,7 +335,7 @@ def _outcome(
     paths = tuple(path for path in (context.paths.credentials, context.paths.config) if path != os.devnull)
     if context.paths.config == os.devnull:
         context.warn(f"the region of {new.name} and its MFA device are kept nowhere: AWS_CONFIG_FILE is {os.devnull}")
-    if _others_can_read(paths[0]):
+    if shared_files.others_can_read(paths[0]):
         context.warn(f"others on this machine can read your keys: chmod 600 {shlex.quote(paths[0])}")
     if not wants_session:  # which warns of them, too
         warn_of_hidden_settings(profiles, new.name, context)
@@ -350,14 +350,7 @@ def _outcome(
         mfa_serial=new.mfa_serial,
         taken_out=taken_out,
         csv=csv,
-        csv_is_open=csv is not None and _others_can_read(csv),
+        csv_is_open=csv is not None and shared_files.others_can_read(csv),
         wants_session=wants_session,
         has_old_session=origin is not None and origin.source_profile == new.name,
     )
-
-
-def _others_can_read(path: str) -> bool:
-    try:
-        return bool(os.stat(path).st_mode & 0o044)
-    except OSError:
-        return False

@@ -29,7 +29,14 @@ from mfa_profiles.shared_files.session_edits import (
     with_settings,
     without_sessions,
 )
-from mfa_profiles.shared_files.storage import Stored, close_to_writers, leftovers, make_private, remove_leftovers
+from mfa_profiles.shared_files.storage import (
+    Stored,
+    close_to_writers,
+    leftovers,
+    make_private,
+    others_can_read,
+    remove_leftovers,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +65,7 @@ __all__ = [
     "load_readable",
     "make_private",
     "names_like",
+    "others_can_read",
     "refusals",
     "refuse_env_file",
     "rehearse",

@@ -142,6 +142,9 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 for change in changes:
                     _refuse_what_cannot_be_replaced(change)
                 if rehearsal:
+                    for copy in prepared:  # what cannot be removed would be in the way of the performance
+                        with _explained(copy.change.target, "written"):
+                            _unlink(copy.path)
                     return Stored(changed=False)
                 if _replace_all(prepared, replaced, warnings):
                     return Stored(bool(changes), tuple(warnings))
@@ -300,6 +303,14 @@ def remove_leftovers(paths: Sequence[str]) -> None:
         for target, error in denied.items():
             with _explained(_temporary_path(target), "removed"):
                 raise error
+
+
+def others_can_read(path: str) -> bool:
+    """True if a file lets a group or all others read it, as far as the system tells."""
+    try:
+        return bool(os.stat(path).st_mode & 0o044)
+    except OSError:
+        return False
 
 
 def make_private(path: str) -> None:

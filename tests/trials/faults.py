@@ -66,8 +66,7 @@ def _faults(call: Call) -> Iterator[Fault]:
         return
     for error in ERRORS:
         yield Fault(call, error)
-        # This one means that somebody else has the lock: that would be waited for.
-        if (call.name, error) != ("flock", "EACCES"):
+        if call.name != "flock":  # who cannot unlock need not know of it yet
             yield Fault(call, error, lasts=True)
 
 
