@@ -1,6 +1,5 @@
 """The credentials of a profile as text for shells, programs and ``.env`` files."""
 
-import os
 import shlex
 from dataclasses import dataclass, field
 
