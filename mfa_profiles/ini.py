@@ -4,36 +4,37 @@ A file that botocore refuses is one in which no derived profile could work, so i
 botocore and other SDKs read in different ways.
 """
 
-import configparser
 import functools
-import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from mfa_profiles import log
+from mfa_profiles import log, plain_ini
 from mfa_profiles.errors import FileRefusedError
+from mfa_profiles.plain_ini import Sections
+
+if TYPE_CHECKING:
+    import configparser
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Of any tool: aws_secret_access_key, aws_session_token, and what others keep beside them.
 _SECRET_KEY = re.compile("secret|token$|password|external_id|private_key")
 
-Sections = dict[str, dict[str, str]]
-
 
 @dataclass(frozen=True)
 class IniFile:
     """A parsed file. ``text`` is without the byte order mark and has its line endings as they are on disk.
 
-    ``sections`` maps section names to lower-case keys and values, the way ``RawConfigParser`` understands them. A
-    missing file is an empty one.
+    ``sections`` maps section names to lower-case keys and values, the way ``RawConfigParser`` understands them.
+    ``starts`` is where in the text each of them begins, if that is without doubt. A missing file is an empty one.
     """
 
     path: str
     text: str = field(default="", repr=False)
     sections: Sections = field(default_factory=dict, repr=False)
     has_byte_order_mark: bool = False
+    starts: dict[str, int] | None = field(default=None, repr=False)
 
     def encode(self, text: str) -> bytes:
         """The bytes of this file with another text in it."""
@@ -65,10 +66,11 @@ def parse(data: bytes | None, path: str) -> IniFile:
             "a carriage return without a line feed",
             "some AWS tools end the line there, others do not; save the file with ordinary line endings",
         )
-    sections = _parse_sections(text.replace("\r\n", "\n"), path)
+    plain = plain_ini.read(text)
+    sections = plain.sections if plain else _parse_sections(text.replace("\r\n", "\n"), path)
     if log.is_on():
         _keep_from_log(sections)
-    return IniFile(path, text, sections, has_byte_order_mark)
+    return IniFile(path, text, sections, has_byte_order_mark, plain.starts if plain else None)
 
 
 def _keep_from_log(sections: Sections) -> None:
@@ -92,96 +94,6 @@ def refuse_byte_order_marks(*files: IniFile) -> None:
             )
 
 
-@dataclass(frozen=True)
-class Place:
-    """A header (``key`` is None) or a key of a section, and the number of its line."""
-
-    section: str
-    key: str | None
-    line: int
-
-
-def places(file: IniFile) -> list[Place]:
-    """All headers and keys of a file, in their order."""
-    return _survey(file.text)[0]
-
-
-def refusals(data: bytes | None, path: str) -> list[FileRefusedError]:
-    """Everything that ``parse`` would refuse a file for, as far as it can be told before the first is mended."""
-    try:
-        parse(data, path)
-    except FileRefusedError as error:
-        first = error
-    else:
-        return []
-    text = (data or b"").removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
-    found, broken = _survey(text)
-    repeated = [
-        FileRefusedError(path, place.line, f"duplicate {what}: the first is in line {line}", hint)
-        for place, line in _repeated(found)
-        for what, hint in [("section", "merge the two") if place.key is None else ("key", "delete one of the two")]
-    ]
-    others = [_broken_line(path, line) for line in broken]
-    refused = {error.line: error for error in (*others, first, *repeated)}
-    return sorted(refused.values(), key=lambda error: error.line or 0)
-
-
-def _repeated(found: list[Place]) -> Iterator[tuple[Place, int]]:
-    """The places that repeat another, and the lines of those. Keys of two headers are not compared."""
-    first: dict[tuple[str, str | None, int], int] = {}
-    header = 0
-    for place in found:
-        header = place.line if place.key is None else header
-        name = (place.section, place.key, 0 if place.key is None else header)
-        if name in first:
-            yield place, first[name]
-        elif place.section != configparser.DEFAULTSECT or place.key is not None:  # which may be there twice
-            first[name] = place.line
-
-
-class _Surveyor(configparser.RawConfigParser):
-    """Notes where configparser sees headers and keys, by what it calls for each of them."""
-
-    def __init__(self, found: list[Place]) -> None:
-        super().__init__(strict=False)
-        self._found = found
-        self._section, self._line = "", 0
-        self.SECTCRE = self  # type: ignore[assignment] # the documented pattern for headers, of which it calls
-
-    def match(self, text: str) -> re.Match[str] | None:
-        """What the pattern for headers would find."""
-        header = configparser.RawConfigParser.SECTCRE.match(text)
-        if header is not None:
-            self._section = header["header"]
-            self._found.append(Place(self._section, None, self._line))
-        return header
-
-    def optionxform(self, optionstr: str) -> str:
-        """The name of a key, which configparser asks for at its line."""
-        key = super().optionxform(optionstr)
-        self._found.append(Place(self._section, key, self._line))
-        return key
-
-    def numbered(self, text: str) -> Iterator[str]:
-        """The lines of a text, each of which is the current one while it is looked at."""
-        for self._line, line in enumerate(io.StringIO(text), 1):
-            yield line
-
-
-def _survey(text: str) -> tuple[list[Place], list[int]]:
-    """All headers and keys, and the lines that are neither."""
-    found: list[Place] = []
-    surveyor = _Surveyor(found)
-    try:
-        surveyor.read_file(surveyor.numbered(text))
-    except configparser.MissingSectionHeaderError:  # which `parse` has refused it for
-        header = re.search(r"(?m)^\s*\[.+\]", text)
-        return _survey("\n" * text.count("\n", 0, header.start()) + text[header.start() :]) if header else ([], [])
-    except configparser.ParsingError as error:
-        return found, [line for line, _ in error.errors]
-    return found, []
-
-
 def _decode(data: bytes, path: str) -> str:
     try:
         return data.decode()
@@ -191,6 +103,8 @@ def _decode(data: bytes, path: str) -> str:
 
 
 def _parse_sections(text: str, path: str) -> Sections:
+    import configparser
+
     parser = configparser.RawConfigParser()
     refusal = None
     try:
@@ -212,7 +126,9 @@ def _parse_sections(text: str, path: str) -> Sections:
     return sections
 
 
-def _explain(error: configparser.Error, path: str) -> FileRefusedError:
+def _explain(error: "configparser.Error", path: str) -> FileRefusedError:
+    import configparser
+
     match error:
         case configparser.DuplicateSectionError(lineno=line):
             return FileRefusedError(path, line, "duplicate section", "merge the two")
@@ -221,11 +137,12 @@ def _explain(error: configparser.Error, path: str) -> FileRefusedError:
         case configparser.MissingSectionHeaderError(lineno=line):
             return FileRefusedError(path, line, "text before the first [section]", "put it below a header")
         case configparser.ParsingError(errors=[(line, _), *_]):
-            return _broken_line(path, line)
+            return broken_line(path, line)
     return FileRefusedError(path, None, "not a file that boto3 and the AWS CLI can read")
 
 
-def _broken_line(path: str, line: int) -> FileRefusedError:
+def broken_line(path: str, line: int) -> FileRefusedError:
+    """The refusal of a line that is nothing a file can have."""
     return FileRefusedError(path, line, "not a [section], a key = value, or a comment", "fix the line")
 
 

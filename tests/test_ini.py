@@ -2,9 +2,10 @@
 
 import pytest
 
-from mfa_profiles import ini, log
+from mfa_profiles import ini, ini_survey, log
 from mfa_profiles.errors import FileRefusedError
-from mfa_profiles.ini import IniFile, Place
+from mfa_profiles.ini import IniFile
+from mfa_profiles.ini_survey import Place
 
 Refusal = tuple[int | None, str, str]
 
@@ -59,7 +60,7 @@ def test_what_is_refused(data: bytes, refusal: Refusal) -> None:
 
     assert refusal == told(error.value)
     assert None is error.value.__cause__ is error.value.__context__
-    assert refusal[0] == ini.refusals(data, "credentials")[0].line
+    assert refusal[0] == ini_survey.refusals(data, "credentials")[0].line
 
 
 # name: (bytes, the refusals in the order of lines)
@@ -99,13 +100,13 @@ SEVERAL: dict[str, tuple[bytes, list[Refusal]]] = {
 @pytest.mark.parametrize(("data", "refusals"), SEVERAL.values(), ids=SEVERAL)
 def test_all_that_a_file_is_refused_for(data: bytes, refusals: list[Refusal]) -> None:
     """So that a person has to mend it once."""
-    assert refusals == [told(error) for error in ini.refusals(data, "credentials")]
+    assert refusals == [told(error) for error in ini_survey.refusals(data, "credentials")]
 
 
 def test_a_missing_file_is_an_empty_one() -> None:
     """For reading, and for what it is refused for."""
     assert IniFile("credentials") == ini.parse(None, "credentials")
-    assert [] == ini.refusals(None, "credentials")
+    assert [] == ini_survey.refusals(None, "credentials")
 
 
 def test_what_is_read() -> None:
@@ -141,7 +142,9 @@ def test_places() -> None:
     """Headers and keys with their lines; what continues a value, and comments, are none."""
     file = ini.parse(b"# c\r\n[a]\r\nK = v\r\n  more\r\n; d\r\n\r\nl = m\r\n[b]\r\n", "config")
 
-    assert [Place("a", None, 2), Place("a", "k", 3), Place("a", "l", 7), Place("b", None, 8)] == ini.places(file)
+    assert [Place("a", None, 2), Place("a", "k", 3), Place("a", "l", 7), Place("b", None, 8)] == ini_survey.places(
+        file
+    )
 
 
 def test_files_with_byte_order_marks_are_refused_where_boto3_is_to_read_them() -> None:
@@ -173,7 +176,7 @@ def test_secrets_of_a_file_are_kept_from_the_log(steps: list[str]) -> None:
 
 def test_a_line_that_is_not_utf_8_is_told_as_such() -> None:
     """Not as a line that is no ``key = value``, which it is as well once it is decoded somehow."""
-    refusals = ini.refusals(b"[a]\n\xff\nold\n", "credentials")
+    refusals = ini_survey.refusals(b"[a]\n\xff\nold\n", "credentials")
 
     assert [
         "credentials, line 2: not valid UTF-8",

@@ -118,8 +118,10 @@ def load_readable(paths: SharedPaths) -> Profiles:
 
 
 def refusals(path: str) -> list[FileRefusedError]:
-    """Everything that one of the files is refused for: see ini.refusals. Raises StorageError as ``load`` does."""
-    return ini.refusals(storage.read(path), path)
+    """Everything that one of the files is refused for: see ini_survey. Raises StorageError as ``load`` does."""
+    from mfa_profiles import ini_survey  # which is heavy, and for the doctor
+
+    return ini_survey.refusals(storage.read(path), path)
 
 
 def names_like(paths: SharedPaths, beginning: str) -> list[str]:

@@ -41,35 +41,38 @@ class Section:
 class Document:
     """A file as a list of blocks (sections, and what stands before the first), whose texts, joined, are the file.
 
-    If the file lacks its final newline, ``open_end`` is set, and the last text has one all the same.
+    ``names`` has the name of each that is a section. If the file lacks its final newline, ``open_end`` is set, and
+    the last text has one all the same.
     """
 
     file: IniFile
     texts: list[str]
+    names: list[str | None]
     open_end: bool
-    _blocks: "Sequence[Block]"
 
     @classmethod
     def of(cls, file: IniFile) -> "Document":
         """Take a file apart. Raises FileRefusedError if ConfigUpdater sees other sections than botocore."""
         open_end = bool(file.text) and not file.text.endswith("\n")
         text = file.text + file.newline if open_end else file.text
+        if file.starts:  # by which ConfigUpdater need not look at ten thousand sections for the sake of one
+            ends = [*itertools.islice(file.starts.values(), 1, None), len(text)]
+            texts = [text[start:end] for start, end in zip(file.starts.values(), ends, strict=True)]
+            before = text[: next(iter(file.starts.values()))]
+            return cls(file, [before, *texts], [None, *file.starts], open_end)
         blocks = _parse(text) or []
-        names = [name for name in map(_section_name, blocks) if name not in (None, "DEFAULT")]
-        if names != list(file.sections) or (text and not blocks):
+        names = list(map(_section_name, blocks))
+        if [name for name in names if name not in (None, "DEFAULT")] != list(file.sections) or (text and not blocks):
             raise doubt(file)
-        return cls(file, _slices(text, blocks), open_end, blocks)
+        return cls(file, _slices(text, blocks), names, open_end)
 
     def section(self, index: int) -> Section:
-        """The section that is the block of this index."""
-        import configupdater
-
-        section, text = self._blocks[index], self.texts[index]
-        assert isinstance(section, configupdater.Section)
-        blocks = list(section.iter_blocks())
-        header_end = len(text) - sum(len(str(block)) for block in blocks)
-        keys = [block.key if isinstance(block, configupdater.Option) else None for block in blocks]
-        return Section(text[:header_end], _parts(zip(keys, _slices(text[header_end:], blocks), strict=True)))
+        """The section that is the block of this index. Raises FileRefusedError if ConfigUpdater does not see it."""
+        text = self.texts[index]
+        parsed = _parse(text) or []
+        if list(map(_section_name, parsed)) != [self.names[index]]:
+            raise doubt(self.file)
+        return _section(text, parsed[0])
 
     def find(self, name: str) -> int | None:
         """The index of the block that is a section, or None. Refuses one that only some SDKs know by this name."""
@@ -96,8 +99,7 @@ class Document:
 
     @functools.cached_property
     def _sections(self) -> dict[str, int]:
-        names = {_section_name(block): index for index, block in enumerate(self._blocks)}
-        return {name: index for name, index in names.items() if name is not None}
+        return {name: index for index, name in enumerate(self.names) if name is not None}
 
     @functools.cached_property
     def _strict_sections(self) -> dict[str, list[tuple[str, int]]]:
@@ -124,7 +126,7 @@ def doubt(file: IniFile) -> FileRefusedError:
     )
 
 
-@functools.lru_cache(maxsize=4)  # the rehearsal of an edit and the edit itself see the same text
+@functools.lru_cache(maxsize=8)  # the rehearsal of an edit and the edit itself see the same texts
 def _parse(text: str) -> "Sequence[Block] | None":
     """The blocks of a text, or None if ConfigUpdater does not take it."""
     from configupdater import ConfigUpdater
@@ -136,6 +138,16 @@ def _parse(text: str) -> "Sequence[Block] | None":
         return list(ConfigUpdater().read_string(masked).iter_blocks())
     except Exception:  # noqa: BLE001 - whatever it is, it quotes the file in its message, and the file is left alone
         return None
+
+
+def _section(text: str, section: "Block") -> Section:
+    import configupdater
+
+    assert isinstance(section, configupdater.Section)
+    blocks = list(section.iter_blocks())
+    header_end = len(text) - sum(len(str(block)) for block in blocks)
+    keys = [block.key if isinstance(block, configupdater.Option) else None for block in blocks]
+    return Section(text[:header_end], _parts(zip(keys, _slices(text[header_end:], blocks), strict=True)))
 
 
 def _parts(blocks: Iterable[tuple[str | None, str]]) -> list[Part]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from mfa_profiles import ini, rotations, sessions
 from mfa_profiles.errors import FileRefusedError
-from mfa_profiles.ini import IniFile, Sections
+from mfa_profiles.ini import IniFile
+from mfa_profiles.plain_ini import Sections
 from mfa_profiles.shared_files.blocks import Document, Section, doubt
 
 COPIED_COMMENT = "# Settings copied by mfa-profiles from profile "

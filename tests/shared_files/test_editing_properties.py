@@ -5,7 +5,7 @@ import configparser
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from mfa_profiles import ini
+from mfa_profiles import ini, ini_survey
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
 from mfa_profiles.shared_files.editing import Put, put_sections, rename_section, take_keys
@@ -182,7 +182,7 @@ def test_places_are_those_that_configparser_sees(document: Document) -> None:
     """Every header and key, at the line on which it stands."""
     file = parsed(document)
 
-    places = ini.places(file)
+    places = ini_survey.places(file)
 
     lines = file.text.split("\n")
     assert {name: list(values) for name, values in file.sections.items()} == {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypedDict, Unpack
 
-from mfa_profiles import ini, shared_files
+from mfa_profiles import ini_survey, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.profiles import Profiles
 from mfa_profiles.shared_files import Stored
@@ -124,7 +124,7 @@ class Scope:
         """
         found: dict[tuple[str, str, str | None], int] = {}
         for file in (self.profiles.credentials, self.profiles.config):
-            for place in ini.places(file):
+            for place in ini_survey.places(file):
                 found.setdefault((file.path, place.section, place.key), place.line)
         return found
 

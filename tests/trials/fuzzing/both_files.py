@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 
-from mfa_profiles import ini, roles
+from mfa_profiles import ini, ini_survey, roles
 from mfa_profiles.commands import Context, plan
 from mfa_profiles.commands.doctor import profile_checks
 from mfa_profiles.commands.doctor.findings import Scope
@@ -66,7 +66,7 @@ def _shows_marker(file: IniFile) -> bool:
 
 def _parsed(data: bytes, path: str) -> IniFile | None:
     """The file, or None if it is refused."""
-    refusals = ini.refusals(data, path)
+    refusals = ini_survey.refusals(data, path)
     for refusal in refusals:
         check_refusal(refusal, data)
     expected = botocore_reads(data)
@@ -170,7 +170,7 @@ def _check_change(before: Profiles, change: Change, *, may_show: bool) -> None:
 def _is_plain(file: IniFile) -> bool:
     """True if headers begin lines, keys of a section are indented alike, and no value goes on below a comment."""
     lines = file.text.split("\n")
-    texts = [(place.section, place.key, lines[place.line - 1]) for place in ini.places(file)]
+    texts = [(place.section, place.key, lines[place.line - 1]) for place in ini_survey.places(file)]
     indents = {(section, text[: -len(text.lstrip())]) for section, key, text in texts if key is not None}
     goes_on = re.search(r"(?m)^[^\S\n]*(?:[#;][^\n]*)?\n[^\S\n]+[^\s#;]", file.text)
     begin = all(text[0] == "[" for _, key, text in texts if key is None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.configloader
 
-from mfa_profiles import ini, rotations, sessions
+from mfa_profiles import ini, ini_survey, rotations, sessions
 from mfa_profiles.ini import IniFile
 from tests import strict_reader
 
@@ -112,7 +112,7 @@ def _check_bytes(before: IniFile, after: IniFile, touched: Collection[str]) -> N
 def _blocks(file: IniFile) -> list[tuple[str | None, str]]:
     """What stands before the first header, and each section with its header, by the places of headers."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", file.text)
-    headers = [place for place in ini.places(file) if place.key is None]
+    headers = [place for place in ini_survey.places(file) if place.key is None]
     starts = [0, *(place.line - 1 for place in headers), len(lines)]
     names: list[str | None] = [None, *(place.section for place in headers)]
     return [(name, "".join(lines[start:end])) for name, start, end in zip(names, starts, starts[1:], strict=False)]
