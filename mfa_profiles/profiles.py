@@ -90,6 +90,13 @@ class Profiles:
         }
 
     @cached_property
+    def _derived_of(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for derived, origin in self.origins.items():
+            found.setdefault(origin.source_profile, []).append(derived)
+        return found
+
+    @cached_property
     def rotations(self) -> dict[str, Rotation]:
         """By profile, the replacement of its access key that is under way, as the comment in its section says."""
         found = {}
@@ -137,7 +144,7 @@ class Profiles:
         return pair
 
     def _find_pair(self, name: str) -> ProfilePair:
-        derived = [section for section, origin in self.origins.items() if origin.source_profile == name]
+        derived = self._derived_of.get(name)
         if derived and name not in self.origins:
             usual = derived_name(name)
             return ProfilePair(name, usual if usual in derived else derived[-1])
@@ -304,6 +311,9 @@ def config_profile_name(section: str) -> str | None:
         return "default"
     if not section.startswith("profile"):
         return None
+    name = section.removeprefix("profile ")
+    if name != section and _LEGAL_NAME.fullmatch(name):  # as nearly all are
+        return name
     try:
         words = shlex.split(section)
     except ValueError:

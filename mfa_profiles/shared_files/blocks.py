@@ -180,8 +180,11 @@ def _slices(text: str, blocks: "Iterable[Block]") -> list[str]:
     return [text[start:end] for start, end in itertools.pairwise([0, *ends])]
 
 
+_PROFILE = re.compile(r"profile\S*\s+(.*)")  # to botocore [profiles x] is one as well
+
+
 def _strict_name(header: str) -> str:
     """The section a header means to the stricter SDKs: up to the first bracket, spacing and quotes made even."""
     name = header.removeprefix("[").partition("]")[0].strip()
-    profile = re.fullmatch(r"profile\S*\s+(.*)", name)  # to botocore [profiles x] is one as well
+    profile = _PROFILE.fullmatch(name)
     return "profile " + profile[1].strip(' \t"') if profile else name
