@@ -380,6 +380,10 @@ def _replace(copy: _Copy, warnings: list[str]) -> bool:
             warnings.append(
                 f"{target} is a mount point and was written in place: a reader may have seen a part of it"
             )
+            try:
+                _unlink(copy.path)
+            except OSError:
+                warnings.append(f"{copy.path} could not be removed, and holds what {target} does")
     return True
 
 
