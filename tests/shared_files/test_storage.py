@@ -1,5 +1,6 @@
 """Storing: one step that every reader sees whole, and what a file was besides its bytes stays."""
 
+import codecs
 import os
 import stat
 import subprocess
@@ -27,6 +28,7 @@ def nobodys_directory() -> Iterator[Path]:
         pytest.skip("only root can become someone else")
     with tempfile.TemporaryDirectory() as name:
         os.chown(name, NOBODY, NOBODY)
+        codecs.lookup("ascii")  # nobody may not read Python's own files, and what was not found once never is
         os.seteuid(NOBODY)
         try:
             yield Path(name)
