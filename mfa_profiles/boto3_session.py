@@ -17,6 +17,7 @@ from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, 
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import parse
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
+from mfa_profiles.token_code import Call, nothing
 
 if TYPE_CHECKING:
     import boto3
@@ -83,13 +84,14 @@ def _read(name: str, profile: str, context: Context) -> Resolved:
     return Resolved(found.keys, found.expiration)
 
 
-def ask_person(question: str) -> str:
+def ask_person(question: str, meanwhile: Call = nothing) -> str:
     """Ask with ``input``, which Jupyter shows below the cell. Raises TokenCodeNeededError if nobody can answer."""
-    return ask_with(input, question)  # as it is now: a kernel replaces it
+    return ask_with(input, question, meanwhile)  # as it is now: a kernel replaces it
 
 
-def ask_with(read: Callable[[str], str], question: str) -> str:
+def ask_with(read: Callable[[str], str], question: str, meanwhile: Call) -> str:
     """Ask with a function like ``input``. Raises TokenCodeNeededError if nobody can answer."""
+    meanwhile()  # the question is shown by somebody else, at no time that we know
     try:
         return read(f"{question} ")
     except (EOFError, OSError, RuntimeError):  # no stdin; IPython's StdinNotImplementedError is a RuntimeError

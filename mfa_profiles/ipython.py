@@ -10,6 +10,7 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile
 from mfa_profiles.errors import MfaProfilesError, UsageError
 from mfa_profiles.profiles import SharedPaths
+from mfa_profiles.token_code import Call, nothing
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -22,8 +23,8 @@ def load(shell: "InteractiveShell") -> None:
     ask = boto3_session.ask_person
     if hasattr(shell, "kernel"):
         # Notebooks are saved with what is typed into them, unless it is hidden.
-        def ask(question: str) -> str:
-            return boto3_session.ask_with(getpass.getpass, question)  # as it is then: a kernel replaces it
+        def ask(question: str, meanwhile: Call = nothing) -> str:
+            return boto3_session.ask_with(getpass.getpass, question, meanwhile)  # as it is then: a kernel replaces it
 
     def mfa(line: str) -> None:
         """Get an MFA session, and make it the one that boto3 and all of this kernel use.

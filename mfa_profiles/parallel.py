@@ -34,10 +34,22 @@ def run(call: Callable[[], T], *, within: float | None = None) -> T:
     return outcome.get()
 
 
-def start(call: Callable[[], T]) -> Callable[[], T]:
-    """Begin a call; what is returned waits for its end, once, and returns or raises what it did."""
-    outcomes = _start([call], at_once=1)
-    return lambda: outcomes.get()[1].get()
+class Meanwhile:
+    """A call that may be made while something else is waited for, and that nobody waits for."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+        self._outcomes: queue.SimpleQueue[tuple[int, _Outcome[object]]] | None = None
+
+    def start(self) -> None:
+        """Begin it, unless it was begun before."""
+        if self._outcomes is None:
+            self._outcomes = _start([self._call], at_once=1)
+
+    def raise_what_went_wrong(self) -> None:
+        """Raise what it has raised, once, if it has ended by now."""
+        if self._outcomes is not None and not self._outcomes.empty():
+            self._outcomes.get()[1].get()
 
 
 def run_all(calls: Sequence[Callable[[], T]], *, at_once: int) -> Iterator[tuple[int, Callable[[], T]]]:

@@ -180,14 +180,15 @@ def is_there() -> bool:
         return False
 
 
-def ask(question: str) -> str:
+def ask(question: str, meanwhile: Callable[[], object] = lambda: None) -> str:
     """Ask a person on the terminal and return the line they type, without its end. A question may have several lines.
+    ``meanwhile`` is called once it is there to be read.
 
     The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt. Raises TokenCodeNeededError if the terminal
     has gone away: the answer is a code in most cases.
     """
     try:
-        return _ask(question)
+        return _ask(question, meanwhile)
     except OSError:
         raise _gone() from None
 
@@ -196,7 +197,7 @@ def _gone() -> TokenCodeNeededError:
     return TokenCodeNeededError("the terminal to ask on has gone away", "run it in one that stays open")
 
 
-def _ask(question: str) -> str:
+def _ask(question: str, meanwhile: Callable[[], object]) -> str:
     with (
         open(TERMINAL, "w", errors="backslashreplace") as writer,
         open(TERMINAL, errors="replace") as reader,
@@ -204,6 +205,7 @@ def _ask(question: str) -> str:
     ):
         writer.write(_printable_lines(question) + " ")
         writer.flush()
+        meanwhile()
         try:
             answer = reader.readline()
         except KeyboardInterrupt:

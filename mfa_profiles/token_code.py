@@ -9,6 +9,13 @@ from mfa_profiles import environment, log, mfa_process
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import MFAProcess, parse
 
+Call = Callable[[], object]
+"""Something that is done while a person types."""
+
+
+def nothing() -> None:
+    """Do nothing meanwhile."""
+
 
 class CodeSource(Protocol):
     """Something that gives token codes."""
@@ -21,12 +28,16 @@ class CodeSource(Protocol):
     def waits(self) -> bool:
         """True if a refused code was a right one that had been used: the next 30 seconds bring another."""
 
-    def code(self, serial_number: str) -> str:
-        """The next code of a device: six digits."""
+    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:
+        """The next code of a device: six digits. ``meanwhile`` is called once a person is asked for it."""
 
 
-Ask = Callable[[str], str]
-"""Puts a question to a person on the terminal and returns the answer."""
+class Ask(Protocol):
+    """Puts a question to a person on the terminal and returns the answer."""
+
+    def __call__(self, question: str, meanwhile: Call = ...) -> str:
+        """``meanwhile`` is called once the question is there to be read."""
+
 
 GivenCode = str | Callable[[], str] | None
 """A token code, ``-`` for those on stdin, or a function that returns one at each call."""
@@ -89,7 +100,7 @@ class _Given:
     attempts: int = 1
     waits: bool = False
 
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - it is meant for the one device there is
+    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - it is for one device
         log.step(f"takes the token code that was given in {self.given_in}")
         return self.digits
 
@@ -99,7 +110,7 @@ class _FromStdin:
     attempts: int = 1
     waits: bool = False
 
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - as above
+    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - as above
         log.step("reads a token code from stdin")
         line = sys.stdin.readline() if sys.stdin else ""
         if not line:
@@ -115,7 +126,7 @@ class _FromFunction:
     waits: bool = False
     _last: str | None = field(default=None, init=False, repr=False)
 
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - whoever wrote the function knows the device
+    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - its author knows it
         answer: object = self.function()
         code = _six_digits(answer if isinstance(answer, str) else "")
         if code == self._last:
@@ -133,7 +144,7 @@ class _FromProcess:
     attempts: int = 2
     waits: bool = True
 
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - the command knows its device
+    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - it knows its device
         return mfa_process.token_code(self.process.command, self.process.profile)
 
 
@@ -145,12 +156,12 @@ class _FromTerminal:
     attempts: int = 3
     waits: bool = False
 
-    def code(self, serial_number: str) -> str:
+    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:
         log.step("asks for a token code on the terminal")
         question = f"MFA code for {serial_number}:"
         complaint = ""
         while True:
-            code = parse(self.ask(complaint + question))
+            code = parse(self.ask(complaint + question, meanwhile))
             if code is None:
                 complaint = "That is not six digits.\n"
             elif (serial_number, code) in self.typed:

@@ -199,7 +199,7 @@ def test_the_example(base: Home, aws: LocalAWS, user: User, device: MFADevice) -
     first, *others = (text_of(cell["outputs"]) for cell in cells if cell["cell_type"] == "code")
     assert VALID.search(first)
     assert [f"'{user.arn}'", "['disaster-imagery']", "'123456789012'"] == others
-    assert "GetSessionToken" == aws.actions[0]
+    assert "GetSessionToken" in aws.actions
 
 
 def test_the_example_without_anybody_to_ask(base: Home, aws: LocalAWS) -> None:
@@ -208,7 +208,7 @@ def test_the_example_without_anybody_to_ask(base: Home, aws: LocalAWS) -> None:
 
     assert 1 == done.returncode
     assert "mfa-profiles: error: a token code is needed, and there is nobody to ask for it\nhint: run " in done.stderr
-    assert [] == aws.requests
+    assert "GetSessionToken" not in aws.actions
 
 
 def test_the_example_is_as_it_was_written() -> None:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pexpect
 import pytest
@@ -54,6 +55,11 @@ class Terminal:
         return (self.home.path / "err").read_text()
 
 
+def acted(aws: LocalAWS) -> list[str]:
+    """What AWS was asked for, apart from what is harmless, and done while a person types."""
+    return [action for action in aws.actions if action != "GetCallerIdentity"]
+
+
 @pytest.fixture
 def refreshing(base: Home) -> Iterator[Terminal]:
     """A refresh that asks for a code."""
@@ -86,7 +92,7 @@ def test_a_typing_mistake_asks_again(base: Home, aws: LocalAWS, device: MFADevic
     refreshing.type(f" {code[:3]} {code[3:]} \n")
 
     assert 0 == refreshing.end()
-    assert 1 == len(aws.requests)
+    assert ["GetSessionToken"] == acted(aws)
 
 
 def test_a_refused_code_asks_again(base: Home, device: MFADevice, refreshing: Terminal) -> None:
@@ -109,7 +115,7 @@ def test_three_refusals_are_enough(base: Home, aws: LocalAWS, device: MFADevice,
 
     assert 1 == refreshing.end()
     assert "mfa-profiles: error: AWS did not accept the token code" in refreshing.err
-    assert 3 == len(aws.requests)
+    assert 3 * ["GetSessionToken"] == acted(aws)
     assert before == base.files()
 
 
@@ -123,7 +129,63 @@ def test_an_interrupted_prompt_writes_nothing(base: Home, aws: LocalAWS, refresh
     assert 130 == refreshing.end()
     assert "mfa-profiles: error: interrupted\n" == refreshing.err
     assert before == base.files()
-    assert [] == aws.requests
+    assert [] == acted(aws)
+
+
+def wait_for(aws: LocalAWS, count: int = 1) -> None:
+    """Wait until AWS has answered so many requests."""
+    while sum(request.ended is not None for request in aws.requests) < count:
+        time.sleep(0.01)
+
+
+def test_while_a_person_types_the_connection_is_opened(
+    base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal
+) -> None:
+    """After Enter there is one request, on that connection."""
+    refreshing.expect(PROMPT)
+    wait_for(aws)
+    refreshing.type(base.code(device) + "\n")
+
+    assert 0 == refreshing.end()
+    assert ["GetCallerIdentity", "GetSessionToken"] == aws.actions
+    assert 1 == len({request.client_port for request in aws.requests})
+
+
+@pytest.mark.parametrize("reason", ["keys", "clock"])
+def test_what_no_code_can_help_is_found_before_one_is_spent(
+    base: Home, aws: LocalAWS, user: User, device: MFADevice, reason: str
+) -> None:
+    """Keys that AWS does not know, and a wrong clock, with the sentence that they always have."""
+    if reason == "keys":
+        user.deactivate_access_key()
+    else:
+        aws.clock.advance(3600)
+    by_the_call = base.run("refresh", BASE, "--token-code", base.code(device))
+    refreshing = Terminal(base, "refresh", BASE)
+    refreshing.expect(PROMPT)
+    wait_for(aws, 2)
+    refreshing.type(base.code(device) + "\n")
+
+    assert 1 == refreshing.end()
+    assert by_the_call.stderr.splitlines()[0] == refreshing.err.splitlines()[0]
+    assert ["GetSessionToken", "GetCallerIdentity"] == aws.actions
+
+
+@pytest.mark.parametrize("trouble", [{"reset": True}, {"latency": 30.0}, {"answer": (200, b"<html>")}])
+def test_other_trouble_meanwhile_is_nobodys(
+    base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal, trouble: dict[str, Any]
+) -> None:
+    """It neither delays the call nor breaks it."""
+    aws.faults.add(action="GetCallerIdentity", **trouble)
+    refreshing.expect(PROMPT)
+    while not aws.requests:
+        time.sleep(0.01)
+    refreshing.type(base.code(device) + "\n")
+    began = time.monotonic()
+
+    assert 0 == refreshing.end()
+    assert time.monotonic() - began < 10
+    assert ["GetSessionToken"] == acted(aws)
 
 
 def test_an_interrupted_call_writes_nothing(
@@ -134,7 +196,7 @@ def test_an_interrupted_call_writes_nothing(
     aws.faults.add(latency=10)
     refreshing.expect(PROMPT)
     refreshing.type(base.code(device) + "\n")
-    while not aws.requests:
+    while not acted(aws):
         time.sleep(0.01)
     refreshing.type(CTRL_C)
 
@@ -193,7 +255,7 @@ def test_each_identity_has_its_prompt(base: Home, aws: LocalAWS, device: MFADevi
     command.type(base.code(second) + "\n")
 
     assert 0 == command.end()
-    assert ["GetSessionToken", "GetSessionToken", "AssumeRole", "AssumeRole"] == aws.actions
+    assert ["GetSessionToken", "GetSessionToken", "AssumeRole", "AssumeRole"] == acted(aws)
 
 
 def add_roles(home: Home, aws: LocalAWS, count: int) -> None:
@@ -252,7 +314,7 @@ def test_ctrl_c_while_another_process_is_waited_for(base: Home, aws: LocalAWS, d
     first.type(base.code(device) + "\n")
 
     assert (130, 0) == (code, first.end())
-    assert 1 == len(aws.requests)
+    assert ["GetSessionToken"] == acted(aws)
 
 
 def test_devices_on_a_terminal_is_a_table(base: Home, user: User, device: MFADevice) -> None:

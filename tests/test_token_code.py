@@ -8,7 +8,7 @@ import pytest
 
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import MFAProcess
-from mfa_profiles.token_code import CodeSource, CodeSources
+from mfa_profiles.token_code import Call, CodeSource, CodeSources, nothing
 
 DEVICE = "arn:aws:iam::123456789012:mfa/john.doe"
 OTHER_DEVICE = "arn:aws:iam::210987654321:mfa/john.doe"
@@ -23,8 +23,9 @@ class Person:
         self.answers = list(answers)
         self.questions: list[str] = []
 
-    def __call__(self, question: str) -> str:
-        """Answer a question."""
+    def __call__(self, question: str, meanwhile: Call = nothing) -> str:
+        """Answer a question, once there is one."""
+        meanwhile()
         self.questions.append(question)
         return self.answers.pop(0)
 

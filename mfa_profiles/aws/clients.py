@@ -56,6 +56,12 @@ class Clients:
                 self._clients[name] = _client(self._sessions[alike], service, keys, region)
             return self._clients[name]
 
+    def disconnect(self) -> None:
+        """Close all connections; the next call makes a new one."""
+        with self._lock:
+            for client in self._clients.values():
+                client._endpoint.http_session.close()
+
 
 def _session(profile: str) -> "boto3.Session":
     import boto3

@@ -40,9 +40,12 @@ def caller_identity(caller: Caller) -> Identity:
 
 
 def connect(caller: Caller) -> None:
-    """Make the client that a call will use, so that it need not be made then. Raises AWSError as the call would."""
+    """Make the client that a call will use, and its connection, by a call that is denied to nobody.
+
+    Raises AWSError, if it is about the keys or the clock as the call would, for which this is done.
+    """
     with refusals.explained(refusals.Attempt("GetSessionToken", caller)):
-        caller.sts()
+        caller.sts().get_caller_identity()
 
 
 def get_session_token(

@@ -7,6 +7,10 @@ from datetime import datetime
 
 from mfa_profiles.profiles import SharedPaths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfa_profiles.token_code import Ask
+
 
 @dataclass(frozen=True)
 class Context:
@@ -14,7 +18,7 @@ class Context:
 
     environment: Mapping[str, str] = field(repr=False)
     now: Callable[[], datetime]
-    ask: Callable[[str], str] | None
+    ask: "Ask | None"
     """Puts a question to a person on the terminal; None if there is none."""
     warn: Callable[[str], None]
     """Tells a person something at once that they should act on, without ending the command."""

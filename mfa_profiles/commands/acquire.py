@@ -1,6 +1,7 @@
 """Get the sessions of a plan from AWS: those for codes one after the other, then roles in parallel."""
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -13,13 +14,16 @@ from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.devices import KnownDevice, discover_serial_number, known_serial_number
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
 from mfa_profiles.commands.plan import Plan, Step
-from mfa_profiles.errors import MfaProfilesError, TokenCodeRefusedError, UsageError
+from mfa_profiles.errors import ClockError, KeysRefusedError, MfaProfilesError, TokenCodeRefusedError, UsageError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
 from mfa_profiles.roles import DEFAULT_DURATION as DEFAULT_ROLE_DURATION
 from mfa_profiles.roles import MAX_CHAINED_DURATION, Role
 from mfa_profiles.sessions import DEFAULT_DURATION, Origin, SessionCredentials
 from mfa_profiles.shared_files import NewSessions
 from mfa_profiles.token_code import CodeSources
+
+_KEPT = 60.0
+"""Seconds after which a connection is not trusted any more: what carries it may have forgotten it without a word."""
 
 
 class Acquisition:
@@ -105,12 +109,16 @@ class Acquisition:
 
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
         source = self._codes.for_profile(planning.mfa_process(self._profiles, step))
-        parallel.start(functools.partial(sts.connect, caller))  # while a person types
+        ready = parallel.Meanwhile(functools.partial(sts.connect, caller))
         duration = self._duration_of(step)
         attempts_left = source.attempts
         while True:
-            code = source.code(serial_number)
+            asked = time.monotonic()
+            code = source.code(serial_number, ready.start)
+            if time.monotonic() - asked > _KEPT:
+                self._clients.disconnect()
             attempts_left -= 1
+            _refuse_what_cannot_work(ready)
             try:
                 session = parallel.run(functools.partial(_call, caller, step.role, serial_number, code, duration))
             except TokenCodeRefusedError as refusal:
@@ -191,6 +199,16 @@ class Acquisition:
             )
             return MAX_CHAINED_DURATION
         return duration
+
+
+def _refuse_what_cannot_work(ready: parallel.Meanwhile) -> None:
+    """Raise what was found out while a person typed, if no code can help; all else the call itself will find."""
+    try:
+        ready.raise_what_went_wrong()
+    except (KeysRefusedError, ClockError):
+        raise
+    except Exception:  # noqa: BLE001 - it was done for haste alone
+        log.step("could not get ready for the call to AWS meanwhile")
 
 
 def _call(

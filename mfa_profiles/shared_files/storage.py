@@ -142,9 +142,6 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 for change in changes:
                     _refuse_what_cannot_be_replaced(change)
                 if rehearsal:
-                    for copy in prepared:  # what cannot be removed would be in the way of the performance
-                        with _explained(copy.change.target, "written"):
-                            _unlink(copy.path)
                     return Stored(changed=False)
                 if _replace_all(prepared, replaced, warnings):
                     return Stored(bool(changes), tuple(warnings))

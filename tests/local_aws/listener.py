@@ -140,6 +140,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.path,
             tuple((name.lower(), value) for name, value in self.headers.items()),
             self.rfile.read(length),
+            self.client_address[1],
         )
         answer = self.server.answer(request)
         if answer is None:

@@ -12,7 +12,8 @@ class Request:
     ``ended`` and ``status`` are None while the request is under way.  ``status`` stays None for a
     connection that was reset.  ``service``, ``access_key_id`` and ``region`` are what the
     credential scope says, even when its signature was wrong; empty without one.  ``host`` is the
-    Host header, and ``parameters`` all that were sent except codes.
+    Host header, and ``parameters`` all that were sent except codes.  ``client_port`` is the same for all
+    requests of one connection.
     """
 
     action: str
@@ -23,6 +24,7 @@ class Request:
     host: str
     parameters: Mapping[str, str] = field(repr=False)
     started: float
+    client_port: int = 0
     ended: float | None = None
     status: int | None = None
     error_code: str | None = None

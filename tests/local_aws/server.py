@@ -242,4 +242,5 @@ def _log_entry(request: HTTPRequest, parameters: Mapping[str, str]) -> Request:
         host=request.header("host") or "",
         parameters={name: value for name, value in parameters.items() if name not in CODES},
         started=time.monotonic(),
+        client_port=request.client_port,
     )

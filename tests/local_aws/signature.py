@@ -33,6 +33,7 @@ class HTTPRequest:
     target: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
+    client_port: int = 0
 
     def header(self, name: str) -> str | None:
         """The values of a header, joined by commas as a signature needs them; None if it is absent."""

@@ -340,8 +340,9 @@ def _fork(
     if process:
         return process
     try:
+        of_aws_cli = {name: os.environ[name] for name in ("AWS_DATA_PATH",) if name in os.environ}
         os.environ.clear()
-        os.environ.update(plan.env)
+        os.environ.update(plan.env | of_aws_cli)
         report = Report(name)
         racer = make(report)
         while time.monotonic() < ends:

@@ -105,7 +105,7 @@ def with_locks(*, workers: int, shared: int, seconds: float) -> Outcome:
 def beside_the_aws_cli(*, workers: int, seconds: float) -> Outcome:
     """The race beside a tool that takes no lock: it may undo what this one wrote, but no base profile is lost."""
     result = race(workers=workers, shared=2, seconds=seconds, with_aws_cli=True)
-    losses = tuple(what for what in sorted(result.broken) if what.startswith("at the end"))
+    losses = tuple(what for what in sorted(result.broken) if what.startswith(("at the end", "aws configure set")))
     figures = [result.figures, *(f"{count} x {what}" for what, count in sorted(result.broken.items()))]
     return Outcome("commands beside aws configure set", result.commands, losses, "; ".join(figures))
 

@@ -114,7 +114,8 @@ def _file(path: Path) -> File | None:
 class Recording:
     """A run of a command to its end: its calls on the files, and the shapes of these then.
 
-    ``rehearsed`` is the number of calls before AWS was asked for what is not to be spent in vain.
+    ``rehearsed`` is the number of calls before AWS was asked for what is not to be spent in vain, without those that
+    only clear away: who cannot do that may still be able to write.
     """
 
     calls: list[Call]
@@ -153,7 +154,10 @@ def record(stage: Stage, inject: str = "", recorded: Sequence[Call] = ()) -> Rec
     def note(request: Request) -> None:
         nonlocal rehearsed
         if request.action == stage.command.spends:
-            rehearsed = len(injection.calls_so_far(stage.home, FOLDERS))
+            names = [call.name for call in injection.calls_so_far(stage.home, FOLDERS)]
+            while names and names[-1] in ("unlink", "flock", "close"):
+                names.pop()
+            rehearsed = len(names)
 
     stage.home.aws.before = note
     traced = stage.run(recorded, inject)

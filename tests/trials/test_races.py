@@ -13,6 +13,14 @@ def test_commands_at_the_same_time() -> None:
     assert outcome.count >= 12
 
 
+def test_beside_a_tool_without_locks() -> None:
+    """The AWS CLI may undo what was written, and the other way round; no base profile is lost."""
+    outcome = races.beside_the_aws_cli(workers=3, seconds=5)
+
+    assert () == outcome.losses
+    assert outcome.count >= 12
+
+
 def test_without_locks_the_losses_are_seen() -> None:
     """The race would find them."""
     result = races.race(workers=12, shared=3, seconds=5, before=races.WITHOUT_LOCKS)
