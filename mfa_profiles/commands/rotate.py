@@ -27,6 +27,7 @@ from mfa_profiles.errors import (
     MfaProfilesError,
     PermissionDeniedError,
     ProfileError,
+    StorageError,
     UnreachableError,
 )
 from mfa_profiles.profiles import Keys, Profiles, masked
@@ -366,14 +367,22 @@ class _Rotation:
     def _take_back(self, old: Keys, new: Keys, error: MfaProfilesError) -> None:
         """Give the old key, which is active, back to all that have the new one, and delete that."""
         left = f"{masked(new.access_key_id)}, which was made for it, is deleted again"
+        is_back: bool | None = False
         try:
             self._change(lambda latest: shared_files.with_new_key(latest, self._base, new, old))
             self._change(lambda latest: shared_files.with_new_key_elsewhere(latest, self._base, new, old))
+            is_back = True
             parallel.run(lambda: iam.delete_access_key(self._caller, new.access_key_id))
             self._forget()
         except MfaProfilesError:
             left = f"{masked(new.access_key_id)}, which was made for it, is still there"
-        if self._is_in_the_file(old):
+            is_back = is_back or self._is_in_the_file(old)
+        if is_back is None:
+            error.add_what_is_left(
+                f"the access key that is in the file works, whichever it is; {left}",
+                f"mfa-profiles rotate {self._base} goes on once the file can be read",
+            )
+        elif is_back:
             error.add_what_is_left(f"the old access key works; {left}: mfa-profiles rotate {self._base} tries again")
         else:
             error.add_what_is_left(
@@ -381,16 +390,19 @@ class _Rotation:
                 f"mfa-profiles rotate {self._base} goes on once AWS knows the new one",
             )
 
-    def _is_in_the_file(self, keys: Keys) -> bool:
+    def _is_in_the_file(self, keys: Keys) -> bool | None:
+        """True or False if the base profile has these keys or not, None if that cannot be found out."""
         try:
             return shared_files.load(self._context.paths).keys(self._base) == keys
+        except StorageError:
+            return None
         except MfaProfilesError:
             return False
 
     def _prove(self, old: Keys | None) -> None:
         """Wait until AWS takes the new key. If it never does, ``old`` is put back, where it is still known."""
-        caller = self._caller_with(shared_files.load(self._context.paths), self._current, self._base)
         with self._unfinished():
+            caller = self._caller_with(shared_files.load(self._context.paths), self._current, self._base)
             is_known = self._wait_for(caller)
         if not is_known:
             self._give_up(old)
@@ -421,7 +433,9 @@ class _Rotation:
 
     def _end(self, old: str) -> Rotated:
         # Whoever has restored an old copy of the file has nothing but the old key.
-        self._refuse_changed_keys(shared_files.load(self._context.paths), self._current)
+        with self._unfinished():
+            latest = shared_files.load(self._context.paths)
+        self._refuse_changed_keys(latest, self._current)
         with self._unfinished():
             try:
                 log.step(f"deactivates access key {masked(old)}")

@@ -13,6 +13,7 @@ from tests.trials.injection import Call
 from tests.trials.stages import COMMANDS, File, Recording, Stage, record, stages, torn, unfinished
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EROFS", "EBUSY")
+LASTING = ("ENOSPC", "EROFS")
 WRITES = (
     "openat",
     "mkdir",
@@ -66,7 +67,7 @@ def _faults(call: Call) -> Iterator[Fault]:
         return
     for error in ERRORS:
         yield Fault(call, error)
-        if call.name != "flock":  # who cannot unlock need not know of it yet
+        if error in LASTING and call.name != "flock":  # who cannot unlock need not know of it yet
             yield Fault(call, error, lasts=True)
 
 

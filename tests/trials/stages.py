@@ -114,8 +114,8 @@ def _file(path: Path) -> File | None:
 class Recording:
     """A run of a command to its end: its calls on the files, and the shapes of these then.
 
-    ``rehearsed`` is the number of calls before AWS was asked for what is not to be spent in vain, without those that
-    only clear away: who cannot do that may still be able to write.
+    ``rehearsed`` is the number of calls before AWS was asked for what is not to be spent in vain, without those at
+    its end that sync a directory and clear away: who cannot do that may still be able to write.
     """
 
     calls: list[Call]
@@ -155,7 +155,7 @@ def record(stage: Stage, inject: str = "", recorded: Sequence[Call] = ()) -> Rec
         nonlocal rehearsed
         if request.action == stage.command.spends:
             names = [call.name for call in injection.calls_so_far(stage.home, FOLDERS)]
-            while names and names[-1] in ("unlink", "flock", "close"):
+            while names and names[-1] in ("openat", "fsync", "unlink", "flock", "close"):
                 names.pop()
             rehearsed = len(names)
 
