@@ -105,7 +105,7 @@ def update(text: str, variables: Mapping[str, str | None]) -> str:
     place = len(texts) if after_ours is None else after_ours
     texts[place:place] = [f"{name}={_quoted(name, value)}{newline}" for name, value in missing.items()]
     result = "".join(texts)
-    return result.removesuffix(newline) if open_end else result
+    return re.sub(r"\r?\n\Z", "", result) if open_end else result
 
 
 def _pieces(text: str) -> Iterator[_Piece]:

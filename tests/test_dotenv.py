@@ -285,3 +285,13 @@ def test_other_readers_agree(program: str, read: Callable[[Path], dict[str, str]
 def run_text(*command: str) -> str:
     """What a command prints."""
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+def test_what_is_last_after_a_line_is_gone_loses_its_own_line_ending() -> None:
+    """Whatever those of the other lines are: half of one would be a text that nobody reads."""
+    text = "A='a\nb'\r\nB=1\r\nAWS_SESSION_TOKEN=x"
+
+    after = update(text, {"AWS_SESSION_TOKEN": None})
+
+    assert "A='a\nb'\r\nB=1" == after
+    assert after == update(after, {"AWS_SESSION_TOKEN": None})

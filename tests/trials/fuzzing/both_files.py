@@ -168,13 +168,17 @@ def _check_change(before: Profiles, change: Change, *, may_show: bool) -> None:
 
 
 def _is_plain(file: IniFile) -> bool:
-    """True if headers begin lines, keys of a section are indented alike, and no value goes on below a comment."""
+    """True if headers begin lines, keys of a section are indented alike, and no value goes on below a comment.
+
+    Nor is [DEFAULT] there twice, which only configparser lets pass.
+    """
     lines = file.text.split("\n")
     texts = [(place.section, place.key, lines[place.line - 1]) for place in ini_survey.places(file)]
     indents = {(section, text[: -len(text.lstrip())]) for section, key, text in texts if key is not None}
     goes_on = re.search(r"(?m)^[^\S\n]*(?:[#;][^\n]*)?\n[^\S\n]+[^\s#;]", file.text)
     begin = all(text[0] == "[" for _, key, text in texts if key is None)
-    return begin and not goes_on and len(indents) == len({section for section, _ in indents})
+    twice = [place.section for place in ini_survey.places(file) if place.key is None].count("DEFAULT") > 1
+    return begin and not twice and not goes_on and len(indents) == len({section for section, _ in indents})
 
 
 def _bytes(profiles: Profiles) -> list[bytes]:
