@@ -33,17 +33,19 @@ _FORMS = {
 
 _SPACE = r"[^\S\r\n]"
 _END = r"(?:\r?\n|\Z)"
-_NOTHING = rf"{_SPACE}*+(?:(?:export{_SPACE}++)?+\#[^\r\n]*+)?+{_END}"
+# Groups that are not to be gone back into are (?>(?:...)*): in (?:...)*+ Python 3.11.2, which Debian 12 has, forgets
+# where a repetition that failed had begun.
+_NOTHING = rf"{_SPACE}*+(?>(?:(?>(?:export{_SPACE}++)?)\#[^\r\n]*+)?){_END}"
 _SETTING = rf"""(?xs)
-    (?P<head>{_SPACE}*+(?:export{_SPACE}++)?+(?:'(?P<quoted>[^']++)'|(?P<name>[^=\#\s'][^=\#\s]*+)))
-    (?P<equals>{_SPACE}*+={_SPACE}*+)?+
+    (?P<head>{_SPACE}*+(?>(?:export{_SPACE}++)?)(?:'(?P<quoted>[^']++)'|(?P<name>[^=\#\s'][^=\#\s]*+)))
+    (?>(?P<equals>{_SPACE}*+={_SPACE}*+)?)
     (?(equals)(?P<value>
-        '(?:[^'\\]|\\.)*+'
-        |"(?:[^"\\]|\\.)*+"
+        '(?>(?:[^'\\]|\\.)*)'
+        |"(?>(?:[^"\\]|\\.)*)"
         |(?<={_SPACE})(?=\#)   # a comment begins only after a space
-        |(?!['"])(?:\S|{_SPACE}++(?![\#\r\n]|\Z))*+
+        |(?!['"])(?>(?:\S|{_SPACE}++(?![\#\r\n]|\Z))*)
     ))
-    (?P<tail>{_SPACE}*+(?:\#[^\r\n]*+)?+{_END})
+    (?P<tail>{_SPACE}*+(?>(?:\#[^\r\n]*+)?){_END})
 """
 
 
