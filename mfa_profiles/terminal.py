@@ -182,10 +182,9 @@ def is_there() -> bool:
 
 def ask(question: str, meanwhile: Callable[[], object] = lambda: None) -> str:
     """Ask a person on the terminal and return the line they type, without its end. A question may have several lines.
-    ``meanwhile`` is called once it is there to be read.
 
-    The end of input (Ctrl-D) means the same as Ctrl-C: KeyboardInterrupt. Raises TokenCodeNeededError if the terminal
-    has gone away: the answer is a code in most cases.
+    ``meanwhile`` is called once it is there to be read. The end of input (Ctrl-D) means the same as Ctrl-C:
+    KeyboardInterrupt. Raises TokenCodeNeededError if the terminal has gone away: the answer is a code in most cases.
     """
     try:
         return _ask(question, meanwhile)

@@ -28,8 +28,8 @@ class CodeSource(Protocol):
     def waits(self) -> bool:
         """True if a refused code was a right one that had been used: the next 30 seconds bring another."""
 
-    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:
-        """The next code of a device: six digits. ``meanwhile`` is called once a person is asked for it."""
+    def code(self, serial_number: str) -> str:
+        """The next code of a device: six digits."""
 
 
 class Ask(Protocol):
@@ -60,9 +60,10 @@ class CodeSources:
         """True if there is one code and no more: AWS takes it once, so it does not serve two identities."""
         return isinstance(self._given, str) and self._given != "-"
 
-    def for_profile(self, process: MFAProcess | None = None) -> CodeSource:
+    def for_profile(self, process: MFAProcess | None = None, meanwhile: Call = nothing) -> CodeSource:
         """The first source that there is for a base profile with this ``mfa_process``.
 
+        If that is a person, ``meanwhile`` is called each time that the question is there to be read.
         Raises TokenCodeNeededError if there is none, UsageError if a given code is not one.
         """
         if self._given == "-":
@@ -74,7 +75,7 @@ class CodeSources:
         if process is not None:
             return _FromProcess(process)
         if self.ask is not None:
-            return _FromTerminal(self.ask, self._typed)
+            return _FromTerminal(self.ask, self._typed, meanwhile)
         raise TokenCodeNeededError(
             "a token code is needed, and there is no terminal to ask for it on",
             f"give it in {environment.TOKEN_CODE}, or to mfa-profiles refresh with --token-code CODE (- reads stdin)",
@@ -100,7 +101,7 @@ class _Given:
     attempts: int = 1
     waits: bool = False
 
-    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - it is for one device
+    def code(self, serial_number: str) -> str:  # noqa: ARG002 - it is meant for the one device there is
         log.step(f"takes the token code that was given in {self.given_in}")
         return self.digits
 
@@ -110,7 +111,7 @@ class _FromStdin:
     attempts: int = 1
     waits: bool = False
 
-    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - as above
+    def code(self, serial_number: str) -> str:  # noqa: ARG002 - as above
         log.step("reads a token code from stdin")
         line = sys.stdin.readline() if sys.stdin else ""
         if not line:
@@ -126,7 +127,7 @@ class _FromFunction:
     waits: bool = False
     _last: str | None = field(default=None, init=False, repr=False)
 
-    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - its author knows it
+    def code(self, serial_number: str) -> str:  # noqa: ARG002 - whoever wrote the function knows the device
         answer: object = self.function()
         code = _six_digits(answer if isinstance(answer, str) else "")
         if code == self._last:
@@ -144,7 +145,7 @@ class _FromProcess:
     attempts: int = 2
     waits: bool = True
 
-    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:  # noqa: ARG002 - it knows its device
+    def code(self, serial_number: str) -> str:  # noqa: ARG002 - the command knows its device
         return mfa_process.token_code(self.process.command, self.process.profile)
 
 
@@ -153,15 +154,16 @@ class _FromTerminal:
     ask: Ask
     typed: set[tuple[str, str]] = field(repr=False)
     """Serial numbers and the codes that were typed for them in this run."""
+    meanwhile: Call
     attempts: int = 3
     waits: bool = False
 
-    def code(self, serial_number: str, meanwhile: Call = nothing) -> str:
+    def code(self, serial_number: str) -> str:
         log.step("asks for a token code on the terminal")
         question = f"MFA code for {serial_number}:"
         complaint = ""
         while True:
-            code = parse(self.ask(complaint + question, meanwhile))
+            code = parse(self.ask(complaint + question, self.meanwhile))
             if code is None:
                 complaint = "That is not six digits.\n"
             elif (serial_number, code) in self.typed:

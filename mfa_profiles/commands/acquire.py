@@ -108,13 +108,13 @@ class Acquisition:
         return known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
 
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
-        source = self._codes.for_profile(planning.mfa_process(self._profiles, step))
         ready = parallel.Meanwhile(functools.partial(sts.connect, caller))
+        source = self._codes.for_profile(planning.mfa_process(self._profiles, step), ready.start)
         duration = self._duration_of(step)
         attempts_left = source.attempts
         while True:
             asked = time.monotonic()
-            code = source.code(serial_number, ready.start)
+            code = source.code(serial_number)
             if time.monotonic() - asked > _KEPT:
                 self._clients.disconnect()
             attempts_left -= 1

@@ -3,15 +3,17 @@
 import json
 import signal
 import stat
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from mfa_profiles.commands import Context
+from mfa_profiles.commands import Context, acquire
 from mfa_profiles.commands.refresh import RefreshOptions, refresh
 from mfa_profiles.profiles import shown
+from mfa_profiles.token_code import Call, nothing
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
@@ -782,6 +784,29 @@ def test_an_interruption_is_put_off_once_writing_begins(
 
     assert [before] == seen
     assert before != base.files()
+
+
+@pytest.mark.parametrize(("kept", "connections"), [(60.0, 1), (0.0, 2)])
+def test_an_old_connection_is_not_trusted(
+    base: Home, aws: LocalAWS, device: MFADevice, monkeypatch: pytest.MonkeyPatch, kept: float, connections: int
+) -> None:
+    """What carries it may have forgotten it while the person looked for their phone."""
+    monkeypatch.setattr(acquire, "_KEPT", kept)
+    for name in ("HOME", "AWS_ENDPOINT_URL"):
+        monkeypatch.setenv(name, base.environment()[name])
+
+    def ask(question: str, meanwhile: Call = nothing) -> str:
+        assert "MFA code for" in question
+        meanwhile()
+        while not (aws.requests and aws.requests[0].ended):
+            time.sleep(0.01)
+        time.sleep(0.05)  # until the answer has come
+        return base.code(device)
+
+    refresh([BASE], RefreshOptions(), Context(base.environment(), lambda: datetime.now(UTC), ask, warn=pytest.fail))
+
+    assert ["GetCallerIdentity", "GetSessionToken"] == aws.actions
+    assert connections == len({request.client_port for request in aws.requests})
 
 
 def test_an_interruption_is_put_off_while_settings_are_added(
