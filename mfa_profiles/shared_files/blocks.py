@@ -56,10 +56,9 @@ class Document:
         open_end = bool(file.text) and not file.text.endswith("\n")
         text = file.text + file.newline if open_end else file.text
         if file.starts:  # by which ConfigUpdater need not look at ten thousand sections for the sake of one
-            ends = [*itertools.islice(file.starts.values(), 1, None), len(text)]
-            texts = [text[start:end] for start, end in zip(file.starts.values(), ends, strict=True)]
-            before = text[: next(iter(file.starts.values()))]
-            return cls(file, [before, *texts], [None, *file.starts], open_end)
+            edges = [0, *file.starts.values(), len(text)]
+            texts = [text[start:end] for start, end in itertools.pairwise(edges)]
+            return cls(file, texts, [None, *file.starts], open_end)
         blocks = _parse(text) or []
         names = list(map(_section_name, blocks))
         if [name for name in names if name not in (None, "DEFAULT")] != list(file.sections) or (text and not blocks):

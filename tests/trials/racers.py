@@ -340,9 +340,11 @@ def _fork(
     if process:
         return process
     try:
-        of_aws_cli = {name: os.environ[name] for name in ("AWS_DATA_PATH",) if name in os.environ}
+        data_path = os.environ.get("AWS_DATA_PATH")  # which the AWS CLI sets when it is imported
         os.environ.clear()
-        os.environ.update(plan.env | of_aws_cli)
+        os.environ.update(plan.env)
+        if data_path is not None:
+            os.environ["AWS_DATA_PATH"] = data_path
         report = Report(name)
         racer = make(report)
         while time.monotonic() < ends:
