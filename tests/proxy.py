@@ -1,28 +1,22 @@
-"""What can be between a tool and AWS: a proxy, a network that swallows, a server that says nothing."""
+"""What can be between a tool and AWS: a proxy, a slow line, a network that swallows, a server that says nothing."""
 
 import contextlib
 import re
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
 
-class ConnectProxy:
-    """An HTTP proxy on 127.0.0.1 that tunnels to ``target_port``, whatever host it is asked for.
+class _Relay:
+    """A port on 127.0.0.1, with a thread for each connection that sends on what comes from either side."""
 
-    So a client that has HTTPS_PROXY and no endpoint of its own reaches a local AWS under AWS's own
-    names.  ``connects`` has each "host:port" asked for.  With another ``status`` than 200 every
-    tunnel is refused.
-    """
-
-    def __init__(self, target_port: int, status: int = 200) -> None:
-        self.connects: list[str] = []
+    def __init__(self, target_port: int) -> None:
         self._target_port = target_port
-        self._status = HTTPStatus(status)
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
@@ -44,9 +38,9 @@ class ConnectProxy:
         self._listening.close()
 
     @property
-    def url(self) -> str:
-        """For example ``http://127.0.0.1:40124``, for HTTPS_PROXY."""
-        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+    def port(self) -> int:
+        """Where clients connect to."""
+        return int(self._listening.getsockname()[1])
 
     def _accept(self) -> None:
         while self._readable(self._listening):
@@ -54,6 +48,52 @@ class ConnectProxy:
             thread = threading.Thread(target=self._serve, args=(client,), name="proxy", daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def _serve(self, client: socket.socket) -> None:
+        raise NotImplementedError
+
+    def _target(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self._target_port))
+
+    def _relay(
+        self, client: socket.socket, target: socket.socket, passing: Callable[[bool], object] = lambda _: None
+    ) -> None:
+        """Send on what comes, until one side has no more to say; ``passing`` hears if it is the client's."""
+        others = {client: target, target: client}
+        while readable := self._readable(client, target):
+            for side in readable:
+                received = side.recv(65536)
+                if not received:
+                    return
+                passing(side is client)
+                others[side].sendall(received)
+
+    def _readable(self, *sockets: socket.socket) -> list[socket.socket]:
+        """Wait for one of the sockets to have something; none once the relay stops."""
+        with selectors.DefaultSelector() as selector:
+            for waiting in (self._stopped, *sockets):
+                selector.register(waiting, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _ in selector.select()]
+        return [] if self._stopped in ready else [found for found in sockets if found in ready]
+
+
+class ConnectProxy(_Relay):
+    """An HTTP proxy on 127.0.0.1 that tunnels to ``target_port``, whatever host it is asked for.
+
+    So a client that has HTTPS_PROXY and no endpoint of its own reaches a local AWS under AWS's own
+    names.  ``connects`` has each "host:port" asked for.  With another ``status`` than 200 every
+    tunnel is refused.
+    """
+
+    def __init__(self, target_port: int, status: int = 200) -> None:
+        super().__init__(target_port)
+        self.connects: list[str] = []
+        self._status = HTTPStatus(status)
+
+    @property
+    def url(self) -> str:
+        """For example ``http://127.0.0.1:40124``, for HTTPS_PROXY."""
+        return f"http://127.0.0.1:{self.port}"
 
     def _serve(self, client: socket.socket) -> None:
         # Whoever resets its connection ends the tunnel.
@@ -67,7 +107,7 @@ class ConnectProxy:
                 _refuse(client, status)
                 return
             try:
-                target = socket.create_connection(("127.0.0.1", self._target_port))
+                target = self._target()
             except OSError:
                 _refuse(client, HTTPStatus.BAD_GATEWAY)
                 return
@@ -85,23 +125,33 @@ class ConnectProxy:
             request += received
         return request
 
-    def _relay(self, client: socket.socket, target: socket.socket) -> None:
-        """Send on what comes, until one side has no more to say."""
-        others = {client: target, target: client}
-        while readable := self._readable(client, target):
-            for side in readable:
-                received = side.recv(65536)
-                if not received:
-                    return
-                others[side].sendall(received)
 
-    def _readable(self, *sockets: socket.socket) -> list[socket.socket]:
-        """Wait for one of the sockets to have something; none once the proxy stops."""
-        with selectors.DefaultSelector() as selector:
-            for waiting in (self._stopped, *sockets):
-                selector.register(waiting, selectors.EVENT_READ)
-            ready = [key.fileobj for key, _ in selector.select()]
-        return [] if self._stopped in ready else [found for found in sockets if found in ready]
+class SlowLine(_Relay):
+    """A way to ``target_port`` on which what is sent takes half of ``round_trip`` (seconds) in each direction.
+
+    ``turns`` has the moments (``time.monotonic``) at which a client connected, or said something after it had heard
+    something: each is a round trip that it waits for.
+    """
+
+    def __init__(self, target_port: int, round_trip: float) -> None:
+        super().__init__(target_port)
+        self.turns: list[float] = []
+        self._round_trip = round_trip
+
+    def _serve(self, client: socket.socket) -> None:
+        self.turns.append(time.monotonic())
+        time.sleep(self._round_trip)  # a connection is made by the system here, in no time
+        heard = True
+
+        def passing(from_client: bool) -> None:
+            nonlocal heard
+            if from_client and heard:
+                self.turns.append(time.monotonic())
+            heard = not from_client
+            time.sleep(self._round_trip / 2)
+
+        with client, contextlib.suppress(OSError), self._target() as target:
+            self._relay(client, target, passing)
 
 
 def _refuse(client: socket.socket, status: HTTPStatus) -> None:
