@@ -6,6 +6,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     import typer
 
@@ -15,7 +16,21 @@ EXIT_INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(run(sys.argv[1:]))
+    _exit(run(sys.argv[1:]))
+
+
+def _exit(code: int) -> "NoReturn":
+    # All is done, all files are closed and all locks given back. Python would still take as long as half of a request
+    # to AWS to take itself down, with botocore in it.
+    import os
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):  # of which the person has been told where that was possible
+            code = code or 1
+    os._exit(code)
 
 
 def run(arguments: "Sequence[str]") -> int:
@@ -28,7 +43,25 @@ def run(arguments: "Sequence[str]") -> int:
         return EXIT_INTERRUPTED
 
 
+def _printed_at_once(arguments: "Sequence[str]") -> bool:
+    """Whether it was a question that has a quick answer; if that cannot be printed, the usual way tells why."""
+    import os
+
+    from mfa_profiles import fast_lane
+
+    answer = fast_lane.answer(arguments)
+    if answer is None:
+        return False
+    data = f"{answer}\n".encode()
+    try:
+        return os.write(1, data) == len(data)  # not through sys.stdout, which would keep what could not be written
+    except OSError:
+        return False
+
+
 def _run(arguments: "Sequence[str]") -> int:
+    if _printed_at_once(arguments):
+        return 0
     from mfa_profiles import terminal
     from mfa_profiles.errors import MfaProfilesError
 

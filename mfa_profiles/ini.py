@@ -67,10 +67,10 @@ def parse(data: bytes | None, path: str) -> IniFile:
             "some AWS tools end the line there, others do not; save the file with ordinary line endings",
         )
     plain = plain_ini.read(text)
-    sections = plain.sections if plain else _parse_sections(text.replace("\r\n", "\n"), path)
+    sections, starts = plain or (_parse_sections(text.replace("\r\n", "\n"), path), None)
     if log.is_on():
         _keep_from_log(sections)
-    return IniFile(path, text, sections, has_byte_order_mark, plain.starts if plain else None)
+    return IniFile(path, text, sections, has_byte_order_mark, starts)
 
 
 def _keep_from_log(sections: Sections) -> None:

@@ -4,20 +4,15 @@
 """
 
 import re
-from dataclasses import dataclass, field
 
 Sections = dict[str, dict[str, str]]
 
+# No dataclass, and no tuple with names: importing what these need takes fast_lane longer than all else.
+PlainFile = tuple[Sections, dict[str, int]]
+"""The sections of a text, and where in it the header of each begins."""
+
 _HEADER = re.compile(r"\[([^\[\]\r]+)\][ \t]*\r?")
 _KEY = re.compile(r"([A-Za-z0-9_.-]+)[ \t]*[=:]")
-
-
-@dataclass(frozen=True)
-class PlainFile:
-    """The sections of a text, and where in it the header of each begins."""
-
-    sections: Sections = field(repr=False)
-    starts: dict[str, int]
 
 
 def read(text: str) -> PlainFile | None:
@@ -43,4 +38,4 @@ def read(text: str) -> PlainFile | None:
                 return None
             section[name] = line[key.end() :].strip()
         start += len(line) + 1
-    return PlainFile(sections, starts)
+    return sections, starts

@@ -17,13 +17,14 @@ def check(text: str) -> plain_ini.PlainFile | None:
     """What is read of a text, if anything, is what configparser reads, and where it is."""
     plain = plain_ini.read(text)
     if plain is not None:
+        sections, starts = plain
         parser = configparser.RawConfigParser()
         parser.read_string(text.replace("\r\n", "\n"))
         assert {} == parser.defaults()
-        assert {name: dict(parser.items(name)) for name in parser.sections()} == plain.sections
-        assert list(plain.sections) == list(plain.starts)
-        assert all(text[start:].startswith(f"[{name}]") for name, start in plain.starts.items())
-        assert all(start == 0 or text[start - 1] == "\n" for start in plain.starts.values())
+        assert {name: dict(parser.items(name)) for name in parser.sections()} == sections
+        assert list(sections) == list(starts)
+        assert all(text[start:].startswith(f"[{name}]") for name, start in starts.items())
+        assert all(start == 0 or text[start - 1] == "\n" for start in starts.values())
     return plain
 
 

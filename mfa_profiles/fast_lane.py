@@ -1,0 +1,114 @@
+"""The answer of ``credential-process`` while a session is valid, for SDKs that ask for it again and again.
+
+The usual way there (cli, commands.credentials) has to import what takes most of the time. This one imports next to
+nothing, answers only what that one would, to the byte, and leaves it all that there is any doubt about.
+"""
+
+import os
+import re
+import stat
+import time
+
+from mfa_profiles import plain_ini
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "x_security_token_expires")
+"""What a section has that this tool wrote, in this order: a file that is just being written ends before the last."""
+
+_MIN_REMAINING = 15 * 60  # seconds; sessions.DEFAULT_MIN_REMAINING, which a test compares
+_MAX_BYTES = 2**20  # what takes longer to read takes long anyway
+
+_PLAIN = re.compile(r"[A-Za-z0-9_+=/:.@%-]+")
+_COMMENT = re.compile(
+    rf"# Expires \S+ \(mfa-profiles: source_profile ({_PLAIN.pattern})"
+    rf"(?:, mfa_serial {_PLAIN.pattern})?(?:, role_arn ({_PLAIN.pattern}))?\)"
+)
+_TIME_OF_DAY = re.compile(r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
+
+
+def answer(arguments: "Sequence[str]") -> str | None:
+    """What is to be printed for a command line, without the last line ending; None if that takes the usual way."""
+    if arguments[:1] != ["credential-process"] or len(arguments) > 2 or "_MFA_PROFILES_COMPLETE" in os.environ:
+        return None
+    name = arguments[1] if len(arguments) == 2 else os.environ.get("AWS_PROFILE") or "default"
+    try:
+        credentials = _read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
+        config = _read(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config")
+    except (OSError, ValueError):
+        return None
+    if _PLAIN.fullmatch(name) is None or name.startswith("-") or credentials is None or config is None:
+        return None
+    return _session(name, credentials, config)
+
+
+def _read(path: str) -> str | None:
+    """The text of a file of ordinary line endings, empty if there is none. Raises OSError or ValueError."""
+    path = os.path.expanduser(os.path.expandvars(path))
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return ""
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:  # opening a FIFO would wait for ever
+        return None
+    with open(path, "rb") as file:
+        data = file.read()
+    return None if b"\r" in data or data.startswith(b"\xef\xbb\xbf") else data.decode()
+
+
+def _session(name: str, credentials_text: str, config_text: str) -> str | None:
+    credentials, config = plain_ini.read(credentials_text), plain_ini.read(config_text)
+    if credentials is None or config is None or not all(map(_is_plain_header, config[0])):
+        return None
+    is_derived = _comment(name, credentials_text, credentials[1]).startswith("# Expires ")
+    derived = name if is_derived else f"{name}-mfa"
+    comment = _COMMENT.fullmatch(_comment(derived, credentials_text, credentials[1]))
+    if comment is None or (not is_derived and (comment[1] != name or name.endswith("-long-term"))):
+        return None
+    base = _settings(comment[1], credentials[0], config[0])
+    session = credentials[0][derived]
+    if (base.get("role_arn") or None) != comment[2] or tuple(session) != _KEYS:
+        return None
+    if any(key.startswith("aws_") for key in config[0].get(f"profile {derived}", {})):
+        return None
+    return _printed(*session.values())
+
+
+def _is_plain_header(section: str) -> bool:
+    """Whether a header of the config file is the one way to write a profile, or no profile's."""
+    if section.startswith("profile "):
+        return section != "profile default" and _PLAIN.fullmatch(section, len("profile ")) is not None
+    return not section.startswith("profile")
+
+
+def _comment(name: str, text: str, starts: "Mapping[str, int]") -> str:
+    """The line below the header of a section, if there is one."""
+    if name not in starts:
+        return ""
+    return text[starts[name] :].split("\n", 2)[1] if "\n" in text[starts[name] :] else ""
+
+
+def _settings(name: str, credentials: plain_ini.Sections, config: plain_ini.Sections) -> dict[str, str]:
+    header = name if name == "default" else f"profile {name}"
+    return {**config.get(header, {}), **credentials.get(name, {})}
+
+
+def _printed(access_key_id: str, secret_access_key: str, session_token: str, expiration: str) -> str | None:
+    values = (access_key_id, secret_access_key, session_token, expiration)
+    if not all(map(_PLAIN.fullmatch, values)) or not _is_far_off(expiration):
+        return None
+    names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+    lines = (f'  "{name}": "{value}"' for name, value in zip(names, values, strict=True))
+    return ",\n".join(['{\n  "Version": 1', *lines]) + "\n}"
+
+
+def _is_far_off(expiration: str) -> bool:
+    """Whether a time is one, in the form that this tool writes, beyond the time at which sessions are refreshed."""
+    now = time.time()  # noqa: TID251 - the usual way has a clock of its own
+    # No session is longer than 36 hours: a day that is none, such as November 31, is none of the next three.
+    days = [time.strftime("%Y-%m-%d", time.gmtime(now + 86400 * days)) for days in range(3)]
+    earliest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + _MIN_REMAINING))
+    is_time = expiration[:10] in days and _TIME_OF_DAY.fullmatch(expiration, 10) is not None
+    return is_time and expiration > earliest
