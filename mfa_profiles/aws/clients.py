@@ -1,4 +1,7 @@
-"""boto3 clients, made once for all callers whose calls would go out the same way."""
+"""Clients of AWS, made once for all callers whose calls would go out the same way.
+
+They are botocore's, which boto3's are as well: boto3 itself would import what only S3 needs.
+"""
 
 import contextlib
 import os
@@ -15,7 +18,7 @@ from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
 if TYPE_CHECKING:
-    import boto3
+    import botocore.session
     from botocore.config import Config
 
 CONNECT_TIMEOUT = 5
@@ -39,7 +42,7 @@ class Clients:
     def __init__(self, profiles: Profiles, now: Callable[[], datetime]) -> None:
         self.profiles = profiles
         self.now = now
-        self._sessions: dict[object, boto3.Session] = {}
+        self._sessions: dict[object, botocore.session.Session] = {}
         self._clients: dict[object, Any] = {}
         self._lock = threading.Lock()  # botocore's sessions are not made for threads; its clients are
 
@@ -63,26 +66,27 @@ class Clients:
                 client._endpoint.http_session.close()
 
 
-def _session(profile: str) -> "boto3.Session":
-    import boto3
+def _session(profile: str) -> "botocore.session.Session":
     import botocore.session
 
-    return boto3.Session(botocore_session=botocore.session.Session(profile=profile))
+    return botocore.session.Session(profile=profile)
 
 
-def _session_of_nobody() -> "boto3.Session":
+def _session_of_nobody() -> "botocore.session.Session":
     """A session for a profile that is not there yet: without settings, those of AWS_PROFILE and default included."""
-    import boto3
     import botocore.session
 
     # The name of a setting, its variable in the environment, its default, and how it is converted.
     files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
     variables = {"profile": (None, None, None, None), **files}
-    return boto3.Session(botocore_session=botocore.session.Session(variables))
+    return botocore.session.Session(variables)
 
 
-def _client(session: "boto3.Session", service: Any, keys: Keys, region: str) -> Any:
-    client = session.client(
+def _client(session: "botocore.session.Session", service: Any, keys: Keys, region: str) -> Any:
+    # Which services there are is looked up in four hundred directories, twice: longer than all else that it takes to
+    # make a client.
+    session.get_component("data_loader").list_available_services = lambda _: [service]
+    client: Any = session.create_client(
         service,
         region_name=region,
         aws_access_key_id=keys.access_key_id,
