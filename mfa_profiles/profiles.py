@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from mfa_profiles import log, rotations, sessions, settings
 from mfa_profiles.access_keys import looks_like_secret
@@ -21,8 +22,7 @@ LONG_TERM_SUFFIX = "-long-term"  # aws-mfa keeps the base of X in X-long-term
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_\-/.%@:+]+")
 
 
-@dataclass(frozen=True)
-class SharedPaths:
+class SharedPaths(NamedTuple):
     """Where the two shared files are, by the rules that all SDKs share."""
 
     credentials: str
@@ -44,8 +44,7 @@ def _expand(path: str) -> str:
     return os.path.expanduser(os.path.expandvars(path))
 
 
-@dataclass(frozen=True)
-class ProfilePair:
+class ProfilePair(NamedTuple):
     """A base profile, which has the keys, and the profile that is derived from it."""
 
     base: str

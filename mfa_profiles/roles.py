@@ -1,8 +1,8 @@
 """Role profiles: what they say of the role, and where the credentials come from that assume it."""
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.profiles import Profiles
@@ -19,8 +19,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, Duratio
 DEFAULT_SESSION_NAME = "mfa-profiles"
 
 
-@dataclass(frozen=True)
-class Role:
+class Role(NamedTuple):
     """A role as a profile names it; exactly one of ``source_profile`` and ``credential_source`` is set."""
 
     profile: str

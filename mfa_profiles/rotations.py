@@ -1,14 +1,13 @@
 """The comment in a base section that says that its access key is being replaced."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from mfa_profiles import sessions
 
 
-@dataclass(frozen=True)
-class Rotation:
+class Rotation(NamedTuple):
     """The access key that is being replaced, since when (aware and in UTC), and whether it is to stay, inactive."""
 
     access_key_id: str

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from typing import NamedTuple
 
 from mfa_profiles import log
 
@@ -98,8 +99,7 @@ def parse_time(text: str, *, naive_zone: tzinfo | None = UTC) -> datetime | None
 EXPIRY_KEY = "x_security_token_expires"
 
 
-@dataclass(frozen=True)
-class _ExpiryKey:
+class _ExpiryKey(NamedTuple):
     """A key under which some tool keeps the end of a session, and how it writes the time."""
 
     name: str
@@ -141,8 +141,7 @@ def _expiry_keys(section: Mapping[str, str]) -> list[_ExpiryKey]:
     return found
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a derived profile came from, as its expiration comment remembers it."""
 
     source_profile: str
@@ -150,8 +149,7 @@ class Origin:
     role_arn: str | None = None
 
 
-@dataclass(frozen=True)
-class StoredSession:
+class StoredSession(NamedTuple):
     """What a section of the credentials file says of the session in it, whoever wrote it."""
 
     expiration: datetime | None

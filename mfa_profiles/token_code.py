@@ -17,19 +17,18 @@ def nothing() -> None:
     """Do nothing meanwhile."""
 
 
-class CodeSource(Protocol):
-    """Something that gives token codes."""
+class CodeSource:
+    """Something that gives token codes.
 
-    @property
-    def attempts(self) -> int:
-        """How many codes are worth trying when AWS refuses one."""
+    ``attempts`` is how many codes are worth trying when AWS refuses one. It ``waits`` if a refused code was a right
+    one that had been used: the next 30 seconds bring another.
+    """
 
-    @property
-    def waits(self) -> bool:
-        """True if a refused code was a right one that had been used: the next 30 seconds bring another."""
-
-    def code(self, serial_number: str) -> str:
-        """The next code of a device: six digits."""
+    def __init__(self, code: Callable[[str], str], *, attempts: int = 1, waits: bool = False) -> None:
+        self.code = code
+        """The next code of the device with a serial number: six digits."""
+        self.attempts = attempts
+        self.waits = waits
 
 
 class Ask(Protocol):
@@ -67,15 +66,17 @@ class CodeSources:
         Raises TokenCodeNeededError if there is none, UsageError if a given code is not one.
         """
         if self._given == "-":
-            return _FromStdin()
+            return CodeSource(_from_stdin)
         if callable(self._given):
-            return _FromFunction(self._given)
+            # Behind it there may be a person, who has another code to give, or a program, which may have but one.
+            return CodeSource(_from_function(self._given), attempts=3)
         if self._given:
-            return _Given(_six_digits(self._given), "--token-code" if self.option else environment.TOKEN_CODE)
+            given_in = "--token-code" if self.option else environment.TOKEN_CODE
+            return CodeSource(_given(_six_digits(self._given), given_in))
         if process is not None:
-            return _FromProcess(process)
+            return CodeSource(_from_process(process), attempts=2, waits=True)
         if self.ask is not None:
-            return _FromTerminal(self.ask, self._typed, meanwhile)
+            return CodeSource(_from_terminal(self.ask, self._typed, meanwhile), attempts=3)
         raise TokenCodeNeededError(
             "a token code is needed, and there is no terminal to ask for it on",
             f"give it in {environment.TOKEN_CODE}, or to mfa-profiles refresh with --token-code CODE (- reads stdin)",
@@ -94,80 +95,59 @@ def _six_digits(text: str) -> str:
     return code
 
 
-@dataclass(frozen=True)
-class _Given:
-    digits: str = field(repr=False)
-    given_in: str
-    attempts: int = 1
-    waits: bool = False
+def _given(digits: str, given_in: str) -> Callable[[str], str]:
+    def code(_: str) -> str:  # it is meant for the one device there is
+        log.step(f"takes the token code that was given in {given_in}")
+        return digits
 
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - it is meant for the one device there is
-        log.step(f"takes the token code that was given in {self.given_in}")
-        return self.digits
+    return code
 
 
-@dataclass(frozen=True)
-class _FromStdin:
-    attempts: int = 1
-    waits: bool = False
-
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - as above
-        log.step("reads a token code from stdin")
-        line = sys.stdin.readline() if sys.stdin else ""
-        if not line:
-            raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
-        return _six_digits(line)
+def _from_stdin(_: str) -> str:
+    log.step("reads a token code from stdin")
+    line = sys.stdin.readline() if sys.stdin else ""
+    if not line:
+        raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
+    return _six_digits(line)
 
 
-@dataclass
-class _FromFunction:
-    function: Callable[[], str] = field(repr=False)
-    """Behind it there may be a person, who has another code to give, or a program, which may have but one."""
-    attempts: int = 3
-    waits: bool = False
-    _last: str | None = field(default=None, init=False, repr=False)
+def _from_function(function: Callable[[], str]) -> Callable[[str], str]:
+    last = None
 
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - whoever wrote the function knows the device
-        answer: object = self.function()
-        code = _six_digits(answer if isinstance(answer, str) else "")
-        if code == self._last:
+    def code(_: str) -> str:  # whoever wrote the function knows the device
+        nonlocal last
+        answer: object = function()
+        digits = _six_digits(answer if isinstance(answer, str) else "")
+        if digits == last:
             raise UsageError(
                 "token_code was called again and gave the same answer, which is no unused code of the device",
                 "AWS takes each code once: try again when the device shows the next one",
             )
-        self._last = code
-        return code
+        last = digits
+        return digits
+
+    return code
 
 
-@dataclass(frozen=True)
-class _FromProcess:
-    process: MFAProcess
-    attempts: int = 2
-    waits: bool = True
-
-    def code(self, serial_number: str) -> str:  # noqa: ARG002 - the command knows its device
-        return mfa_process.token_code(self.process.command, self.process.profile)
+def _from_process(process: MFAProcess) -> Callable[[str], str]:
+    return lambda _: mfa_process.token_code(process.command, process.profile)  # which knows its device
 
 
-@dataclass(frozen=True)
-class _FromTerminal:
-    ask: Ask
-    typed: set[tuple[str, str]] = field(repr=False)
-    """Serial numbers and the codes that were typed for them in this run."""
-    meanwhile: Call
-    attempts: int = 3
-    waits: bool = False
+def _from_terminal(ask: Ask, typed: set[tuple[str, str]], meanwhile: Call) -> Callable[[str], str]:
+    """``typed`` are serial numbers and the codes that were typed for them in this run."""
 
-    def code(self, serial_number: str) -> str:
+    def code(serial_number: str) -> str:
         log.step("asks for a token code on the terminal")
         question = f"MFA code for {serial_number}:"
         complaint = ""
         while True:
-            code = parse(self.ask(complaint + question, self.meanwhile))
-            if code is None:
+            digits = parse(ask(complaint + question, meanwhile))
+            if digits is None:
                 complaint = "That is not six digits.\n"
-            elif (serial_number, code) in self.typed:
+            elif (serial_number, digits) in typed:
                 complaint = "That code was just used: wait until the device shows the next one.\n"
             else:
-                self.typed.add((serial_number, code))
-                return code
+                typed.add((serial_number, digits))
+                return digits
+
+    return code

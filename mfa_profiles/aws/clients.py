@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import settings
-from mfa_profiles.aws import told_calls
-from mfa_profiles.aws.bounded import Bounded
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -83,6 +81,9 @@ def _session_of_nobody() -> "botocore.session.Session":
 
 
 def _client(session: "botocore.session.Session", service: Any, keys: Keys, region: str) -> Any:
+    from mfa_profiles.aws import told_calls
+    from mfa_profiles.aws.bounded import Bounded
+
     # Which services there are is looked up in four hundred directories, twice: longer than all else that it takes to
     # make a client.
     session.get_component("data_loader").list_available_services = lambda _: [service]

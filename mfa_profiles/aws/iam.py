@@ -6,34 +6,12 @@ from itertools import islice
 
 from mfa_profiles.aws import refusals, values
 from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.mfa_device import MFADevice
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys
 
 # A user has eight devices and two access keys at most; whoever answers for AWS may never come to the last page.
 _MAX_PAGES = 10
-
-
-@dataclass(frozen=True)
-class MFADevice:
-    """An MFA device by its serial number: an ARN, or for some hardware tokens the number on their back."""
-
-    serial_number: str
-
-    @property
-    def kind(self) -> str:
-        """``virtual`` (an authenticator app), ``hardware`` (a token) or ``passkey`` (any FIDO device).
-
-        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html and the serial numbers that
-        https://docs.aws.amazon.com/IAM/latest/APIReference/API_MFADevice.html describes.
-        """
-        if ":u2f/" in self.serial_number:
-            return "passkey"
-        return "virtual" if ":mfa/" in self.serial_number else "hardware"
-
-    @property
-    def gives_codes(self) -> bool:
-        """False for passkeys: the STS API takes nothing but six digits."""
-        return self.kind != "passkey"
 
 
 def list_mfa_devices(caller: Caller) -> list[MFADevice]:

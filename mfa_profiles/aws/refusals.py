@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.aws import clients, network, values
 from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.mfa_device import SERIAL_NUMBER_FORM
 from mfa_profiles.aws.quiet import quiet
 from mfa_profiles.aws.rows import Facts
 from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
@@ -47,14 +48,6 @@ class Attempt:
     serial_number: str | None = None
     duration: timedelta | None = None
     role: Role | None = None
-
-
-def not_a_serial_number(text: str | None) -> tuple[str, str]:
-    """The sentence and the hint for what cannot be the serial number of an MFA device."""
-    return f"{shown(text or 'nothing')} is not the serial number of an MFA device", _SERIAL_NUMBER_FORM
-
-
-_SERIAL_NUMBER_FORM = "it is an ARN such as arn:aws:iam::123456789012:mfa/john.doe, or the number of a hardware token"
 
 
 @contextlib.contextmanager
@@ -152,7 +145,7 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
         seconds=partial(_seconds_until_next_code, response, attempt),
         section=profiles.config_header(caller.holder),
         serial_number=shown(attempt.serial_number or "the device"),
-        serial_number_form=_SERIAL_NUMBER_FORM,
+        serial_number_form=SERIAL_NUMBER_FORM,
         statement=_statement(permission, attempt),
         still_good=_still_good(attempt),
         **_partitions(attempt),

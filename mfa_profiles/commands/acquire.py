@@ -1,4 +1,7 @@
-"""Get the sessions of a plan from AWS: those for codes one after the other, then roles in parallel."""
+"""Get the sessions of a plan from AWS: those for codes one after the other, then roles in parallel.
+
+What makes the calls is imported by them: a person who is to type a code does not wait for it.
+"""
 
 import functools
 import time
@@ -6,13 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from mfa_profiles import log, parallel
-from mfa_profiles.aws import sts
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
-from mfa_profiles.commands.devices import KnownDevice, discover_serial_number, known_serial_number
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
+from mfa_profiles.commands.known_device import KnownDevice, known_serial_number
 from mfa_profiles.commands.plan import Plan, Step
 from mfa_profiles.errors import ClockError, KeysRefusedError, MfaProfilesError, TokenCodeRefusedError, UsageError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
@@ -96,7 +98,7 @@ class Acquisition:
 
     def _device(self, step: Step, caller: Caller) -> str:
         known = self._known(step)
-        serial_number = known.serial_number if known else discover_serial_number(caller, self._context)
+        serial_number = known.serial_number if known else _discover(caller, self._context)
         log.step(f"the MFA device is {serial_number}: {known.because if known else 'AWS knows it'}")
         return serial_number
 
@@ -108,7 +110,7 @@ class Acquisition:
         return known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
 
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
-        ready = parallel.Meanwhile(functools.partial(sts.connect, caller))
+        ready = parallel.Meanwhile(functools.partial(_connect, caller))
         source = self._codes.for_profile(planning.mfa_process(self._profiles, step), ready.start)
         duration = self._duration_of(step)
         attempts_left = source.attempts
@@ -211,9 +213,23 @@ def _refuse_what_cannot_work(ready: parallel.Meanwhile) -> None:
         log.step("could not get ready for the call to AWS meanwhile")
 
 
+def _discover(caller: Caller, context: Context) -> str:
+    from mfa_profiles.commands.devices import discover_serial_number
+
+    return discover_serial_number(caller, context)
+
+
+def _connect(caller: Caller) -> None:
+    from mfa_profiles.aws import sts
+
+    sts.connect(caller)
+
+
 def _call(
     caller: Caller, role: Role | None, serial_number: str | None, code: str | None, duration: timedelta
 ) -> SessionCredentials:
+    from mfa_profiles.aws import sts
+
     if role is not None:
         return sts.assume_role(caller, role, duration=duration, serial_number=serial_number, token_code=code)
     assert serial_number is not None

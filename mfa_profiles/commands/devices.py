@@ -4,31 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mfa_profiles import parallel, roles, shared_files
-from mfa_profiles.aws import iam, values
+from mfa_profiles.aws import iam
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import Clients
-from mfa_profiles.aws.iam import MFADevice
-from mfa_profiles.aws.refusals import not_a_serial_number
+from mfa_profiles.aws.mfa_device import MFADevice
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
+from mfa_profiles.commands.known_device import PASSKEY, REGISTER, KnownDevice, find_known_device
 from mfa_profiles.errors import (
     AWSError,
     NoMFASessionError,
     OnlyPasskeysError,
     PermissionDeniedError,
-    ProfileError,
 )
-from mfa_profiles.profiles import ProfilePair, Profiles
-
-PASSKEY = "a passkey, and AWS STS takes codes only"
-
-
-@dataclass(frozen=True)
-class KnownDevice:
-    """A serial number that AWS need not be asked for, and where it stands."""
-
-    serial_number: str
-    because: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,7 @@ def devices(name: str, context: Context) -> list[ListedDevice]:
     profiles = shared_files.load(context.paths)
     chain = roles.sources(profiles, profiles.pair(name).base)
     pair = profiles.pair(chain[-1])
-    known = _known_device(None, profiles, pair, tuple(reversed(chain[:-1])))
+    known = find_known_device(None, profiles, pair, tuple(reversed(chain[:-1])))
     region = region_of(profiles, pair, context.environment, known.serial_number if known else None)
     keys = KeyRing(profiles).of(pair.base, roles.role_of(profiles, pair.base))
     if keys.session_token:
@@ -94,41 +82,6 @@ def _listed(found: Sequence[MFADevice], known: KnownDevice | None) -> list[Liste
     return listed
 
 
-def known_serial_number(
-    option: str | None, profiles: Profiles, pair: ProfilePair, lenders: Sequence[str] = ()
-) -> KnownDevice | None:
-    """The device that was given, configured, or remembered in the derived section, in this order.
-
-    ``lenders`` are role profiles whose ``mfa_serial`` counts if their source has none. Raises ProfileError for one
-    that cannot give codes.
-    """
-    known = _known_device(option, profiles, pair, lenders)
-    if known is None:
-        return None
-    try:
-        values.serial_number(known.serial_number)
-    except ValueError:
-        raise ProfileError(*not_a_serial_number(known.serial_number)) from None
-    if not MFADevice(known.serial_number).gives_codes:
-        raise ProfileError(f"{known.serial_number} is {PASSKEY}", *REGISTER)
-    return known
-
-
-def _known_device(
-    option: str | None, profiles: Profiles, pair: ProfilePair, lenders: Sequence[str]
-) -> KnownDevice | None:
-    if option:
-        return KnownDevice(option, "--serial-number names it")
-    for profile in (pair.base, *lenders):
-        serial_number = profiles.mfa_serial(profile)
-        if serial_number:
-            return KnownDevice(serial_number, f"profile {profile} names it")
-    origin = profiles.origins.get(pair.derived)
-    if origin and origin.source_profile == pair.base and origin.mfa_serial:
-        return KnownDevice(origin.mfa_serial, f"the session in {pair.derived} was made with it")
-    return None
-
-
 def discover_serial_number(caller: Caller, context: Context) -> str:
     """The serial number that AWS knows for the caller; a person chooses among several. Passkeys are left out."""
     usable = usable_serial_numbers(caller, context)
@@ -154,12 +107,6 @@ def usable_serial_numbers(caller: Caller, context: Context) -> list[str]:
     if passkeys:
         context.warn(f"left out {passkeys} passkey{'s' * (passkeys > 1)}: AWS STS takes codes only")
     return usable
-
-
-REGISTER = (
-    "register an authenticator app: IAM console, your name at the top right, Security credentials,",
-    "Assign MFA device, Authenticator app",
-)
 
 
 def choose(serial_numbers: list[str], context: Context) -> str:

@@ -1,7 +1,6 @@
 """The keys with which a profile calls AWS: its own, or those that the SDKs would get for it."""
 
 from mfa_profiles import log, parallel
-from mfa_profiles.aws import credentials
 from mfa_profiles.errors import MfaProfilesError, NoMFASessionError
 from mfa_profiles.profiles import Keys, Profiles, masked
 from mfa_profiles.roles import Role
@@ -30,9 +29,13 @@ class KeyRing:
 
     def _get(self, name: str, credential_source: str | None) -> Keys:
         if credential_source:
+            from mfa_profiles.aws import credentials
+
             log.step(f"has boto3 look for keys: credential_source of profile {name} is {credential_source}")
             return parallel.run(lambda: credentials.resolve_source(self._profiles, name, credential_source))
         if not self._profiles.has_keys(name) and self._profiles.provider(name):
+            from mfa_profiles.aws import credentials
+
             log.step(f"has boto3 get the keys of profile {name}: it has {self._profiles.provider(name)}")
             return parallel.run(lambda: credentials.resolve(self._profiles, name)).keys
         keys = self._profiles.keys(name)

@@ -1,8 +1,9 @@
 """Which sessions a refresh has to get, and in which order: from the files alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from mfa_profiles import roles, sessions
 from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
@@ -13,8 +14,7 @@ from mfa_profiles.roles import Role
 from mfa_profiles.sessions import State
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A session to get and to store in the derived profile of ``pair``."""
 
     pair: ProfilePair
@@ -143,12 +143,12 @@ def _add(made: Plan, profiles: Profiles, chain: list[ProfilePair], wanted: Wante
     for index, pair in enumerate(chain):
         lenders = tuple(lender.base for lender in reversed(chain[:index]))
         if pair in made.steps:
-            made.steps[pair] = replace(made.steps[pair], lenders=made.steps[pair].lenders + lenders)
+            made.steps[pair] = made.steps[pair]._replace(lenders=made.steps[pair].lenders + lenders)
             return
         source = chain[index + 1] if index + 1 < len(chain) else None
         step = _step(profiles, pair, source, lenders)
         usable = step.source is not None and _is_usable(profiles, step.source, wanted)
-        made.steps[pair] = replace(step, source_is_usable=usable)
+        made.steps[pair] = step._replace(source_is_usable=usable)
         if step.source is None or usable:
             return
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from mfa_profiles import ini, log, roles, sessions, shared_files
 from mfa_profiles.commands import Context
@@ -28,8 +29,7 @@ class RefreshOptions:
     force: bool = False
 
 
-@dataclass(frozen=True)
-class Refreshed:
+class Refreshed(NamedTuple):
     """A derived profile and what became of it: ``refreshed``, good enough already, or ``error``.
 
     ``requested`` is False for the source of a role, refreshed on the way.

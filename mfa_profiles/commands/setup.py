@@ -13,7 +13,8 @@ from mfa_profiles.aws import sts
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import Clients
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.devices import choose, known_serial_number, usable_serial_numbers
+from mfa_profiles.commands.devices import choose, usable_serial_numbers
+from mfa_profiles.commands.known_device import known_serial_number
 from mfa_profiles.commands.new_keys import GivenKeys, ask_for_rest, given_keys, refuse_missing
 from mfa_profiles.commands.refresh import Refreshed, RefreshOptions, refresh, warn_of_hidden_settings
 from mfa_profiles.errors import (

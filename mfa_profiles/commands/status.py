@@ -5,9 +5,9 @@ What AWS says of sessions, ``verify`` finds out.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from mfa_profiles import sessions, shared_files
 from mfa_profiles.commands import Context
@@ -36,8 +36,7 @@ class Verdict(StrEnum):
     """AWS said nothing of it: no network, a proxy, throttling."""
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(NamedTuple):
     """What became of asking AWS about a session; the verdict is None where the files alone say that it is over.
 
     ``arn`` is whose session it is; ``error`` says why it does not work, or why that is not known.
@@ -56,8 +55,7 @@ class Verification:
         }
 
 
-@dataclass(frozen=True)
-class SessionStatus:
+class SessionStatus(NamedTuple):
     """A derived profile and what is left of the session in it."""
 
     profile: str

@@ -1,7 +1,6 @@
 """Whether sessions still work: AWS is asked, with the keys of each one, whose they are."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from mfa_profiles import log, parallel, shared_files
@@ -38,7 +37,7 @@ def verified_status(names: Sequence[str], min_remaining: timedelta, context: Con
         for number, outcome in parallel.run_all(calls, at_once=MAX_CALLS_AT_ONCE):
             verifications[asked[number]] = _verification(outcome)
             advance()
-    return [replace(status, verification=found) for status, found in zip(statuses, verifications, strict=True)]
+    return [status._replace(verification=found) for status, found in zip(statuses, verifications, strict=True)]
 
 
 def _question(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from configupdater.block import Block
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Part:
     """A key with the lines of its value, or (without a key) comments or blank lines.
 
@@ -29,7 +29,7 @@ class Part:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Section:
     """A header line and the parts below it, which, joined, are the section."""
 
@@ -37,7 +37,7 @@ class Section:
     parts: list[Part]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Document:
     """A file as a list of blocks (sections, and what stands before the first), whose texts, joined, are the file.
 

@@ -12,7 +12,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from mfa_profiles import log
 from mfa_profiles.errors import NOTHING_CHANGED, StorageError
@@ -34,7 +34,7 @@ class Stored:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Content:
     """A file as it was read: its bytes, who may do what with it, and if nobody was writing it."""
 
@@ -195,7 +195,7 @@ def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, 
     return denied
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Change:
     """A file that gets new bytes: by the name it was given, and by the name that links lead to."""
 
@@ -205,8 +205,7 @@ class _Change:
     old: _Content | None
 
 
-@dataclass(frozen=True)
-class _Copy:
+class _Copy(NamedTuple):
     """The new bytes of a file, safely on disk beside it, with the permissions of the file they will replace."""
 
     path: str

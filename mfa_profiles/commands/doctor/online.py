@@ -9,11 +9,11 @@ from mfa_profiles import parallel, sessions
 from mfa_profiles.aws import iam, refusals, sts
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
-from mfa_profiles.aws.iam import MFADevice
+from mfa_profiles.aws.mfa_device import MFADevice
 from mfa_profiles.aws.table import SET_CLOCK
-from mfa_profiles.commands.devices import REGISTER, KnownDevice, known_serial_number
 from mfa_profiles.commands.doctor.findings import Finding, Scope, Subject, ok, problem, warning
 from mfa_profiles.commands.doctor.profile_checks import flaws_of_keys
+from mfa_profiles.commands.known_device import REGISTER, KnownDevice, known_serial_number
 from mfa_profiles.commands.status import is_of_its_base, session_status
 from mfa_profiles.errors import ClockError, MfaProfilesError, PermissionDeniedError, ProfileError
 from mfa_profiles.profiles import ProfilePair, masked
