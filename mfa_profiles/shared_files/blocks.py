@@ -77,6 +77,13 @@ class Document:
         """The index of the block that is a section, or None. Refuses one that only some SDKs know by this name."""
         index = self._sections.get(name)
         self._refuse_lookalike(name)
+        if index is not None and "]" in name:
+            raise FileRefusedError(
+                self.file.path,
+                self._line(index),
+                "for some SDKs the name in this header ends at the first ], for boto3 and the AWS CLI at the last",
+                "put what is behind the name on a line of its own",
+            )
         if index is not None and not re.fullmatch(r"\[[^\]]*\](\s.*)?", self._header(index)):
             raise FileRefusedError(
                 self.file.path,

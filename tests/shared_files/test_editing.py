@@ -177,6 +177,14 @@ def test_headers_that_sdks_read_differently_are_refused(text: str, line: int, re
     assert reason[1:] == refusal.value.hints
 
 
+def test_a_section_whose_name_ends_sooner_for_some_sdks_is_refused() -> None:
+    """[x] is its name for them: what is behind that is a comment."""
+    name = "x]\t; [y"
+
+    with pytest.raises(FileRefusedError, match="line 1: for some SDKs the name in this header ends"):
+        put_sections(ini.parse(f"[{name}]\nk = v\n".encode(), "credentials"), {name: Put({"k": "new"})})
+
+
 def test_put_drops_a_key_and_what_indented_comments_would_do_without_it() -> None:
     """Right below a header, an indented comment makes some SDKs refuse the whole file."""
     before = "[x]\nstale = s\n\n  # note\nk = old\n"
