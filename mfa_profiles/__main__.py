@@ -44,12 +44,14 @@ def run(arguments: "Sequence[str]") -> int:
 
 
 def _printed_at_once(arguments: "Sequence[str]") -> bool:
-    """Whether it was a question that has a quick answer; if that cannot be printed, the usual way tells why."""
+    """Print what can be said without any of the rest. If it cannot be printed, the usual way tells why."""
+    if arguments[:1] != ["credential-process"]:
+        return False
     import os
 
     from mfa_profiles import fast_lane
 
-    answer = fast_lane.answer(arguments)
+    answer = fast_lane.credential_process(arguments[1:])
     if answer is None:
         return False
     data = f"{answer}\n".encode()

@@ -29,11 +29,11 @@ _COMMENT = re.compile(
 _TIME_OF_DAY = re.compile(r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
 
 
-def answer(arguments: "Sequence[str]") -> str | None:
-    """What is to be printed for a command line, without the last line ending; None if that takes the usual way."""
-    if arguments[:1] != ["credential-process"] or len(arguments) > 2 or "_MFA_PROFILES_COMPLETE" in os.environ:
+def credential_process(arguments: "Sequence[str]") -> str | None:
+    """What the command prints, without the last line ending; None if that takes the usual way."""
+    if len(arguments) > 1 or "_MFA_PROFILES_COMPLETE" in os.environ:
         return None
-    name = arguments[1] if len(arguments) == 2 else os.environ.get("AWS_PROFILE") or "default"
+    name = arguments[0] if arguments else os.environ.get("AWS_PROFILE") or "default"
     try:
         credentials = _read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
         config = _read(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config")

@@ -35,13 +35,13 @@ def answers(home: Path, arguments: list[str]) -> tuple[str | None, str | None]:
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.delenv("AWS_PROFILE", raising=False)
-        fast = fast_lane.answer(arguments)
+        fast = fast_lane.credential_process(arguments)
     if fast is None:
         return None, None
     said: list[str] = []
     context = Context(environment, lambda: datetime.now(UTC), ask=None, warn=said.append, note=said.append)
     how = CredentialsOptions(DEFAULT_MIN_REMAINING, ask_while_valid=False)
-    found = credentials(context.named(arguments[1] if len(arguments) > 1 else None), how, context)
+    found = credentials(context.named(arguments[0] if arguments else None), how, context)
     assert [] == said
     assert not found.refreshed
     assert found.not_refreshed is None
@@ -111,7 +111,7 @@ def test_both_lanes_answer_alike(both: tuple[str, str], name: str) -> None:
         (Path(directory) / "credentials").write_bytes(both[0].encode())
         (Path(directory) / "config").write_bytes(both[1].encode())
 
-        fast, usual = answers(Path(directory), ["credential-process", name])
+        fast, usual = answers(Path(directory), [name])
 
     event("answered" if fast else "left to the usual way")
     assert fast == usual
@@ -139,7 +139,7 @@ def test_what_the_fast_lane_is_for(
     if config_text is not None:
         (tmp_path / "config").write_text(config_text)
 
-    fast, usual = answers(tmp_path, ["credential-process", *([name] if name else [])])
+    fast, usual = answers(tmp_path, [name] if name else [])
 
     assert fast is not None
     assert fast == usual
@@ -148,24 +148,23 @@ def test_what_the_fast_lane_is_for(
 @pytest.mark.parametrize(
     ("credentials_text", "config_text", "arguments"),
     [
-        (USUAL, "", ["credential-process", BASE, "-v"]),
-        (USUAL, "", ["credential-process", "--help"]),
-        (USUAL, "", ["status"]),
+        (USUAL, "", [BASE, "-v"]),
+        (USUAL, "", ["--help"]),
         (USUAL, "", []),
-        (USUAL, "", ["credential-process", "other"]),
-        (USUAL, "", ["credential-process", ""]),
-        (USUAL.replace("\n", "\r\n"), "", ["credential-process", BASE]),
-        (f"\ufeff{USUAL}", "", ["credential-process", BASE]),
-        (f"{USUAL}[a]\n[a]\n", "", ["credential-process", BASE]),
-        (USUAL, "[a]\nno key\n", ["credential-process", BASE]),
-        (USUAL, f'[profile "{BASE}"]\nrole_arn = {ROLE}\n', ["credential-process", BASE]),
-        (USUAL, f"[profile {BASE}]\nrole_arn = {ROLE}\n", ["credential-process", BASE]),
-        (WITH_ROLE, "", ["credential-process", BASE]),
-        (USUAL, f"[profile {DERIVED}]\naws_security_token = x\n", ["credential-process", BASE]),
-        (USUAL.replace(f"source_profile {BASE}", "source_profile other"), "", ["credential-process", BASE]),
-        (session_section(DERIVED, source=BASE, expires=in_(minutes=14)), "", ["credential-process", BASE]),
-        (session_section(DERIVED, expires=in_(hours=11)), "", ["credential-process", BASE]),
-        (USUAL.rstrip("Z\n"), "", ["credential-process", BASE]),
+        (USUAL, "", ["other"]),
+        (USUAL, "", [""]),
+        (USUAL.replace("\n", "\r\n"), "", [BASE]),
+        (f"\ufeff{USUAL}", "", [BASE]),
+        (f"{USUAL}[a]\n[a]\n", "", [BASE]),
+        (USUAL, "[a]\nno key\n", [BASE]),
+        (USUAL, f'[profile "{BASE}"]\nrole_arn = {ROLE}\n', [BASE]),
+        (USUAL, f"[profile {BASE}]\nrole_arn = {ROLE}\n", [BASE]),
+        (WITH_ROLE, "", [BASE]),
+        (USUAL, f"[profile {DERIVED}]\naws_security_token = x\n", [BASE]),
+        (USUAL.replace(f"source_profile {BASE}", "source_profile other"), "", [BASE]),
+        (session_section(DERIVED, source=BASE, expires=in_(minutes=14)), "", [BASE]),
+        (session_section(DERIVED, expires=in_(hours=11)), "", [BASE]),
+        (USUAL.rstrip("Z\n"), "", [BASE]),
     ],
 )
 def test_what_is_left_to_the_usual_way(
@@ -182,7 +181,7 @@ def test_files_that_are_none_are_not_opened(tmp_path: Path) -> None:
     """A FIFO would be waited for."""
     os.mkfifo(tmp_path / "credentials")
 
-    assert (None, None) == answers(tmp_path, ["credential-process", BASE])
+    assert (None, None) == answers(tmp_path, [BASE])
 
 
 def test_the_commands_answer_alike(home: Home, user: User) -> None:

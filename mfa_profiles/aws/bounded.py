@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from mfa_profiles import parallel
 from mfa_profiles.aws.quiet import quiet
-from mfa_profiles.aws.rows import Facts
-from mfa_profiles.aws.table import NOT_FROM_AWS
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -64,6 +62,9 @@ def _read(raw: Any, deadline: float) -> bytes:
         pieces.append(piece)
         left -= len(piece)
         if left < 0 or time.monotonic() > deadline:
+            from mfa_profiles.aws.rows import Facts
+            from mfa_profiles.aws.table import NOT_FROM_AWS
+
             raw.close()
             raise NOT_FROM_AWS.told(Facts())
     return b"".join(pieces)

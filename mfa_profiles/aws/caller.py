@@ -1,8 +1,7 @@
 """Who calls AWS, with which profile's settings, and from which region."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mfa_profiles.aws.clients import Clients
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
@@ -24,15 +23,14 @@ _DEFAULT_REGIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """Keys, and the profile whose settings count for everything else (endpoints, proxies, CAs, ...).
 
     The keys are never the environment's, unless a profile says so: those would make a session of somebody else.
     ``holder`` is the profile that has the keys: the base profile itself, or the source of a role.
     """
 
-    clients: Clients = field(repr=False)
+    clients: Clients
     profile: str
     keys: Keys
     holder: str

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mfa_profiles import settings
+from mfa_profiles import log, settings
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -81,7 +81,6 @@ def _session_of_nobody() -> "botocore.session.Session":
 
 
 def _client(session: "botocore.session.Session", service: Any, keys: Keys, region: str) -> Any:
-    from mfa_profiles.aws import told_calls
     from mfa_profiles.aws.bounded import Bounded
 
     # Which services there are is looked up in four hundred directories, twice: longer than all else that it takes to
@@ -101,7 +100,10 @@ def _client(session: "botocore.session.Session", service: Any, keys: Keys, regio
     client.meta.events.register_first("needs-retry", _give_up_in_time)
     # Handlers of an action come before those of its service, and the first that does not say None counts.
     client.meta.events.register("needs-retry.iam.CreateAccessKey", _ask_once)
-    told_calls.tell(client, keys)
+    if log.is_on():
+        from mfa_profiles.aws import told_calls
+
+        told_calls.tell(client, keys)
     return client
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mfa_profiles.aws import refusals
+from mfa_profiles.aws.attempts import credentials_explained
 from mfa_profiles.aws.values import is_plain
 from mfa_profiles.errors import ProfileError, TokenCodeNeededError
 from mfa_profiles.profiles import Keys, Profiles
@@ -28,7 +28,7 @@ def resolve(profiles: Profiles, profile: str) -> Resolved:
     """
     import botocore.session
 
-    with refusals.credentials_explained(profiles, profile), _marked(profile):
+    with credentials_explained(profiles, profile), _marked(profile):
         session = botocore.session.Session(profile=profile)
         # Botocore would ask for a code itself: in a thread, on stdin, and without our ways to one.
         session.get_component("credential_provider").get_provider("assume-role")._prompter = _no_prompt
@@ -84,7 +84,7 @@ def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> 
             f"credential_source of profile {profile} is not one that AWS knows",
             "it is Environment, Ec2InstanceMetadata or EcsContainer",
         )
-    with refusals.credentials_explained(profiles, profile):
+    with credentials_explained(profiles, profile):
         # A session without a profile, that of AWS_PROFILE included: one that has a name leaves the environment out.
         session = botocore.session.Session({"profile": (None, None, None, None)})
         resolver = session.get_component("credential_provider")

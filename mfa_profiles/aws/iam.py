@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from mfa_profiles.aws import refusals, values
+from mfa_profiles.aws import values
+from mfa_profiles.aws.attempts import Attempt, explained
 from mfa_profiles.aws.caller import Caller
 from mfa_profiles.aws.mfa_device import MFADevice
 from mfa_profiles.errors import UnreachableError
@@ -20,7 +21,7 @@ def list_mfa_devices(caller: Caller) -> list[MFADevice]:
     Without a user name IAM takes the one of the keys, and needs no other permission than iam:ListMFADevices.
     Raises AWSError.
     """
-    with refusals.explained(refusals.Attempt("ListMFADevices", caller)):
+    with explained(Attempt("ListMFADevices", caller)):
         return devices_of(caller)
 
 
@@ -43,7 +44,7 @@ class AccessKey:
 
 def list_access_keys(caller: Caller) -> list[AccessKey]:
     """The access keys of the user whose keys or session the caller has; there are two at most. Raises AWSError."""
-    with refusals.explained(refusals.Attempt("ListAccessKeys", caller)):
+    with explained(Attempt("ListAccessKeys", caller)):
         pages = islice(caller.iam().get_paginator("list_access_keys").paginate(), _MAX_PAGES)
         return [
             AccessKey(
@@ -64,7 +65,7 @@ class LastUse:
 
 def last_use(caller: Caller, access_key_id: str) -> LastUse | None:
     """When an access key of the caller's user was used last; None if it never was. Raises AWSError."""
-    with refusals.explained(refusals.Attempt("GetAccessKeyLastUsed", caller)):
+    with explained(Attempt("GetAccessKeyLastUsed", caller)):
         used = caller.iam().get_access_key_last_used(AccessKeyId=access_key_id)["AccessKeyLastUsed"]
         # A key that was never used has no date, and "N/A" for a service.
         if not used.get("LastUsedDate"):
@@ -77,7 +78,7 @@ def create_access_key(caller: Caller) -> Keys:
 
     Raises UnreachableError if it may have been made though no answer came, AWSError for a refusal.
     """
-    with refusals.explained(refusals.Attempt("CreateAccessKey", caller)):
+    with explained(Attempt("CreateAccessKey", caller)):
         made = caller.iam().create_access_key()["AccessKey"]
         given = made["AccessKeyId"], made["SecretAccessKey"]
     try:
@@ -90,11 +91,11 @@ def create_access_key(caller: Caller) -> Keys:
 
 def deactivate_access_key(caller: Caller, access_key_id: str) -> None:
     """Make an access key of the caller's user inactive. Raises AWSError."""
-    with refusals.explained(refusals.Attempt("UpdateAccessKey", caller)):
+    with explained(Attempt("UpdateAccessKey", caller)):
         caller.iam().update_access_key(AccessKeyId=access_key_id, Status="Inactive")
 
 
 def delete_access_key(caller: Caller, access_key_id: str) -> None:
     """Delete an access key of the caller's user, for good. Raises AWSError."""
-    with refusals.explained(refusals.Attempt("DeleteAccessKey", caller)):
+    with explained(Attempt("DeleteAccessKey", caller)):
         caller.iam().delete_access_key(AccessKeyId=access_key_id)

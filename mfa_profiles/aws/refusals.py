@@ -5,24 +5,21 @@ The texts of AWS and botocore are matched, and never passed on: SignatureDoesNot
 session token, ValidationError the token code.
 """
 
-import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.aws import clients, network, values
+from mfa_profiles.aws.attempts import Attempt
 from mfa_profiles.aws.caller import Caller
 from mfa_profiles.aws.mfa_device import SERIAL_NUMBER_FORM
-from mfa_profiles.aws.quiet import quiet
 from mfa_profiles.aws.rows import Facts
 from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
 from mfa_profiles.errors import MfaProfilesError
 from mfa_profiles.profiles import Profiles, masked, shown
-from mfa_profiles.roles import Role
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -39,56 +36,25 @@ _MAX_MESSAGE = 10_000
 """Characters. AWS's messages quote ARNs and requests, and have a few thousand at most."""
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """A call to AWS, as far as its refusal can be explained by it."""
-
-    action: str
-    caller: Caller
-    serial_number: str | None = None
-    duration: timedelta | None = None
-    role: Role | None = None
-
-
-@contextlib.contextmanager
-def explained(attempt: Attempt) -> Iterator[None]:
-    """Turn whatever boto3 raises into an AWSError, which has nothing of the original in it. Nothing is logged."""
+def of_call(error: Exception, attempt: Attempt) -> MfaProfilesError:
+    """What botocore has raised in an attempt to call AWS, as an error that has nothing of the original in it."""
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-    try:
-        with quiet():
-            yield
-    except ClientError as error:
-        refusal = _refused(error, attempt)
-    except ParamValidationError as error:  # botocore looks at some parameters itself
-        refusal = _explanation("ValidationError", str(error.kwargs.get("report", "")), {}, attempt)
-    except BotoCoreError as error:
+    if isinstance(error, ClientError):
+        return _refused(error, attempt)
+    if isinstance(error, ParamValidationError):  # botocore looks at some parameters itself
+        return _explanation("ValidationError", str(error.kwargs.get("report", "")), {}, attempt)
+    if isinstance(error, BotoCoreError):
         row = network.first(network.FAILURES, error)
-        refusal = row.told(_failure_facts(error, attempt.caller.clients.profiles, attempt.caller.profile, attempt))
-    except MfaProfilesError:
-        raise
-    except Exception:  # noqa: BLE001 - botocore's parsers raise whatever the answer of a stranger leads them to
-        refusal = NOT_FROM_AWS.told(Facts())
-    else:
-        return
-    raise refusal
+        return row.told(_failure_facts(error, attempt.caller.clients.profiles, attempt.caller.profile, attempt))
+    return NOT_FROM_AWS.told(Facts())  # botocore's parsers raise whatever the answer of a stranger leads them to
 
 
-@contextlib.contextmanager
-def credentials_explained(profiles: Profiles, profile: str) -> Iterator[None]:
-    """Turn whatever botocore raises while it gets a profile's credentials into an AWSError or a ProfileError."""
-    try:
-        with quiet():
-            yield
-    except MfaProfilesError:
-        raise
-    except Exception as error:  # noqa: BLE001 - commands, files and services of all kinds are behind it
-        web_identity = profiles.settings(profile).get("web_identity_token_file") and "web_identity_token_file"
-        row = network.first(network.CREDENTIALS, error, web_identity or profiles.provider(profile))
-        refusal = row.told(_failure_facts(error, profiles, profile))
-    else:
-        return
-    raise refusal
+def of_credentials(error: Exception, profiles: Profiles, profile: str) -> MfaProfilesError:
+    """What botocore has raised while it got a profile's credentials, as an AWSError or a ProfileError."""
+    web_identity = profiles.settings(profile).get("web_identity_token_file") and "web_identity_token_file"
+    row = network.first(network.CREDENTIALS, error, web_identity or profiles.provider(profile))
+    return row.told(_failure_facts(error, profiles, profile))
 
 
 def _refused(error: "ClientError", attempt: Attempt) -> MfaProfilesError:
@@ -323,19 +289,8 @@ def _partitions(attempt: Attempt) -> dict[str, str]:
 # --- Times.
 
 
-def time_at_aws(response: Mapping[str, Any]) -> datetime | None:
-    """When AWS answered, by its own clock, in UTC."""
-    from email.utils import parsedate_to_datetime
-
-    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        return values.moment(parsedate_to_datetime(date))
-    except (OverflowError, TypeError, ValueError):
-        return None
-
-
 def _seconds_until_next_code(response: Mapping[str, Any], attempt: Attempt) -> int:
-    now = time_at_aws(response) or attempt.caller.clients.now()
+    now = values.time_at_aws(response) or attempt.caller.clients.now()
     return _WINDOW - int(now.timestamp()) % _WINDOW
 
 
@@ -354,7 +309,7 @@ def _drift(response: Mapping[str, Any], attempt: Attempt) -> str | None:
 
 
 def _ahead(response: Mapping[str, Any], attempt: Attempt) -> timedelta | None:
-    there = time_at_aws(response)
+    there = values.time_at_aws(response)
     return None if there is None else attempt.caller.clients.now() - there
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mfa_profiles import log
-from mfa_profiles.aws import refusals, values
+from mfa_profiles.aws import values
+from mfa_profiles.aws.attempts import Attempt, explained
 from mfa_profiles.aws.caller import Caller
-from mfa_profiles.aws.table import SET_CLOCK
 from mfa_profiles.errors import AWSError, ClockError
 from mfa_profiles.profiles import masked
 from mfa_profiles.roles import Role
@@ -34,9 +34,9 @@ class Identity:
 
 def caller_identity(caller: Caller) -> Identity:
     """Ask AWS whose keys these are; it tells whoever signs well, whatever policies say. Raises AWSError."""
-    with refusals.explained(refusals.Attempt("GetCallerIdentity", caller)):
+    with explained(Attempt("GetCallerIdentity", caller)):
         answer = caller.sts().get_caller_identity()
-        return Identity(values.name(answer["Account"]), values.name(answer["Arn"]), refusals.time_at_aws(answer))
+        return Identity(values.name(answer["Account"]), values.name(answer["Arn"]), values.time_at_aws(answer))
 
 
 def connect(caller: Caller) -> None:
@@ -44,7 +44,7 @@ def connect(caller: Caller) -> None:
 
     Raises AWSError, if it is about the keys or the clock as the call would, for which this is done.
     """
-    with refusals.explained(refusals.Attempt("GetSessionToken", caller)):
+    with explained(Attempt("GetSessionToken", caller)):
         caller.sts().get_caller_identity()
 
 
@@ -55,8 +55,8 @@ def get_session_token(
 
     Raises TokenCodeRefusedError if another code may do, AWSError for every other refusal or failure.
     """
-    attempt = refusals.Attempt("GetSessionToken", caller, serial_number=serial_number, duration=duration)
-    with refusals.explained(attempt):
+    attempt = Attempt("GetSessionToken", caller, serial_number=serial_number, duration=duration)
+    with explained(attempt):
         answer = caller.sts().get_session_token(
             SerialNumber=serial_number, TokenCode=token_code, DurationSeconds=_seconds(duration)
         )
@@ -70,7 +70,7 @@ def check_get_session_token(caller: Caller) -> None:
     are the least, opens nothing that the keys do not, and is dropped at once, unread.
     """
     duration = _seconds(MIN_DURATION)
-    with refusals.explained(refusals.Attempt("GetSessionToken", caller, duration=MIN_DURATION)):
+    with explained(Attempt("GetSessionToken", caller, duration=MIN_DURATION)):
         caller.sts().get_session_token(DurationSeconds=duration)
 
 
@@ -86,7 +86,7 @@ def assume_role(
 
     Raises TokenCodeRefusedError if another code may do, AWSError for every other refusal or failure.
     """
-    attempt = refusals.Attempt("AssumeRole", caller, serial_number=serial_number, duration=duration, role=role)
+    attempt = Attempt("AssumeRole", caller, serial_number=serial_number, duration=duration, role=role)
     request: AssumeRoleRequestTypeDef = {
         "RoleArn": role.arn,
         "RoleSessionName": role.session_name,
@@ -97,7 +97,7 @@ def assume_role(
     if serial_number is not None and token_code is not None:
         request["SerialNumber"] = serial_number
         request["TokenCode"] = token_code
-    with refusals.explained(attempt):
+    with explained(attempt):
         answer = caller.sts().assume_role(**request)
     return _credentials(answer, attempt)
 
@@ -106,7 +106,7 @@ def _seconds(duration: timedelta) -> int:
     return int(duration.total_seconds())
 
 
-def _credentials(answer: Mapping[str, Any], attempt: refusals.Attempt) -> SessionCredentials:
+def _credentials(answer: Mapping[str, Any], attempt: Attempt) -> SessionCredentials:
     given = answer.get("Credentials", {})
     got = SessionCredentials(
         _usable(given, "AccessKeyId", values.access_key_id),
@@ -118,6 +118,8 @@ def _credentials(answer: Mapping[str, Any], attempt: refusals.Attempt) -> Sessio
     if attempt.duration is not None and got.expiration > now + attempt.duration + _MARGIN:
         raise _unusable("Expiration")  # a session that seems to go on would never be refreshed
     if got.expiration <= now:
+        from mfa_profiles.aws.table import SET_CLOCK
+
         raise ClockError(
             f"the session that AWS gave ended at {format_time(got.expiration)}: is this machine's clock right?",
             SET_CLOCK,

@@ -9,9 +9,7 @@ from mfa_profiles.aws import network
 
 
 def tell(client: Any, keys: profiles.Keys) -> None:
-    """Tell the calls that a client makes. Unless somebody wants to know, it stays as it is."""
-    if not log.is_on():
-        return
+    """Tell the calls that a client makes."""
 
     def asked(request: Any, event_name: str, **_: object) -> None:
         service, action = event_name.split(".")[-2:]

@@ -1,10 +1,12 @@
-"""What stands in an answer of AWS's, taken only if it can be what it is said to be. All raise ValueError.
+"""What stands in an answer of AWS's, taken only if it can be what it is said to be; else they raise ValueError.
 
 Whoever answers may answer anything: a list for a text, a line break in a key, a time without a zone.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from mfa_profiles.sessions import format_time, parse_time
 
@@ -53,3 +55,14 @@ def _matching(pattern: str, value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise ValueError
     return value
+
+
+def time_at_aws(response: Mapping[str, Any]) -> datetime | None:
+    """When AWS answered, by its own clock, in UTC; None if it did not tell."""
+    from email.utils import parsedate_to_datetime
+
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return moment(parsedate_to_datetime(date))
+    except (OverflowError, TypeError, ValueError):
+        return None

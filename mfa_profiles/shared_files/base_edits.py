@@ -1,7 +1,7 @@
 """The edit of both files that puts a base profile in. Files in, files out."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mfa_profiles import settings
 from mfa_profiles.ini import IniFile
@@ -11,8 +11,7 @@ from mfa_profiles.shared_files.editing import Put
 from mfa_profiles.shared_files.key_edits import without_rotation
 
 
-@dataclass(frozen=True)
-class NewBase:
+class NewBase(NamedTuple):
     """A base profile to write; without an ``mfa_serial`` the one that may be there stays."""
 
     name: str

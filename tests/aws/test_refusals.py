@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from mfa_profiles import shared_files
-from mfa_profiles.aws import network, refusals, table
+from mfa_profiles.aws import attempts, network, refusals, table
 from mfa_profiles.aws.caller import Caller
 from mfa_profiles.aws.clients import Clients
 from mfa_profiles.errors import MfaProfilesError, TokenCodeRefusedError
@@ -1301,7 +1301,7 @@ def test_what_botocore_alone_raises(name: str, base: Home) -> None:
     """Each row fits its exception, and can be filled in."""
     with (
         pytest.raises(MfaProfilesError) as raised,
-        refusals.explained(refusals.Attempt("AssumeRole", caller_in(base))),
+        attempts.explained(attempts.Attempt("AssumeRole", caller_in(base))),
     ):
         raise RAISED[name]
 
@@ -1315,7 +1315,7 @@ def test_what_botocore_alone_raises_for_credentials(name: str, base: Home) -> No
     base.config.write_text(f"[profile {BASE}]\n{provider}")
     profiles = caller_in(base).clients.profiles
 
-    with pytest.raises(MfaProfilesError) as raised, refusals.credentials_explained(profiles, BASE):
+    with pytest.raises(MfaProfilesError) as raised, attempts.credentials_explained(profiles, BASE):
         raise RAISED_FOR_CREDENTIALS[name]
 
     assert (name, False) == (row_of(network.CREDENTIALS, raised.value), "hunter2" in str(vars(raised.value)))
@@ -1348,7 +1348,7 @@ def test_names_and_ids_are_unique() -> None:
 @pytest.mark.parametrize("role", [None, Role("admin", ADMIN, BASE, None)], ids=["a user", "a role"])
 def test_every_row_can_be_filled_in(row: table.Refusal, role: Role | None, base: Home) -> None:
     """Whatever is known, there is a sentence: a row that lacked a fact would end in a traceback."""
-    attempt = refusals.Attempt("AssumeRole" if role else "GetSessionToken", caller_in(base), role=role)
+    attempt = attempts.Attempt("AssumeRole" if role else "GetSessionToken", caller_in(base), role=role)
 
     error = row.told(refusals._refusal_facts("X", "", {}, attempt))
 
@@ -1366,9 +1366,9 @@ def test_when_the_next_code_comes(date: datetime | None, seconds: int, base: Hom
         "Error": {"Code": "AccessDenied", "Message": "failed with invalid MFA one time pass code. "},
         "ResponseMetadata": {"HTTPHeaders": headers},
     }
-    attempt = refusals.Attempt("GetSessionToken", caller_in(base), serial_number="GAHT12345678")
+    attempt = attempts.Attempt("GetSessionToken", caller_in(base), serial_number="GAHT12345678")
 
-    with pytest.raises(TokenCodeRefusedError) as raised, refusals.explained(attempt):
+    with pytest.raises(TokenCodeRefusedError) as raised, attempts.explained(attempt):
         raise botocore.exceptions.ClientError(refusal, "GetSessionToken")  # type: ignore[arg-type]
 
     assert seconds == raised.value.seconds_until_next
