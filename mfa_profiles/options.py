@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup
 
 from mfa_profiles import environment, log, terminal
 from mfa_profiles.errors import UsageError
@@ -149,27 +149,41 @@ class WithVerbosity(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        verbosity = _verbosity()
         for command in (self, *self.commands.values()):
-            command.params.append(_verbosity())
+            command.params.append(verbosity)
 
 
-def _verbosity() -> TyperOption:
-    return TyperOption(
-        param_decls=["-v", "--verbose"],
-        count=True,
-        default=0,
-        type=int,  # of itself it is one whose help ends with [x>=0]
-        is_eager=True,  # before anything is read that is to be told of
-        expose_value=False,
-        callback=_tell_more,
-        help="Tell each step on stderr; -vv also what boto3 logs.",
-    )
+def _verbosity() -> Any:
+    maker = typer.Typer(add_completion=False)  # an option of typer's own is made in another way in each release
+    maker.command()(_with_verbosity)
+    option = next(option for option in typer.main.get_command(maker).params if option.name == "verbose")
+    option.expose_value = False
+    return option
 
 
-def _tell_more(context: typer.Context, _: object, times: int) -> None:
+def _tell_more(context: typer.Context, times: int) -> None:
     said = context.meta[_VERBOSITY] = context.meta.get(_VERBOSITY, 0) + times
     if times:
         log.begin(said, terminal.step, os.environ)
+
+
+def _with_verbosity(
+    *,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            is_eager=True,  # before anything is read that is to be told of
+            callback=_tell_more,
+            show_default=False,
+            help="Tell each step on stderr; -vv also what boto3 logs.",
+        ),
+    ] = 0,
+) -> None:
+    """Have the option that every command has."""
 
 
 _VERBOSITY = "mfa_profiles.verbosity"
