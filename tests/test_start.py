@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mfa_profiles.sessions import format_time
 from tests.home import BASE, Home, base_section, session_section
 from tests.local_aws import User
 
@@ -13,33 +15,80 @@ SCRIPT = """
 import json, sys
 from mfa_profiles.__main__ import run
 run(sys.argv[1:])
-print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys.stderr)
+print(json.dumps(list(sys.modules)), file=sys.stderr)
 """
-HEAVY = {"boto3", "botocore", "configupdater", "filelock", "pydantic", "rich", "urllib3", "requests", "asyncio"}
+
+START = {
+    *("__main__", "access_keys", "cli", "commands", "environment", "errors", "ini", "log", "options", "plain_ini"),
+    *("profiles", "rendering", "rotations", "sessions", "settings", "terminal"),
+}
+READING = START | {
+    "shared_files",
+    *(f"shared_files.{name}" for name in ("base_edits", "blocks", "editing", "key_edits", "locking", "repairs")),
+    *(f"shared_files.{name}" for name in ("session_edits", "storage", "writers")),
+}
+REFRESH = READING | {"commands.plan", "commands.refresh", "commands.status", "mfa_process", "roles", "token_code"}
+STANDARD = {"dataclasses", "shlex"}
+"""What all commands import of the standard library, beyond what typer does."""
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "ours", "others"),
     [
-        ["--version"],
-        ["--help"],
-        ["status"],
-        ["status", BASE, "--json"],
-        ["refresh", BASE],
-        ["credential-process", BASE],
-        ["export", BASE],
-        ["shell-init", "bash"],
+        (["--version"], START, STANDARD),
+        (["--help"], START, STANDARD),
+        (["shell-init", "bash"], START | {"shell"}, STANDARD),
+        (["status"], READING | {"commands.status"}, STANDARD),
+        (["status", BASE, "--json"], READING | {"commands.status"}, STANDARD),
+        (
+            ["export", BASE],
+            READING | {"commands.credentials", "commands.export", "commands.status", "dotenv", "formats", "git"},
+            STANDARD,
+        ),
+        (["refresh", BASE], REFRESH | {"commands.keys", "parallel"}, STANDARD | {"queue"}),
+        (["credential-process", BASE], {"__main__", "fast_lane", "plain_ini"}, set()),
     ],
 )
-def test_hot_commands_import_nothing_heavy(home: Home, user: User, arguments: list[str]) -> None:
-    """Neither status, nor help, nor a refresh that finds the session still valid."""
-    home.write(base_section(user) + session_section(f"{BASE}-mfa", source=BASE, expires="2099-01-01T00:00:00Z"))
+def test_what_hot_commands_import(
+    home: Home, user: User, arguments: list[str], ours: set[str], others: set[str]
+) -> None:
+    """Just this of ours, and nothing of others' but typer: with a session that is valid, or for help."""
+    expires = format_time(datetime.now(UTC) + timedelta(hours=11))
+    home.write(base_section(user) + session_section(f"{BASE}-mfa", source=BASE, expires=expires))
+    typer = home.run("-c", "import json, sys, typer; print(json.dumps(list(sys.modules)))", program=sys.executable)
+    python = home.run(
+        "-c", "import json, sys, re, stat; print(json.dumps(list(sys.modules)))", program=sys.executable
+    )
+    usual = python if arguments[0] == "credential-process" else typer
 
     result = home.run("-c", SCRIPT, *arguments, program=sys.executable, prints_secrets=True)
 
     modules = set(json.loads(result.errors[-1]))
-    assert set() == modules & HEAVY
-    assert "mfa_profiles" in modules
+    more = {
+        name for name in modules - set(json.loads(usual.stdout)) if not name.startswith(("mfa_profiles", "typer."))
+    }
+    assert ours == {name.removeprefix("mfa_profiles.") for name in modules if name.startswith("mfa_profiles.")}
+    assert others >= {name for name in more if not name.startswith("_")}
+
+
+def test_what_is_imported_before_a_code_is_asked_for(base: Home) -> None:
+    """Nothing that calls AWS: a person does not wait for it, and it is imported while they type."""
+    script = """
+import json, sys
+from mfa_profiles import terminal
+terminal.is_there = lambda: True
+def ask(question, meanwhile):
+    sys.exit(json.dumps(list(sys.modules)))
+terminal.ask = ask
+from mfa_profiles.__main__ import run
+run(sys.argv[1:])
+"""
+    result = base.run("-c", script, "refresh", BASE, program=sys.executable)
+
+    modules = set(json.loads(result.errors[-1]))
+    heavy = {"boto3", "botocore", "configupdater", "pydantic", "requests", "rich", "urllib3", "asyncio"}
+    assert set() == {name.split(".")[0] for name in modules} & heavy
+    assert {"mfa_profiles.aws.sts", "mfa_profiles.aws.refusals", "mfa_profiles.aws.table"} & modules == set()
 
 
 IMPORTS = """
