@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tests.home import BASE, Result
-from tests.trials import Outcome
+from tests.trials import Outcome, spread
 from tests.trials.injection import Call
 from tests.trials.stages import COMMANDS, File, Recording, Stage, record, stages, torn, unfinished
 
@@ -53,10 +53,10 @@ def run() -> Iterator[Outcome]:
     for name in COMMANDS:
         with stages(name) as new_stage:
             calls = record(new_stage()).calls
-        yield failed(name, [fault for call in calls for fault in _faults(call)])
+        yield spread(failed, name, [fault for call in calls for fault in _faults(call)])
     for name in COMMANDS:
         if name != "setup":  # it makes new files, and what is mounted is there already
-            yield failed(name, faults_in_place(name))
+            yield spread(failed, name, faults_in_place(name))
 
 
 def _faults(call: Call) -> Iterator[Fault]:

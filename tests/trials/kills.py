@@ -1,10 +1,10 @@
 """Each command is killed at each of its system calls on files, and loses nothing: the next run finishes the job."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.trials import Outcome
+from tests.trials import Outcome, spread
 from tests.trials.injection import Call
 from tests.trials.stages import COMMANDS, Recording, Stage, record, stages, torn, unfinished
 
@@ -14,15 +14,20 @@ CHANGES = ("openat", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fset
 def run() -> Iterator[Outcome]:
     """Kill each command at each call, on its entry: what a call has done is seen at the next one."""
     for name in COMMANDS:
-        yield killed(name)
+        yield spread(killed, name, calls_of(name))
         yield unsynced(name)
 
 
-def killed(name: str, wanted: Callable[[Call], bool] = lambda _: True) -> Outcome:
-    """Kill a command at each call that is ``wanted``."""
+def calls_of(name: str) -> list[Call]:
+    """The calls of a command on its files."""
+    with stages(name) as new_stage:
+        return record(new_stage()).calls
+
+
+def killed(name: str, points: Sequence[Call]) -> Outcome:
+    """Kill a command at some of its calls."""
     with stages(name) as new_stage:
         recording = record(new_stage())
-        points = [call for call in recording.calls if wanted(call)]
         losses = [f"{point}: {loss}" for point in points for loss in _losses(new_stage(), point, recording)]
     return Outcome(f"points killed at: {name}", len(points), tuple(losses))
 
@@ -38,8 +43,7 @@ def _losses(stage: Stage, point: Call, recording: Recording) -> Iterator[str]:
 
 def unsynced(name: str) -> Outcome:
     """Look at each renaming of a command: before it the file is synced as it was written, after it the directory."""
-    with stages(name) as new_stage:
-        calls = record(new_stage()).calls
+    calls = calls_of(name)
     renamed = [number for number, call in enumerate(calls) if call.name == "rename"]
     losses = [f"{calls[number]}: {loss}" for number in renamed for loss in _unsynced(calls, number)]
     return Outcome(f"renamings looked at: {name}", len(renamed), tuple(losses))

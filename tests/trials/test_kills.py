@@ -3,7 +3,7 @@
 import pytest
 
 from tests.trials import injection
-from tests.trials.kills import killed, unsynced
+from tests.trials.kills import calls_of, killed, unsynced
 from tests.trials.stages import COMMANDS
 
 pytestmark = pytest.mark.skipif(not injection.is_possible(), reason="strace is not installed, or may not trace")
@@ -23,7 +23,7 @@ STEPS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed(name: str) -> None:
     """Each file is its old self or its new, whole, with its mode and owner; the next run finishes the job at once."""
-    outcome = killed(name, lambda call: call.name in ("fsync", "rename"))
+    outcome = killed(name, [call for call in calls_of(name) if call.name in ("fsync", "rename")])
 
     assert () == outcome.losses
     assert STEPS[name] == outcome.count
