@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pexpect
@@ -11,7 +12,8 @@ import pytest
 
 from mfa_profiles import terminal
 from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
-from tests.local_aws import LocalAWS, MFADevice, User
+from tests.local_aws import LocalAWS, MFADevice, PrivateCA, User
+from tests.proxy import SlowLine
 
 PROMPT = r"MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -20,12 +22,12 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 class Terminal:
     """A command in a terminal of its own; stdin, stdout and stderr of the command lead elsewhere."""
 
-    def __init__(self, home: Home, *arguments: str) -> None:
+    def __init__(self, home: Home, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         self.home = home
         # Somebody has to hold the terminal open until the tool opens it, hence the descriptor 9.
         command = f"exec {TOOL} {' '.join(arguments)} 9<&0 </dev/null >out 2>err"
         self.child = pexpect.spawn(
-            "/bin/sh", ["-c", command], env=home.environment(), cwd=str(home.path), encoding="utf-8", timeout=20
+            "/bin/sh", ["-c", command], env=home.environment(env), cwd=str(home.path), encoding="utf-8", timeout=20
         )
 
     def expect(self, pattern: str) -> None:
@@ -149,6 +151,27 @@ def test_while_a_person_types_the_connection_is_opened(
     assert 0 == refreshing.end()
     assert ["GetCallerIdentity", "GetSessionToken"] == aws.actions
     assert 1 == len({request.client_port for request in aws.requests})
+
+
+def test_over_tls_one_round_trip_is_left_after_enter(tmp_path: Path) -> None:
+    """The connection and the handshake are over by then, however slow the line is."""
+    authority = PrivateCA()
+    authority.write_pem(tmp_path / "authority.pem")
+    with LocalAWS(authority=authority) as aws, SlowLine(aws.port, round_trip=0.1) as line:
+        user = aws.create_user("john.doe")
+        device = user.add_virtual_device()
+        home = Home(tmp_path, aws)
+        home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
+        endpoint = {"AWS_ENDPOINT_URL": f"https://127.0.0.1:{line.port}", "AWS_CA_BUNDLE": "authority.pem"}
+        refreshing = Terminal(home, "refresh", BASE, env=endpoint)
+        refreshing.expect(PROMPT)
+        wait_for(aws)
+        time.sleep(0.2)  # until the answer is there
+        before = len(line.turns)
+        refreshing.type(home.code(device) + "\n")
+
+        assert 0 == refreshing.end()
+        assert (3, 1) == (before, len(line.turns) - before)
 
 
 @pytest.mark.parametrize("reason", ["keys", "clock"])
