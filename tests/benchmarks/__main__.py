@@ -23,7 +23,8 @@ def main() -> None:
     arguments = _arguments()
     found = peers.install(arguments.directory, arguments.aws2)
     measured: list[Figure] = []
-    if not arguments.json:
+    as_table = not (arguments.json or arguments.markdown)
+    if as_table:
         print(f"{_machine()}; {', '.join(f'{name} {version}' for name, version in found.versions().items())}\n")
         print(_row("", "mfa-profiles", "", "", "ratio", "target", ""))
     with LocalAWS() as aws, Stopwatch() as stopwatch, tempfile.TemporaryDirectory() as directory:
@@ -32,11 +33,13 @@ def main() -> None:
         bench = Bench(aws, user, device, found, stopwatch, Path(directory), arguments.rounds)
         for figure in _figures(bench, arguments.names or NAMES):
             measured.append(figure)
-            if not arguments.json:
+            if as_table:
                 print(_line(figure), flush=True)
     if arguments.json:
         figures = [figure.as_json() for figure in measured]
         print(json.dumps({"machine": _machine(), "versions": found.versions(), "figures": figures}, indent=2))
+    if arguments.markdown:
+        print("\n".join(_markdown(measured)))
     sys.exit(1 if any(figure.is_met is False for figure in measured) else 0)
 
 
@@ -48,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"one of {', '.join(NAMES)}; if not given, all")
     parser.add_argument("--rounds", type=int, default=15, help="how often each command runs; the median counts (15)")
     parser.add_argument("--json", action="store_true", help="print one object for programs")
+    parser.add_argument("--markdown", action="store_true", help="print the table of the README: what has a target")
     parser.add_argument(
         "--aws2", metavar="PATH", help="an AWS CLI of version 2.30 or newer, if it is not on the PATH"
     )
@@ -83,6 +87,15 @@ def _line(figure: Figure) -> str:
         figure.target,
         met,
     )
+
+
+def _markdown(figures: Sequence[Figure]) -> Iterator[str]:
+    yield from ("| | mfa-profiles | | ratio |", "| --- | --- | --- | --- |")
+    for figure in figures:
+        if figure.at_most is None:
+            continue
+        theirs = "" if figure.theirs is None else f"{figure.rival}: {_amount(figure.theirs, figure.unit)}"
+        yield f"| {figure.what} | {_amount(figure.ours, figure.unit)} | {theirs} | {_compared(figure)} |"
 
 
 def _compared(figure: Figure) -> str:
