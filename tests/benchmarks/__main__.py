@@ -53,7 +53,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     parser.add_argument("--markdown", action="store_true", help="print the table of the README: what has a target")
     parser.add_argument(
-        "--aws2", metavar="PATH", help="an AWS CLI of version 2.30 or newer, if it is not on the PATH"
+        "--aws2",
+        metavar="PATH",
+        help="an AWS CLI of version 2.30 or newer; if not given, that on the PATH, or else the one that AWS packs",
     )
     parser.add_argument(
         "--directory",

