@@ -1,6 +1,7 @@
 """A table of sessions that is kept up to date on the terminal, with bars that empty, and a bell."""
 
 import contextlib
+import gc
 import math
 import signal
 import sys
@@ -44,6 +45,7 @@ def watch(look: Callable[[], "list[SessionStatus]"], now: Callable[[], datetime]
             "--watch needs a terminal to draw on",
             "elsewhere, run mfa-profiles status again and again: watch -n 60 mfa-profiles status",
         )
+    gc.enable()  # of all commands, this one goes on for days
     with _signals_held() as held:
         shown = _Shown(look, now)
         while True:
