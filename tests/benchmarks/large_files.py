@@ -1,9 +1,12 @@
 """Files of 10 to 10,000 profiles: how long commands take with them, and how that grows."""
 
+import configparser
 import math
-from collections.abc import Iterator, Mapping
+import timeit
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
+from mfa_profiles import plain_ini
 from mfa_profiles.sessions import Origin, expiration_comment, format_time
 from tests.benchmarks import Figure
 from tests.benchmarks.bench import BASE, CODE, DERIVED, REGION, Bench, Contender
@@ -14,6 +17,7 @@ FEW, MANY, MOST = SIZES[0], SIZES[-2], SIZES[-1]
 
 def run(bench: Bench) -> Iterator[Figure]:
     """Measure."""
+    yield _reading(_files(bench, MOST)["credentials"])
     contenders = [contender for size in SIZES for contender in _contenders(bench, size)]
     found = {name: time.seconds for name, time in bench.compare(contenders).items()}
     bytes_of_most = sum(len(text) for text in _files(bench, MOST).values())
@@ -28,6 +32,16 @@ def run(bench: Bench) -> Iterator[Figure]:
         if command == "refresh":
             name = f"refresh with {FEW} profiles"
             yield Figure(_name(command, MOST), seconds[MOST], "s", name, seconds[FEW], 1.5, beyond=True)
+
+
+def _reading(text: str) -> Figure:
+    """Of the one step that all commands have in common, for files of nearly everybody."""
+
+    def seconds(read: Callable[[str], object]) -> float:
+        return min(timeit.repeat(lambda: read(text), number=1, repeat=5))
+
+    ours, theirs = seconds(plain_ini.read), seconds(lambda text: configparser.RawConfigParser().read_string(text))
+    return Figure(f"reading a file of {MOST:,} profiles", ours, "s", "configparser", theirs)
 
 
 def _name(command: str, size: int) -> str:

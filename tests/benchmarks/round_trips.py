@@ -28,10 +28,10 @@ def run(bench: Bench) -> Iterator[Figure]:
     times = {name: statistics.median(time.from_enter for time, _ in counted) for name, counted in found.items()}
     # No number of rounds makes up for one in which there were more.
     most = {name: max(number for _, number in counted) for name, counted in found.items()}
-    what = "TLS with round trips of 50 ms"
-    yield Figure(f"round trips after Enter, {what}", most[ours.name], "", theirs.name, most[theirs.name])
-    yield Figure(f"the same against one, {what}", most[ours.name], "round trips", at_most=1)
-    yield Figure(f"Enter to exit, {what}", times[ours.name], "s", theirs.name, times[theirs.name], 0.55)
+    yield Figure("round trips after Enter, over TLS", most[ours.name], "", theirs.name, most[theirs.name])
+    yield Figure("round trips after Enter, over TLS", most[ours.name], "", at_most=1)
+    what = "Enter to exit, over TLS, round trips of 50 ms"
+    yield Figure(what, times[ours.name], "s", theirs.name, times[theirs.name], 0.55)
 
 
 def _counted(bench: Bench, contender: Contender, line: SlowLine) -> list[tuple[Time, int]]:
