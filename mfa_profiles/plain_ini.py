@@ -1,6 +1,6 @@
 """The files of nearly everybody, read in one pass: one key a line, nothing indented but comments, no odd names.
 
-``configparser`` reads them to the same end in about ten times as long, and is asked for all others.
+``configparser`` reads them to the same end in twice as long or more, and is asked for all others.
 """
 
 import re
