@@ -47,11 +47,16 @@ output = json
 """
 
 WITHOUT_LOCKS = """
-import contextlib
+import contextlib, os, time
 from mfa_profiles.shared_files import storage
 storage.locked = lambda target: contextlib.nullcontext()
+replace = os.replace
+def replace_late(source, target):
+    time.sleep(0.05)
+    replace(source, target)
+os.replace = replace_late
 """
-"""Breaks the tool, to see that its losses would be found."""
+"""Breaks the tool, and has it take its time, to see that its losses would be found."""
 
 
 SLOW_WRITER = """

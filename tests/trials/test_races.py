@@ -7,7 +7,7 @@ from tests.trials import races
 
 def test_commands_at_the_same_time() -> None:
     """No session is lost, and no reader sees anything but whole files."""
-    outcome = races.with_locks(workers=12, shared=3, seconds=5)
+    outcome = races.with_locks(workers=12, shared=3, seconds=3)
 
     assert () == outcome.losses
     assert outcome.count >= 12
@@ -15,7 +15,7 @@ def test_commands_at_the_same_time() -> None:
 
 def test_beside_a_tool_without_locks() -> None:
     """The AWS CLI may undo what was written, and the other way round; no base profile is lost."""
-    outcome = races.beside_the_aws_cli(workers=3, seconds=5)
+    outcome = races.beside_the_aws_cli(workers=3, seconds=3)
 
     assert () == outcome.losses
     assert outcome.count >= 12
@@ -23,9 +23,12 @@ def test_beside_a_tool_without_locks() -> None:
 
 def test_without_locks_the_losses_are_seen() -> None:
     """The race would find them."""
-    result = races.race(workers=12, shared=3, seconds=5, before=races.WITHOUT_LOCKS)
+    lost = {"an update was lost", "the last update was lost"}
 
-    assert result.broken["an update was lost"] + result.broken["the last update was lost"]
+    # Which is a matter of luck all the same.
+    assert any(
+        lost & set(races.race(workers=12, shared=3, seconds=4, before=races.WITHOUT_LOCKS).broken) for _ in range(10)
+    )
 
 
 @pytest.mark.parametrize(("pause", "times"), [("0.05", 3), ("stopped", 1)])
