@@ -323,10 +323,11 @@ def config_profile_name(section: str) -> str | None:
 def _under_headers(file: IniFile, beginning: str) -> Iterator[tuple[str, str]]:
     """The sections with a line directly under their header that begins so, and that line."""
     # Only a comment at column 0 directly under a header counts: there it survives every edit of the AWS CLI.
-    previous = ""
-    for line in file.text.split("\n"):
-        if line.startswith(beginning):
-            header = re.match(r"\s*\[(.+)\]", previous)
-            if header and header[1] in file.sections:
-                yield header[1], line
-        previous = line
+    text = file.text
+    end_of_header = text.find(f"\n{beginning}")
+    while end_of_header >= 0:
+        header = re.match(r"\s*\[(.+)\]", text[text.rfind("\n", 0, end_of_header) + 1 : end_of_header])
+        end = text.find("\n", end_of_header + 1)
+        if header and header[1] in file.sections:
+            yield header[1], text[end_of_header + 1 : end if end >= 0 else None]
+        end_of_header = text.find(f"\n{beginning}", end_of_header + 1)

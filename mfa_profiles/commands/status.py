@@ -187,7 +187,8 @@ def exit_code(statuses: Sequence[SessionStatus]) -> int:
 
 
 def _all_pairs(profiles: Profiles) -> list[ProfilePair]:
-    held = dict.fromkeys(name for name in profiles.credentials.sections if profiles.session(name))
+    sections = profiles.credentials.sections
+    held = dict.fromkeys(name for name, values in sections.items() if sessions.has_session_token(values))
     pairs = [profiles.pair_of_derived(name) for name in held]
     configured = [profiles.pair(name) for name in profiles.names() if profiles.mfa_serial(name) and name not in held]
     return [pair for pair in pairs if pair] + [pair for pair in configured if pair.derived not in held]
