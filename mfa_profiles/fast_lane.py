@@ -87,7 +87,7 @@ def _comment(name: str, text: str, starts: "Mapping[str, int]") -> str:
     """The line below the header of a section, if there is one."""
     if name not in starts:
         return ""
-    return text[starts[name] :].split("\n", 2)[1] if "\n" in text[starts[name] :] else ""
+    return text[starts[name] :].partition("\n")[2].partition("\n")[0]
 
 
 def _settings(name: str, credentials: plain_ini.Sections, config: plain_ini.Sections) -> dict[str, str]:

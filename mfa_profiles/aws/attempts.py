@@ -1,7 +1,8 @@
 """Attempts to call AWS. What goes wrong in one is explained by ``refusals``, which nobody needs before that."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -22,35 +23,37 @@ class Attempt(NamedTuple):
     role: Role | None = None
 
 
-@contextlib.contextmanager
-def explained(attempt: Attempt) -> Iterator[None]:
+def explained(attempt: Attempt) -> AbstractContextManager[None]:
     """Turn whatever botocore raises into an AWSError, which has nothing of the original in it. Nothing is logged."""
-    try:
-        with quiet():
-            yield
-    except MfaProfilesError:
-        raise
-    except Exception as error:  # noqa: BLE001 - botocore's parsers raise what they are led to
+
+    def explain(error: Exception) -> MfaProfilesError:
         from mfa_profiles.aws import refusals
 
-        refusal = refusals.of_call(error, attempt)
-    else:
-        return
-    raise refusal
+        return refusals.of_call(error, attempt)
+
+    return _explained(explain)
+
+
+def credentials_explained(profiles: Profiles, profile: str) -> AbstractContextManager[None]:
+    """Turn whatever botocore raises while it gets a profile's credentials into an AWSError or a ProfileError."""
+
+    def explain(error: Exception) -> MfaProfilesError:
+        from mfa_profiles.aws import refusals
+
+        return refusals.of_credentials(error, profiles, profile)
+
+    return _explained(explain)
 
 
 @contextlib.contextmanager
-def credentials_explained(profiles: Profiles, profile: str) -> Iterator[None]:
-    """Turn whatever botocore raises while it gets a profile's credentials into an AWSError or a ProfileError."""
+def _explained(explain: Callable[[Exception], MfaProfilesError]) -> Iterator[None]:
     try:
         with quiet():
             yield
     except MfaProfilesError:
         raise
-    except Exception as error:  # noqa: BLE001 - commands, files and services of all kinds are behind it
-        from mfa_profiles.aws import refusals
-
-        refusal = refusals.of_credentials(error, profiles, profile)
+    except Exception as error:  # noqa: BLE001 - commands, files, services and botocore's parsers are behind it
+        refusal = explain(error)
     else:
         return
-    raise refusal
+    raise refusal  # here, where the original is no context of it
