@@ -117,6 +117,11 @@ class Profiles:
         """The settings of a profile as botocore merges them: those in the credentials file win."""
         return {**self._config_profiles.get(name, {}), **self.credentials.sections.get(name, {})}
 
+    def setting(self, name: str, key: str) -> str | None:
+        """One of these settings, without a merge of all: there may be ten thousand profiles to ask for it."""
+        beside_keys = self.credentials.sections.get(name, {})
+        return beside_keys[key] if key in beside_keys else self._config_profiles.get(name, {}).get(key)
+
     def config_header(self, name: str) -> str:
         """The name of the section of the config file that a profile has, or would get."""
         if name != "default" and _LEGAL_NAME.fullmatch(name):
@@ -156,7 +161,7 @@ class Profiles:
         if name + LONG_TERM_SUFFIX in self:
             return ProfilePair(name + LONG_TERM_SUFFIX, name)
         base = name.removesuffix(DERIVED_SUFFIX)
-        is_itself_a_base = self._has_long_term_keys(name) or self.settings(name).get("role_arn")
+        is_itself_a_base = self._has_long_term_keys(name) or self.setting(name, "role_arn")
         if base != name and base in self and not is_itself_a_base:
             return ProfilePair(base, name)
         if self.session(name) is not None:
@@ -183,13 +188,11 @@ class Profiles:
 
     def mfa_serial(self, name: str) -> str | None:
         """The MFA device that a profile is configured with: ``mfa_serial``, or aws-mfa's ``aws_mfa_device``."""
-        values = self.settings(name)
-        return values.get("mfa_serial") or values.get("aws_mfa_device") or None
+        return self.setting(name, "mfa_serial") or self.setting(name, "aws_mfa_device") or None
 
     def has_keys(self, name: str) -> bool:
         """True if a profile holds keys itself, whether or not they are complete."""
-        values = self.settings(name)
-        return bool(values.get("aws_access_key_id") or values.get("aws_secret_access_key"))
+        return bool(self.setting(name, "aws_access_key_id") or self.setting(name, "aws_secret_access_key"))
 
     def provider(self, name: str) -> str | None:
         """The setting by which the SDKs get credentials for a profile from somewhere else, or None."""
@@ -214,7 +217,7 @@ class Profiles:
 
     def mfa_process(self, name: str) -> str | None:
         """The command that prints a token code: aws-vault's key ``mfa_process``."""
-        return self.settings(name).get("mfa_process") or None
+        return self.setting(name, "mfa_process") or None
 
     def hidden_settings(self, name: str) -> dict[str, str]:
         """What stands under ``[name]`` in the config file, where only ``[profile name]`` is seen by the SDKs."""
@@ -236,7 +239,7 @@ class Profiles:
 
     def region(self, pair: ProfilePair) -> str | None:
         """The region of the base profile, else of the derived one (with aws-mfa's layout only that one has it)."""
-        return self.call_settings(pair.base).get("region") or self.settings(pair.derived).get("region") or None
+        return self.call_settings(pair.base).get("region") or self.setting(pair.derived, "region") or None
 
     def outranked_by(self, name: str) -> str | None:
         """The setting that makes the SDKs pass over the keys that a profile has in the credentials file, or None."""

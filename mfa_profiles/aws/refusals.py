@@ -52,7 +52,7 @@ def of_call(error: Exception, attempt: Attempt) -> MfaProfilesError:
 
 def of_credentials(error: Exception, profiles: Profiles, profile: str) -> MfaProfilesError:
     """What botocore has raised while it got a profile's credentials, as an AWSError or a ProfileError."""
-    web_identity = profiles.settings(profile).get("web_identity_token_file") and "web_identity_token_file"
+    web_identity = profiles.setting(profile, "web_identity_token_file") and "web_identity_token_file"
     row = network.first(network.CREDENTIALS, error, web_identity or profiles.provider(profile))
     return row.told(_failure_facts(error, profiles, profile))
 
@@ -208,7 +208,7 @@ def _mfa(attempt: Attempt) -> str | None:
         return None
     profiles = attempt.caller.clients.profiles
     base = _base(profiles, attempt.caller.holder)
-    if base != attempt.role.profile and profiles.settings(base).get("role_arn") and not profiles.has_keys(base):
+    if base != attempt.role.profile and profiles.setting(base, "role_arn") and not profiles.has_keys(base):
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
         return (
             f"if it asks for MFA: no session of a role has that, and {base} is one; name the user as source_profile"
@@ -234,7 +234,7 @@ def _external_id(attempt: Attempt) -> str | None:
 def _place_of_keys(caller: Caller) -> str | None:
     """Where the keys stand, or None if they are not in the file: those of `setup` have just been typed."""
     profiles = caller.clients.profiles
-    if profiles.settings(caller.holder).get("aws_access_key_id") != caller.keys.access_key_id:
+    if profiles.setting(caller.holder, "aws_access_key_id") != caller.keys.access_key_id:
         return None
     return f"[{caller.holder}] in {profiles.credentials.path}"
 
@@ -250,9 +250,9 @@ def _renewal(profiles: Profiles, holder: str) -> str:
     pair = profiles.pair_of_derived(holder)
     if pair is not None and pair.base != pair.derived:
         return f"mfa-profiles refresh {holder} --force"
-    if profiles.settings(holder).get("aws_session_token"):
+    if profiles.setting(holder, "aws_session_token"):
         return f"put new ones into [{holder}] in {profiles.credentials.path}"
-    source = profiles.settings(holder).get("credential_source") and "credential_source"
+    source = profiles.setting(holder, "credential_source") and "credential_source"
     provider = source or profiles.provider(holder) or ""
     if provider.startswith("sso_"):
         return f"aws sso login --profile {holder}"

@@ -174,7 +174,7 @@ def _needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
 def _as_it_is(profiles: Profiles, pair: ProfilePair) -> ReadyProfile:
     from mfa_profiles import roles
 
-    sources = [profiles.settings(name).get("credential_source", "") for name in roles.sources(profiles, pair.base)]
+    sources = [profiles.setting(name, "credential_source") or "" for name in roles.sources(profiles, pair.base)]
     return ReadyProfile(
         profile=pair.base,
         region=profiles.call_settings(pair.base).get("region"),

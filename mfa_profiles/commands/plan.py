@@ -95,7 +95,7 @@ def is_good(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
 
 def key_of(profiles: Profiles, pair: ProfilePair) -> str | None:
     """The access key ID of the session that a derived profile holds."""
-    return profiles.settings(pair.derived).get("aws_access_key_id")
+    return profiles.setting(pair.derived, "aws_access_key_id")
 
 
 def mfa_process(profiles: Profiles, step: Step) -> MFAProcess | None:
@@ -123,7 +123,7 @@ def all_pairs(profiles: Profiles, warn: Callable[[str], None]) -> list[ProfilePa
             found.append(profiles.pair(name))
     known = {pair.base for pair in found}
     for name in bases:
-        if profiles.settings(name).get("role_arn") and name not in known:
+        if profiles.setting(name, "role_arn") and name not in known:
             try:
                 chain = roles.sources(profiles, name)
             except ProfileError as error:
@@ -160,7 +160,7 @@ def _step(profiles: Profiles, pair: ProfilePair, source: ProfilePair | None, len
     if source is None:  # its own keys, or those of credential_source, which need a code if the profile says so
         own = role.source_profile is not None
         return Step(pair, role, None, pair.base, needs_code=own or profiles.mfa_serial(pair.base) is not None)
-    if profiles.has_keys(source.base) and profiles.settings(source.base).get("role_arn"):
+    if profiles.has_keys(source.base) and profiles.setting(source.base, "role_arn"):
         # Its derived profile is for that role: no place for a session of its user.
         return Step(pair, role, None, source.base, needs_code=True, lenders=(source.base,))
     if _is_temporary(profiles, source.base, (pair.base, *lenders)):

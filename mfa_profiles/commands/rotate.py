@@ -157,7 +157,7 @@ class _Rotation:
         self._others = tuple(
             name
             for name in self._holders(self._current.access_key_id)
-            if name != base and profiles.settings(name).get("aws_secret_access_key") == secret
+            if name != base and profiles.setting(name, "aws_secret_access_key") == secret
         )
         self._options = options
         self._keep_old = options.keep_old or (self._begun is not None and self._begun.keep_old)
@@ -190,7 +190,7 @@ class _Rotation:
     def _holders(self, access_key_id: str) -> list[str]:
         """The profiles that have an access key."""
         names = self._profiles.names()
-        return [name for name in names if self._profiles.settings(name).get("aws_access_key_id") == access_key_id]
+        return [name for name in names if self._profiles.setting(name, "aws_access_key_id") == access_key_id]
 
     def _half_written(self, listed: Sequence[AccessKey]) -> Keys | None:
         """The new key, if a run was killed between the two files that had the old one: the other one has it."""

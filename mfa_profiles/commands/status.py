@@ -153,8 +153,8 @@ def session_status(
         expiration=expiration,
         remaining=expiration - now if expiration else None,
         mfa_serial=(origin and origin.mfa_serial) or profiles.mfa_serial(pair.base),
-        role_arn=(origin and origin.role_arn) or profiles.settings(pair.base).get("role_arn"),
-        region=profiles.settings(pair.derived).get("region"),
+        role_arn=(origin and origin.role_arn) or profiles.setting(pair.base, "role_arn"),
+        region=profiles.setting(pair.derived, "region"),
         managed_by=session.managed_by,
     )
 
@@ -162,7 +162,7 @@ def session_status(
 def is_of_its_base(profiles: Profiles, pair: ProfilePair) -> bool:
     """False if a session of ours is of another base profile, or of another role than that names by now."""
     origin = profiles.origins.get(pair.derived)
-    role_arn = profiles.settings(pair.base).get("role_arn") or None
+    role_arn = profiles.setting(pair.base, "role_arn") or None
     return origin is None or (origin.source_profile, origin.role_arn) == (pair.base, role_arn)
 
 

@@ -33,7 +33,7 @@ def without_settings(profiles: Profiles, name: str, keys: Collection[str]) -> Pr
 def with_region_of_base(profiles: Profiles, pair: ProfilePair) -> Profiles:
     """The config file with the region of the base profile in the derived one, if only that has one."""
     region = profiles.call_settings(pair.base).get("region")
-    if not region or profiles.settings(pair.derived).get("region"):
+    if not region or profiles.setting(pair.derived, "region"):
         return profiles
     header = profiles.config_header(pair.derived)
     comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base

@@ -166,7 +166,7 @@ def regions(scope: Scope) -> Iterator[Finding]:
         return
     profiles = scope.profiles
     for pair, session in _sessions(scope):
-        if profiles.settings(pair.derived).get("region") or _has_expired(scope, session):
+        if profiles.setting(pair.derived, "region") or _has_expired(scope, session):
             continue
         message = f"profile {pair.derived} has no region"
         region = profiles.call_settings(pair.base).get("region")
@@ -263,7 +263,7 @@ def rotations(scope: Scope) -> Iterator[Finding]:
 def role_sources(scope: Scope) -> Iterator[Finding]:
     """Roles that nobody could assume: without a source, or in a circle."""
     for name in scope.names:
-        if not scope.profiles.settings(name).get("role_arn"):
+        if not scope.profiles.setting(name, "role_arn"):
             continue
         try:
             roles.sources(scope.profiles, name)
@@ -274,7 +274,7 @@ def role_sources(scope: Scope) -> Iterator[Finding]:
 def credential_processes(scope: Scope) -> Iterator[Finding]:
     """Profiles that get their credentials from this tool, which would get them from the same profile, and so on."""
     for name in scope.names:
-        command = scope.profiles.settings(name).get("credential_process", "")
+        command = scope.profiles.setting(name, "credential_process") or ""
         if not scope.profiles.has_keys(name) and _asks_for(command, name):
             yield problem(
                 f"credential_process of profile {name} asks mfa-profiles for that profile itself",
