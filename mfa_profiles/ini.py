@@ -47,7 +47,7 @@ class IniFile:
         return "\r\n" if 2 * crlf > self.text.count("\n") else "\n"
 
 
-@functools.lru_cache(maxsize=8)  # a command reads, rehearses, edits and reads again, mostly the same bytes
+@functools.lru_cache(maxsize=8)  # what has been edited is parsed to be sure of it, and read again once it is stored
 def parse(data: bytes | None, path: str) -> IniFile:
     """Parse the bytes of a file (None: there is no file).
 

@@ -13,9 +13,7 @@ PlainFile = tuple[Sections, dict[str, int]]
 
 # A line, with the line feed before it: a header, a key with its value, or nothing but a comment at most.
 _HEADER = r"\n\[([^\[\]\r\n]+)\][ \t]*\r?(?![^\n])"
-_LINE = re.compile(
-    rf"{_HEADER}|\n([A-Za-z0-9_.-]+)[ \t]*[=:]([^\n]*)|\n(?:[ \t\r][^\S\n]*)?(?:[#;][^\n]*|(?![^\n]))"
-)
+_LINE = re.compile(rf"{_HEADER}|\n([A-Za-z0-9_.-]+)[ \t]*[=:]([^\n]*)|\n(?:[ \t\r][^\S\n]*)?(?:[#;][^\n]*|(?![^\n]))")
 _HEADER_LINE = re.compile(_HEADER)
 
 

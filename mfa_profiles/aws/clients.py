@@ -4,10 +4,9 @@ They are botocore's, which boto3's are as well: boto3 itself would import what o
 """
 
 import contextlib
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,7 +50,7 @@ class Clients:
         alike = frozenset((seen | {"region": ""}).items())
         with self._lock, _endpoint_explained():
             if alike not in self._sessions:
-                self._sessions[alike] = _session(profile) if profile in self.profiles else _session_of_nobody()
+                self._sessions[alike] = session_of(self.profiles, profile)
             name = (service, alike, keys, region)
             if name not in self._clients:
                 self._clients[name] = _client(self._sessions[alike], service, keys, region)
@@ -64,20 +63,32 @@ class Clients:
                 client._endpoint.http_session.close()
 
 
-def _session(profile: str) -> "botocore.session.Session":
+def session_of(profiles: Profiles, profile: str) -> "botocore.session.Session":
+    """A session of botocore's with the settings of a profile, of which there are none if it is not there yet.
+
+    It reads neither file: it is given what has been read, since botocore takes longer to read files of thousands of
+    profiles than we do for all that we do with them.
+    """
     import botocore.session
+    from botocore.configloader import build_profile_map
 
-    return botocore.session.Session(profile=profile)
+    sections = profiles.config.sections.items()
+    # What settings of a profile may refer to.
+    referred = {name: _nested(values) for name, values in sections if name.startswith(("services", "sso-session"))}
+    session = botocore.session.Session(profile=profile)
+    # Botocore has no public way to give it what it would read into full_config.
+    session._config = {**build_profile_map(referred), "profiles": {profile: _nested(profiles.settings(profile))}}  # type: ignore[attr-defined]
+    return session
 
 
-def _session_of_nobody() -> "botocore.session.Session":
-    """A session for a profile that is not there yet: without settings, those of AWS_PROFILE and default included."""
-    import botocore.session
+def _nested(settings: Mapping[str, str]) -> dict[str, str | dict[str, str]]:
+    """Settings as botocore has them: with a mapping for each indented block, as under ``s3 =``."""
+    return {key: _block(value) if value.startswith("\n") else value for key, value in settings.items()}
 
-    # The name of a setting, its variable in the environment, its default, and how it is converted.
-    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    variables = {"profile": (None, None, None, None), **files}
-    return botocore.session.Session(variables)
+
+def _block(value: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in value.splitlines() if line.strip())
+    return {key.strip(): nested.strip() for key, _, nested in pairs}
 
 
 def _client(session: "botocore.session.Session", service: Any, keys: Keys, region: str) -> Any:

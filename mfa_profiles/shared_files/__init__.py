@@ -1,6 +1,7 @@
 """The two shared files, ``credentials`` and ``config``: reading them, and the edits that this tool makes."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -255,5 +256,6 @@ def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
     return edit_bytes
 
 
+@functools.lru_cache(maxsize=4)  # a command reads, rehearses, edits and reads again, mostly the same bytes
 def _profiles(paths: SharedPaths, credentials: bytes | None, config: bytes | None) -> Profiles:
     return Profiles(ini.parse(credentials, paths.credentials), ini.parse(config, paths.config))

@@ -94,8 +94,10 @@ class Document:
         return index
 
     def _refuse_lookalike(self, name: str) -> None:
-        for section, index in self._strict_sections.get(name, []):
-            if section != name:
+        # In a file of ten thousand sections most need no closer look.
+        bare = name.removeprefix("profile ")
+        for section, index in self._sections.items():
+            if bare in section and section != name and _strict_name(self._header(index)) == name:
                 raise FileRefusedError(
                     self.file.path,
                     self._line(index),
@@ -106,14 +108,6 @@ class Document:
     @functools.cached_property
     def _sections(self) -> dict[str, int]:
         return {name: index for index, name in enumerate(self.names) if name is not None}
-
-    @functools.cached_property
-    def _strict_sections(self) -> dict[str, list[tuple[str, int]]]:
-        """By the name that the stricter SDKs take a header for, the sections with their indexes."""
-        found: dict[str, list[tuple[str, int]]] = {}
-        for name, index in self._sections.items():
-            found.setdefault(_strict_name(self._header(index)), []).append((name, index))
-        return found
 
     def _header(self, index: int) -> str:
         return self.texts[index].partition("\n")[0].strip()

@@ -22,8 +22,8 @@ def with_sessions(profiles: Profiles, new: NewSessions) -> Profiles:
         )
         for pair, (credentials, origin) in new.items()
     }
-    edited = Profiles(editing.put_sections(profiles.credentials, in_credentials), profiles.config)
-    return with_settings(edited, new)
+    config = with_settings(profiles, new).config
+    return Profiles(editing.put_sections(profiles.credentials, in_credentials), config)
 
 
 def with_settings(profiles: Profiles, pairs: Collection[ProfilePair]) -> Profiles:
