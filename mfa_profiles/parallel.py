@@ -1,5 +1,6 @@
 """Calls that wait for the network, made beside the main thread so that Ctrl-C works while they do."""
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +78,28 @@ def _start(calls: Sequence[Callable[[], T]], at_once: int) -> "queue.SimpleQueue
                 return
             done.put((index, _Outcome(call)))
 
-    # Not a ThreadPoolExecutor: at its end that waits for calls that a person has interrupted.
     for _ in range(min(at_once, len(calls))):
-        threading.Thread(target=work, daemon=True).start()
+        _begin(work)
     return done
+
+
+# Threads with nothing to do. To start one for each request would take longer than much of the request itself; and
+# a ThreadPoolExecutor waits at its end for calls that a person has interrupted.
+_idle: list["queue.SimpleQueue[Callable[[], None]]"] = []
+os.register_at_fork(after_in_child=_idle.clear)  # where these threads are not
+
+
+def _begin(work: Callable[[], None]) -> None:
+    """Have a thread do something that never raises."""
+    try:
+        tasks = _idle.pop()
+    except IndexError:
+        tasks = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(tasks,), daemon=True).start()
+    tasks.put(work)
+
+
+def _serve(tasks: "queue.SimpleQueue[Callable[[], None]]") -> None:
+    while True:
+        tasks.get()()
+        _idle.append(tasks)

@@ -18,6 +18,18 @@ class _NotOurs(logging.Filter):
 _NOT_OURS = _NotOurs()
 
 
+_filtered: set[str] = set()
+
+
+def _filter_all() -> None:
+    # A filter counts for its own logger alone, not for those below it.
+    names = set(logging.root.manager.loggerDict) - _filtered
+    for name in names:
+        if name.partition(".")[0] in ("botocore", "urllib3"):
+            logging.getLogger(name).addFilter(_NOT_OURS)
+    _filtered.update(names)
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Drop what botocore and urllib3 log in this thread meanwhile; other threads may have calls of their own.
@@ -32,10 +44,7 @@ def quiet() -> Iterator[None]:
         return
     import botocore.session  # noqa: F401 - its loggers have to be there to be given a filter
 
-    # A filter counts for its own logger alone, not for those below it; adding one twice adds it once.
-    for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in ("botocore", "urllib3"):
-            logging.getLogger(name).addFilter(_NOT_OURS)
+    _filter_all()
     before = getattr(_thread, "is_ours", False)
     _thread.is_ours = True
     try:

@@ -165,6 +165,8 @@ def _replace_all(copies: "Sequence[_Copy]", replaced: list[str], warnings: list[
             log.step(f"begins again: another program has written {target} meanwhile")
             return False
         replaced.append(target)
+    for directory in {os.path.dirname(target) for target in replaced}:
+        _sync_directory(directory)
     return True
 
 
@@ -368,18 +370,14 @@ def _replace(copy: _Copy, warnings: list[str]) -> bool:
         with _explained(target, "replaced"):
             is_replaced = _rename(copy.path, target)
     warnings += copy.warnings
-    with _explained(target, "replaced"):
-        if is_replaced:
-            _sync_directory(target)
-        else:  # only now: we would hold off ourselves, too
+    if not is_replaced:  # only now: we would hold off ourselves, too
+        with _explained(target, "replaced"):
             _overwrite(copy.change)
-            warnings.append(
-                f"{target} is a mount point and was written in place: a reader may have seen a part of it"
-            )
-            try:
-                _unlink(copy.path)
-            except OSError:
-                warnings.append(f"{copy.path} could not be removed, and holds what {target} does")
+        warnings.append(f"{target} is a mount point and was written in place: a reader may have seen a part of it")
+        try:
+            _unlink(copy.path)
+        except OSError:
+            warnings.append(f"{copy.path} could not be removed, and holds what {target} does")
     return True
 
 
@@ -393,11 +391,11 @@ def _rename(source: str, target: str) -> bool:
     return True
 
 
-def _sync_directory(target: str) -> None:
+def _sync_directory(path: str) -> None:
     # Without this, a crash of the machine could bring the old file back after we said that all is stored.
     # A directory that may be changed but not read, or a file system that cannot do it, is no reason to fail.
     with contextlib.suppress(OSError):
-        directory = os.open(os.path.dirname(target), os.O_RDONLY)
+        directory = os.open(path, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
