@@ -10,10 +10,12 @@ import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pexpect
 import pytest
 
+from examples import picture
 from tests.home import BASE, DERIVED, TOOL, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
@@ -508,3 +510,20 @@ def test_the_monitor_without_a_tool_that_works(home: Home, script: str | None, s
     result = monitor(home, path=str(home.path))
 
     assert (3, True, "") == (result.code, said in result.stdout, result.stderr)
+
+
+# The picture
+
+
+def test_the_picture_is_of_what_the_tool_prints_now(tmp_path: Path) -> None:
+    """But for codes and times. If not: python -m examples.picture."""
+
+    def text(path: Path) -> str:
+        drawn = "\n".join(ElementTree.parse(path).getroot().itertext())
+        return re.sub(r"\d+", "0", drawn)
+
+    again = tmp_path / "again.svg"
+    picture.main([str(again)])
+
+    assert text(again) == text(picture.FILE)
+    assert [] == re.findall(r"(?:url|href)[^;]*//[^;]*", picture.FILE.read_text())
