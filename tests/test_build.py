@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,11 +91,13 @@ def test_a_build_is_reproducible(built: dict[str, bytes], tmp_path: Path) -> Non
 
 
 def test_the_wheel_holds_the_package_alone(built: dict[str, bytes], tmp_path: Path) -> None:
-    """Every file of the package, what describes it, and its licence."""
+    """Every file of the package, what describes it, its licence, and the manual page where man looks for it."""
     with zipfile.ZipFile(written(built, ".whl", tmp_path)) as wheel:
-        package = {name for name in tracked() if name.startswith("mfa_profiles/")}
+        package = {name for name in tracked() if name.startswith("mfa_profiles/")} - {"mfa_profiles/mfa-profiles.1"}
+        beside = {f"{NAME}.dist-info/{name}" for name in BESIDE_THE_PACKAGE}
+        manual = f"{NAME}.data/data/share/man/man1/mfa-profiles.1"
 
-        assert package | {f"{NAME}.dist-info/{name}" for name in BESIDE_THE_PACKAGE} == set(wheel.namelist())
+        assert {manual} | package | beside == set(wheel.namelist())
 
 
 def test_the_sdist_holds_what_is_in_the_repository(built: dict[str, bytes], tmp_path: Path) -> None:
@@ -131,6 +134,82 @@ def test_what_is_installed_runs(built: dict[str, bytes], tmp_path: Path) -> None
     )
 
     assert f"{tmp_path}/installed/mfa_profiles/__init__.py\nmfa-profiles {__version__}\n" == done.stdout
+
+
+def environment_of_its_own(directory: Path) -> Path:
+    """A new virtual environment with nothing in it but pip; its programs."""
+    venv.create(directory, with_pip=True)
+    return directory / "bin"
+
+
+def pip_install(programs: Path, what: str) -> None:
+    """Install something and what it needs from the package index; the test is skipped where there is none."""
+    arguments = ["install", "--quiet", "--disable-pip-version-check", what]
+    command = [programs / "python", "-m", "pip", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    if "No matching distribution" in done.stderr:
+        pytest.skip("no package index can be reached")
+    assert 0 == done.returncode, done.stderr
+
+
+def run(*command: object) -> str:
+    """What a program prints that ends well."""
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+
+
+def test_the_wheel_in_an_environment_of_its_own(built: dict[str, bytes], tmp_path: Path) -> None:
+    """It brings what it needs; the command, the manual page and the package are there."""
+    programs = environment_of_its_own(tmp_path / "venv")
+
+    pip_install(programs, str(written(built, ".whl", tmp_path)))
+
+    assert f"mfa-profiles {__version__}\n" == run(programs / "mfa-profiles", "--version")
+    assert (
+        "no session yet"
+        in subprocess.run(
+            [programs / "mfa-profiles", "status"],
+            env={"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stderr
+    )
+    assert (tmp_path / "venv" / "share" / "man" / "man1" / "mfa-profiles.1").is_file()
+    assert f"{__version__}\n" == run(
+        programs / "python", "-c", "import mfa_profiles; print(mfa_profiles.__version__)"
+    )
+
+
+@pytest.mark.long
+def test_the_index_would_take_it(built: dict[str, bytes], tmp_path: Path) -> None:
+    """Its metadata is complete, and the README can be rendered, says the program that uploads it."""
+    programs = environment_of_its_own(tmp_path / "venv")
+    pip_install(programs, "twine")
+    files = [written(built, ending, tmp_path) for ending in (".whl", ".tar.gz")]
+
+    checked = run(programs / "twine", "--no-color", "check", "--strict", *files)
+
+    assert 2 == checked.count("PASSED"), checked
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", ["pipx install .", "uv tool install .", "pip install ."])
+def test_the_ways_to_install_it(tmp_path: Path, command: str) -> None:
+    """Those that the README names, in a clone, with a home of its own."""
+    program, _, arguments = command.partition(" ")
+    programs = environment_of_its_own(tmp_path / "venv")
+    if program != "pip":
+        pip_install(programs, program)
+    tree = copy_of_the_tree(tmp_path / "tree", mode=0o644, time=1_700_000_000)
+    environment = {**os.environ, "HOME": str(tmp_path / "home"), "PATH": f"{programs}:{os.environ['PATH']}"}
+
+    subprocess.run([programs / program, *arguments.split()], cwd=tree, env=environment, timeout=110, check=True)
+
+    installed = programs if program == "pip" else tmp_path / "home" / ".local" / "bin"
+    assert f"mfa-profiles {__version__}\n" == run(installed / "mfa-profiles", "--version")
 
 
 def written(built: Mapping[str, bytes], ending: str, directory: Path) -> Path:
