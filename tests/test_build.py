@@ -152,11 +152,9 @@ def pip_install(programs: Path, what: str) -> None:
     assert 0 == done.returncode, done.stderr
 
 
-def run(*command: object) -> str:
+def run(*command: str | Path) -> str:
     """What a program prints that ends well."""
-    return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=60, check=True
-    ).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def test_the_wheel_in_an_environment_of_its_own(built: dict[str, bytes], tmp_path: Path) -> None:
