@@ -145,7 +145,7 @@ def environment_of_its_own(directory: Path) -> Path:
 def pip_install(programs: Path, what: str) -> None:
     """Install something and what it needs from the package index; the test is skipped where there is none."""
     arguments = ["install", "--quiet", "--disable-pip-version-check", what]
-    command = [programs / "python", "-m", "pip", *arguments]
+    command = [str(programs / "python"), "-m", "pip", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     if "No matching distribution" in done.stderr:
         pytest.skip("no package index can be reached")
