@@ -26,7 +26,7 @@ MAX_CALLS_AT_ONCE = 25
 """As many roles are assumed at once, which makes 500 calls in a second if each takes 50 ms.
 
 AWS takes 600 of an account in a region, whoever makes them:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entities
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
 _MAX_ATTEMPTS = 5
