@@ -1,7 +1,9 @@
 """Calls that wait for the network, made beside the main thread so that Ctrl-C works while they do."""
 
+import contextlib
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
@@ -95,7 +97,10 @@ def _begin(work: Callable[[], None]) -> None:
         tasks = _idle.pop()
     except IndexError:
         tasks = queue.SimpleQueue()
-        threading.Thread(target=_serve, args=(tasks,), daemon=True).start()
+        # The system may give a signal to any thread that takes it. Ctrl-C would be noted there, and the main thread
+        # would wait on for a key or a call. A thread begins with the mask of who starts it.
+        with _signals(signal.SIG_BLOCK):
+            threading.Thread(target=_serve, args=(tasks,), daemon=True).start()
     tasks.put(work)
 
 
@@ -103,3 +108,21 @@ def _serve(tasks: "queue.SimpleQueue[Callable[[], None]]") -> None:
     while True:
         tasks.get()()
         _idle.append(tasks)
+
+
+@contextlib.contextmanager
+def _signals(change: int) -> Iterator[None]:
+    before = signal.pthread_sigmask(change, [])
+    try:  # it may raise what a signal before it was for, and have changed the mask
+        signal.pthread_sigmask(change, signal.valid_signals())
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def signals_for_children() -> contextlib.AbstractContextManager[None]:
+    """Have this thread take signals, as what a call starts as a process of its own does as well.
+
+    Ctrl-C reaches that process, too, and so ends the call.
+    """
+    return _signals(signal.SIG_UNBLOCK)

@@ -16,6 +16,7 @@ import pytest
 from mfa_profiles import mfa_process
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.mfa_process import MFAProcess, parse, token_code
+from tests.processes import is_gone, wait_for
 
 SECRET = "hunter2"
 # The tests may run in the background of a shell, where Ctrl-C is ignored.
@@ -53,26 +54,6 @@ def failure(command: str) -> ProfileError:
         assert secret not in shown
     assert error.__suppress_context__ or error.__context__ is None
     return error
-
-
-def is_gone(pid_file: Path) -> bool:
-    """True if the process whose ID is in a file does not run any more, or ends within a moment."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            os.kill(int(pid_file.read_text()), 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def wait_for(path: Path) -> None:
-    """Wait until another process has written a file."""
-    deadline = time.monotonic() + 20
-    while not (path.exists() and path.read_text().endswith("\n")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mfa_profiles import parallel
 from mfa_profiles.aws.attempts import credentials_explained
 from mfa_profiles.aws.values import is_plain
 from mfa_profiles.errors import ProfileError, TokenCodeNeededError
@@ -28,7 +29,7 @@ def resolve(profiles: Profiles, profile: str) -> Resolved:
     """
     import botocore.session
 
-    with credentials_explained(profiles, profile), _marked(profile):
+    with credentials_explained(profiles, profile), _marked(profile), parallel.signals_for_children():
         session = botocore.session.Session(profile=profile)
         # Botocore would ask for a code itself: in a thread, on stdin, and without our ways to one.
         session.get_component("credential_provider").get_provider("assume-role")._prompter = _no_prompt

@@ -13,6 +13,8 @@ import pytest
 
 from tests.home import BASE, DERIVED, TOOL, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import is_gone, wait_for
+from tests.screens import Screen
 
 
 def ends_in(**length: int) -> str:
@@ -281,6 +283,18 @@ def test_a_profile_that_gets_its_keys_elsewhere(home: Home) -> None:
 
     assert (0, "") == (result.code, result.stderr)
     assert json.loads(home.masked(json.dumps(object_))) == printed(result)
+
+
+def test_ctrl_c_ends_a_process_that_gives_keys(home: Home) -> None:
+    """It is not left behind, holding the terminal."""
+    (home.path / "forever").write_text("echo $$ >pid; exec sleep 600")
+    home.write("", f"[profile elsewhere]\ncredential_process = sh {home.path}/forever\n")
+    with Screen(home, ["credential-process", "elsewhere"]) as screen:
+        wait_for(home.path / "pid")
+        screen.child.send("\x03")
+
+        assert 130 == screen.end()
+    assert is_gone(home.path / "pid")
 
 
 def test_a_profile_that_leads_back_to_itself(home: Home) -> None:
