@@ -159,14 +159,16 @@ def _tell(targets: Sequence[str], changes: "Sequence[_Change]", *, rehearsal: bo
 
 def _replace_all(copies: "Sequence[_Copy]", replaced: list[str], warnings: list[str]) -> bool:
     """Replace files, and say if all could be: one that has changed since it was read is left alone."""
-    for copy in copies:
-        target = copy.change.target
-        if not _replace(copy, warnings):
-            log.step(f"begins again: another program has written {target} meanwhile")
-            return False
-        replaced.append(target)
-    for directory in {os.path.dirname(target) for target in replaced}:
-        _sync_directory(directory)
+    try:
+        for copy in copies:
+            target = copy.change.target
+            if not _replace(copy, warnings):
+                log.step(f"begins again: another program has written {target} meanwhile")
+                return False
+            replaced.append(target)
+    finally:
+        for directory in {os.path.dirname(target) for target in replaced}:
+            _sync_directory(directory)
     return True
 
 

@@ -42,7 +42,10 @@ def _losses(stage: Stage, point: Call, recording: Recording) -> Iterator[str]:
 
 
 def unsynced(name: str) -> Outcome:
-    """Look at each renaming of a command: before it the file is synced as it was written, after it the directory."""
+    """Look at each renaming of a command: before it the file is synced as it was written, after it the directory.
+
+    That is synced once for files that are renamed together, before anything else is written.
+    """
     calls = calls_of(name)
     renamed = [number for number, call in enumerate(calls) if call.name == "rename"]
     losses = [f"{calls[number]}: {loss}" for number in renamed for loss in _unsynced(calls, number)]
@@ -54,8 +57,7 @@ def _unsynced(calls: Sequence[Call], number: int) -> Iterator[str]:
     changes = [call.name for call in calls[:number] if temporary in call.paths and call.name in CHANGES]
     if changes[-1:] != ["fsync"]:
         yield "the file is not synced after it was written"
-    following = calls[number + 1 :]
-    next_rename = next((at for at, call in enumerate(following) if call.name == "rename"), len(following))
     directory = (str(Path(target).parent),)
-    if not any((call.name, call.paths) == ("fsync", directory) for call in following[:next_rename]):
+    next_change = next((call for call in calls[number + 1 :] if call.name in CHANGES and call.name != "openat"), None)
+    if next_change is None or (next_change.name, next_change.paths) != ("fsync", directory):
         yield "the directory is not synced"

@@ -8,15 +8,15 @@ from tests.trials.stages import COMMANDS
 
 pytestmark = pytest.mark.skipif(not injection.is_possible(), reason="strace is not installed, or may not trace")
 
-# The rehearsal syncs a copy of each file that changes; then comes, for each of these: the sync of the copy, the
-# replacing, and the sync of the directory.
+# The rehearsal syncs a copy of each file that changes; then comes, for each of these: the sync of the copy and the
+# replacing, and for all of them that of the directory.
 STEPS = {
-    "refresh": 2 + 2 * 3,
+    "refresh": 2 + 2 * 2 + 1,
     "refresh --force": 2 - 1 + 3,
-    "clear": 2 * 3,
+    "clear": 2 * 2 + 1,
     "rotate": 2 + 4 * 3,  # a comment, the copy of the key in the config file, the key, no comment
     "export --output": 3,
-    "setup": 2 + 2 * 3,
+    "setup": 2 + 2 * 2 + 1,
 }
 
 
