@@ -63,7 +63,7 @@ def _add_session(home: Path, base: str, left: timedelta) -> None:
 
 def run(demo: Demo, command: str, answers: Mapping[str, str] | None = None, *, ends_with: int = 0) -> str:
     """Run a command on a terminal, type the answers it waits for, and return what a person sees of all that."""
-    environment = {**demo.environment, "TERM": "xterm-256color"}
+    environment = {**demo.environment, "TERM": "xterm-256color", "TZ": _where_it_is_nine()}
     size = (24, COLUMNS)
     seen = io.StringIO()
     child = pexpect.spawn("/bin/sh", ["-c", command], env=environment, encoding="utf-8", dimensions=size)
@@ -76,6 +76,11 @@ def run(demo: Demo, command: str, answers: Mapping[str, str] | None = None, *, e
     if child.exitstatus != ends_with:
         sys.exit(f"{command} failed: {seen.getvalue()}")
     return f"\x1b[1m$ {command}\x1b[0m\n" + seen.getvalue().replace("\r\n", "\n")
+
+
+def _where_it_is_nine() -> str:
+    """A time zone in which sessions that begin now end on the same day: POSIX has them count from there to UTC."""
+    return f"NINE{datetime.now(UTC).hour - 9:+}"
 
 
 def drawn(text: str) -> str:
