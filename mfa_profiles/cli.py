@@ -15,9 +15,8 @@ from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError
 from mfa_profiles.sessions import DEFAULT_MAX_KEY_AGE, DEFAULT_MIN_REMAINING
 
 app = typer.Typer(
-    cls=options.WithVerbosity,
+    cls=options.WithSharedOptions,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help reads as well, and rich takes longer to import than all the rest

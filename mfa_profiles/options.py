@@ -144,22 +144,29 @@ TokenCode = Annotated[
 ]
 
 
-class WithVerbosity(TyperGroup):
-    """A group with an option -v that may stand before the name of the command or behind it, or at both places."""
+class WithSharedOptions(TyperGroup):
+    """A group with options that may stand before the name of the command or behind it, or at both places."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        verbosity = _verbosity()
+        options = _shared_options()
         for command in (self, *self.commands.values()):
-            command.params.append(verbosity)
+            command.params.extend(options)
 
 
-def _verbosity() -> Any:
+def _shared_options() -> list[Any]:
     maker = typer.Typer(add_completion=False)  # an option of typer's own is made in another way in each release
-    maker.command()(_with_verbosity)
-    option = next(option for option in typer.main.get_command(maker).params if option.name == "verbose")
-    option.expose_value = False
-    return option
+    maker.command()(_with_shared_options)
+    options = typer.main.get_command(maker).params
+    for option in options:
+        option.expose_value = False
+    return options
+
+
+def _show_help(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - how typer calls back
+    if wanted:  # typer's own does it with an echo that may fail in any way
+        terminal.data(context.get_help())
+        raise typer.Exit
 
 
 def _tell_more(context: typer.Context, times: int) -> None:
@@ -168,7 +175,7 @@ def _tell_more(context: typer.Context, times: int) -> None:
         log.begin(said, terminal.step, os.environ)
 
 
-def _with_verbosity(
+def _with_shared_options(
     *,
     verbose: Annotated[
         int,
@@ -182,8 +189,12 @@ def _with_verbosity(
             help="Tell each step on stderr; -vv also what boto3 logs.",
         ),
     ] = 0,
+    show_help: Annotated[
+        bool,
+        typer.Option("-h", "--help", is_eager=True, callback=_show_help, help="Show this message and exit."),
+    ] = False,
 ) -> None:
-    """Have the option that every command has."""
+    """Have the options that every command has."""
 
 
 _VERBOSITY = "mfa_profiles.verbosity"

@@ -59,7 +59,7 @@ def _command(command: Any) -> Iterator[str]:
 
 
 def _options(command: Any) -> Iterator[str]:
-    context = typer.Context(command, info_name=command.name, **(app.info.context_settings or {}))
+    context = typer.Context(command, info_name=command.name)
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None:

@@ -34,13 +34,11 @@ def commands() -> str:
     rows = [_line(("command", "", "options")), _line(("---",) * 3)]
     group = typer.main.get_command(app)
     for name, command in group.commands.items():  # type: ignore[attr-defined] # of typer's own copy of click
-        arguments = [
-            one.make_metavar(typer.Context(command)) for one in command.params if not hasattr(one, "is_flag")
-        ]
+        arguments = command.collect_usage_pieces(typer.Context(command))[1:]  # behind [OPTIONS]
         options = [
             f"`{'/'.join((*one.opts[:1], *one.secondary_opts))}`"
             for one in command.params
-            if one.opts[0].startswith("--") and one.name != "verbose"
+            if one.expose_value and one.opts[0].startswith("--")  # the others are those that all commands share
         ]
         summary = command.help.split("\n\n")[0].replace("\n", " ")
         usage = " ".join([name, *arguments]).replace("|", r"\|")

@@ -84,7 +84,7 @@ def test_links_lead_somewhere() -> None:
 
 PLACES = re.sub(r"(?ms)^```.*?^```$", "", TEXT).replace(r"\|", "|")
 SPANS = sorted({" ".join(span.split()) for span in re.findall(r"`([^`]+)`", PLACES)})
-START_UP = {span for span in SPANS if "shell-init" in span} - {"shell-init bash|zsh|fish"}
+START_UP = {span for span in SPANS if "shell-init" in span} - {"shell-init {bash|zsh|fish}"}
 # What asks a person, or goes on until one has seen enough: the tests of setup and of the watch have them.
 FOR_PEOPLE = {"mfa-profiles setup smce-veda", "mfa-profiles setup smce-veda --force", "mfa-profiles status --watch"}
 COMMANDS = [
