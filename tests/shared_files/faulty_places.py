@@ -14,6 +14,8 @@ NOBODY = 65534
 
 # Everything is imported before the rights to read it may be gone.
 AS_NOBODY = f"""
+import importlib.metadata
+importlib.metadata.metadata("filelock")
 import codecs, importlib, os, pkgutil, tempfile, filelock, mfa_profiles
 for module in pkgutil.walk_packages(mfa_profiles.__path__, "mfa_profiles."):
     if not module.name.endswith("__main__"):
