@@ -65,7 +65,7 @@ def main(
     """
 
 
-@app.command()
+@app.command(cls=options.Command)
 def setup(
     profile: Annotated[
         str | None,
@@ -162,7 +162,7 @@ def setup(
     return exit_code
 
 
-@app.command()
+@app.command(cls=options.Command)
 def refresh(
     profiles: options.Profiles = None,
     *,
@@ -242,7 +242,7 @@ def refresh(
     return rendering.refreshed(outcomes, context.now(), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=options.Command)
 def devices(profile: options.Profile = None, *, as_json: options.Json = False) -> int:
     """Show the MFA devices, and which one refresh takes.
 
@@ -257,7 +257,7 @@ def devices(profile: options.Profile = None, *, as_json: options.Json = False) -
     return 0
 
 
-@app.command(epilog="Exit codes: 0 no problem stands (warnings may), 1 one does.")
+@app.command(cls=options.Command, epilog="Exit codes: 0 no problem stands (warnings may), 1 one does.")
 def doctor(
     profile: Annotated[
         str | None,
@@ -300,6 +300,7 @@ def doctor(
 
 
 @app.command(
+    cls=options.Command,
     epilog="Exit codes, of which the first that fits counts: 3 one is expired or missing, its end is not known, or "
     "(--verify) it does not work, 4 one ends within --min-remaining, 1 AWS could not be asked about one (--verify), "
     "0 all are valid. With --watch 0 after Ctrl-C.",
@@ -373,7 +374,7 @@ def status(
     return command.exit_code(statuses)
 
 
-@app.command()
+@app.command(cls=options.Command)
 def clear(
     profiles: options.Profiles = None,
     *,
@@ -399,7 +400,7 @@ def clear(
     return 0
 
 
-@app.command()
+@app.command(cls=options.Command)
 def rotate(
     profile: options.Profile = None,
     *,
@@ -430,7 +431,7 @@ def rotate(
     return 0
 
 
-@app.command()
+@app.command(cls=options.Command)
 def export(
     profile: options.Profile = None,
     *,
@@ -514,7 +515,7 @@ def exec(  # noqa: A001 - the command's name
     use_case.replace_process(words, execution)
 
 
-@app.command()
+@app.command(cls=options.Command)
 def credential_process(
     profile: options.Profile = None, *, min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING
 ) -> int:
@@ -534,7 +535,7 @@ def credential_process(
     return 0
 
 
-@app.command()
+@app.command(cls=options.Command)
 def shell_init(
     shell: Annotated[
         str,

@@ -1,5 +1,6 @@
 """The arguments and options that commands share: what they are called, how they are read and completed."""
 
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -110,7 +111,52 @@ Profiles = Annotated[
 ]
 
 
-class WithCommandBehind(TyperCommand):
+class Command(TyperCommand):
+    """A command whose profile may be named as the AWS CLI has it, too: ``--profile NAME``."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._argument = next((name for one in self.params if (name := one.name) in ("profile", "profiles")), "")
+        if self._argument:
+            self.params.extend(_made_by_typer(_with_profile_option))
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Parse, and put what the option names in the place of the argument. Raises UsageError for both of them."""
+        rest = super().parse_args(ctx, args)
+        named = ctx.params.pop("profile_option", None)
+        if named:
+            takes_one = self._argument == "profile"
+            if ctx.params[self._argument] or (takes_one and len(named) > 1):
+                raise UsageError("the profile is named twice", f"{ctx.command_path} --help")
+            ctx.params[self._argument] = named[0] if takes_one else named
+        return rest
+
+
+def _with_profile_option(
+    *,
+    profile_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="The same as PROFILE, as the AWS CLI has it.",
+            show_default=False,
+            autocompletion=profile_names,
+        ),
+    ] = None,
+) -> None:
+    """Have the option that every command with a profile has."""
+
+
+@functools.cache
+def _made_by_typer(function: Callable[..., None]) -> list[Any]:
+    """The options of a function; typer makes its own in another way in each release."""
+    maker = typer.Typer(add_completion=False)
+    maker.command()(function)
+    return typer.main.get_command(maker).params
+
+
+class WithCommandBehind(Command):
     """A command whose arguments from ``--`` on are another command's: they are not looked at."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -155,9 +201,7 @@ class WithSharedOptions(TyperGroup):
 
 
 def _shared_options() -> list[Any]:
-    maker = typer.Typer(add_completion=False)  # an option of typer's own is made in another way in each release
-    maker.command()(_with_shared_options)
-    options = typer.main.get_command(maker).params
+    options = _made_by_typer(_with_shared_options)
     for option in options:
         option.expose_value = False
     return options

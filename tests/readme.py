@@ -29,6 +29,10 @@ def with_part(readme: str, name: str, text: str) -> str:
     return re.sub(_PART.format(name=name), lambda found: found[1] + text + found[3], readme)
 
 
+SHARED = ("profile_option", "verbose", "show_help")
+"""Options that all commands have, which the text below the table names."""
+
+
 def commands() -> str:
     """A row for each command: what its ``--help`` says first, and the names of its options."""
     rows = [_line(("command", "", "options")), _line(("---",) * 3)]
@@ -38,7 +42,7 @@ def commands() -> str:
         options = [
             f"`{'/'.join((*one.opts[:1], *one.secondary_opts))}`"
             for one in command.params
-            if one.expose_value and one.opts[0].startswith("--")  # the others are those that all commands share
+            if one.opts[0].startswith("--") and one.name not in SHARED
         ]
         summary = command.help.split("\n\n")[0].replace("\n", " ")
         usage = " ".join([name, *arguments]).replace("|", r"\|")

@@ -1,0 +1,51 @@
+"""Options that commands share."""
+
+import pytest
+
+from tests.home import BASE, DERIVED, TOOL, Home, session_section
+
+
+@pytest.mark.parametrize("command", ["status", "credential-process", "clear"])
+def test_the_profile_may_be_named_as_the_aws_cli_has_it(home: Home, command: str) -> None:
+    """Also with =, for commands that take one profile or several; what they say is the same."""
+    section = session_section(DERIVED, source=BASE, expires="2099-01-01T00:00:00Z")
+
+    def said(*arguments: str) -> tuple[int, str, str]:
+        home.write(f"[{BASE}]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n{section}")
+        result = home.run(command, *arguments, prints_secrets=command == "credential-process")
+        return result.code, result.stdout, result.stderr
+
+    usual = said(BASE)
+
+    assert 0 == usual[0]
+    assert usual == said("--profile", BASE) == said(f"--profile={BASE}")
+
+
+def test_several_profiles(home: Home) -> None:
+    """Are named one after the other."""
+    home.write("".join(session_section(name, expires="2099-01-01T00:00:00Z") for name in ("a", "b", "c")))
+
+    result = home.run("status", "--profile", "a", "--profile", "c")
+
+    assert ["a", "c"] == [line.partition("\t")[0] for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["status a --profile b", "export a --profile a", "export --profile a --profile b", "exec --profile a b"],
+)
+def test_a_profile_that_is_named_twice(home: Home, arguments: str) -> None:
+    """Nobody has to guess which one counts."""
+    result = home.run(*arguments.split())
+
+    hint = f"hint: mfa-profiles {arguments.split()[0]} --help"
+    assert (2, ["mfa-profiles: error: the profile is named twice", hint]) == (result.code, result.errors)
+
+
+def test_a_command_behind_a_profile_that_is_named_so(home: Home) -> None:
+    """Its own options are left alone."""
+    home.write(session_section("a", expires="2099-01-01T00:00:00Z"))
+
+    result = home.run("-c", f"{TOOL} exec --profile a -- printf '%s ' --profile x --help", program="/bin/sh")
+
+    assert (0, "--profile x --help ") == (result.code, result.stdout)
