@@ -21,6 +21,8 @@ LONG_TERM_SUFFIX = "-long-term"  # aws-mfa keeps the base of X in X-long-term
 # What the SDKs for Rust, Java and JavaScript take for a profile name.
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_\-/.%@:+]+")
 
+_MOST_NAMES = 10  # that a hint lists
+
 
 class SharedPaths(NamedTuple):
     """Where the two shared files are, by the rules that all SDKs share."""
@@ -172,18 +174,25 @@ class Profiles:
         return sessions.has_long_term_keys(self.settings(name))
 
     def no_such_profile(self, name: str) -> ProfileError:
-        """The error for a name that no profile has, with those that are like it."""
+        """The error for a name that no profile has, with those that are like it, or else with all."""
         import difflib
+        import shlex
 
         if name and shown(name) != name:
             hint = "a token code goes behind --token-code of mfa-profiles refresh"
             if looks_like_secret(name):
                 hint = "a secret access key does not belong on the command line: mfa-profiles setup asks for it"
             return ProfileError(f"there is no profile {shown(name)}", hint)
-        hints = [f"both {self.credentials.path} and {self.config.path} were read"]
-        similar = difflib.get_close_matches(name, self.names())
-        if similar:
-            hints.insert(0, f"did you mean {' or '.join(similar)}?")
+        files, names = f"{self.credentials.path} and {self.config.path}", self.names()
+        if not names:
+            creates = f"mfa-profiles setup {shlex.quote(name) if name else 'PROFILE'} creates it"
+            hints = f"there are no profiles in {files} yet", creates
+        elif similar := difflib.get_close_matches(name, names):
+            hints = f"did you mean {' or '.join(similar)}?", f"both {files} were read"
+        else:
+            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+            listed = ", ".join(map(shown, names[:_MOST_NAMES]))
+            hints = f"there are {listed}{more}", f"both {files} were read; AWS_PROFILE is taken if none is named"
         return ProfileError(f"there is no profile {shown(name)}", *hints)
 
     def mfa_serial(self, name: str) -> str | None:

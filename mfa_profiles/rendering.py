@@ -203,7 +203,9 @@ def statuses(listed: "Sequence[SessionStatus]", now: datetime, *, as_json: bool)
     _tell_errors([(status.profile, status.verification.error if status.verification else None) for status in listed])
 
 
-NO_SESSION = "no session yet; mfa-profiles refresh PROFILE gets one"
+NO_SESSION = (
+    "no session yet: mfa-profiles setup PROFILE makes a profile, and mfa-profiles refresh PROFILE its session"
+)
 
 
 def _line(status: "SessionStatus") -> str:

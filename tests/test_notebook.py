@@ -243,7 +243,7 @@ def test_ipython_in_a_terminal(base: Home, user: User, device: MFADevice) -> Non
     child.expect_exact(user.arn)
     child.expect_exact("In [4]: ")
     child.sendline("%mfa nobody")
-    child.expect(r"mfa-profiles: error: there is no profile nobody\r\nhint: both ")
+    child.expect(r"mfa-profiles: error: there is no profile nobody\r\nhint: there are ")
     assert "Traceback" not in str(child.before)
     child.sendline("exit")
     child.expect(pexpect.EOF)

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 
 from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError, ProfileError
-from mfa_profiles.profiles import Profiles, SharedPaths, config_profile_name, derived_name
+from mfa_profiles.profiles import Profiles, SharedPaths, config_profile_name, derived_name, shown
 from tests.documents import Document, documents
 
 KEYS = "aws_access_key_id = AKIA\naws_secret_access_key = s\n"
@@ -59,10 +59,33 @@ def test_pairs(credentials: str, name: str, pair: tuple[str, str]) -> None:
     assert pair == (found.base, found.derived)
 
 
-def test_no_such_pair() -> None:
-    """A name that is in neither file, as itself or as a base's."""
-    with pytest.raises(ProfileError, match="there is no profile b"):
-        profiles(f"[a]\n{KEYS}").pair("b")
+@pytest.mark.parametrize(
+    ("names", "name", "hints"),
+    [
+        ([], "a", ["there are no profiles in FILES yet", "mfa-profiles setup a creates it"]),
+        ([], "", ["there are no profiles in FILES yet", "mfa-profiles setup PROFILE creates it"]),
+        (["smce-veda", "x"], "smce-vda", ["did you mean smce-veda?", "both FILES were read"]),
+        (["b", "c"], "a", ["there are b, c", "both FILES were read; AWS_PROFILE is taken if none is named"]),
+        (
+            [f"b{number}" for number in range(12)],
+            "a",
+            [
+                "there are b0, b1, b2, b3, b4, b5, b6, b7, b8, b9 and 2 more",
+                "both FILES were read; AWS_PROFILE is taken if none is named",
+            ],
+        ),
+    ],
+)
+def test_no_such_profile(names: list[str], name: str, hints: list[str]) -> None:
+    """A name that is in neither file, as itself or as a base's: a hint has those that are."""
+    found = profiles("".join(f"[{one}]\n{KEYS}" for one in names))
+    files = f"{found.credentials.path} and {found.config.path}"
+
+    with pytest.raises(ProfileError) as raised:
+        found.pair(name)
+
+    assert f"there is no profile {shown(name)}" == raised.value.message
+    assert hints == [hint.replace(files, "FILES") for hint in raised.value.hints]
 
 
 def test_a_comment_counts_directly_under_its_header_only() -> None:

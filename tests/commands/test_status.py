@@ -137,11 +137,8 @@ def test_no_session_at_all(home: Home) -> None:
     """Nothing on stdout, an empty array for programs, and a word on what to do."""
     plain, as_json = home.run("status"), home.run("status", "--json")
 
-    assert (0, "", "no session yet; mfa-profiles refresh PROFILE gets one\n") == (
-        plain.code,
-        plain.stdout,
-        plain.stderr,
-    )
+    word = "no session yet: mfa-profiles setup PROFILE makes a profile, and mfa-profiles refresh PROFILE its session"
+    assert (0, "", f"{word}\n") == (plain.code, plain.stdout, plain.stderr)
     assert (0, []) == (as_json.code, json.loads(as_json.stdout))
 
 
