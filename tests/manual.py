@@ -56,6 +56,8 @@ def _command(command: Any) -> Iterator[str]:
     for paragraph in others:
         yield from (".PP", paragraph)
     yield from _options(command)
+    if command.epilog:
+        yield from (".PP", _plain(command.epilog))
 
 
 def _options(command: Any) -> Iterator[str]:
