@@ -2019,7 +2019,7 @@ def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
                 if line.startswith("Ctrl-C"):
                     break
             exports = dict(shlex.split(line)[1].split("=", 1) for line in printed if line.startswith("export "))
-            code = next(shlex.split(line) for line in printed if " code " in line)
+            code = next(shlex.split(line) for line in printed if ".local_aws code " in line)
             yield process, exports, code
         finally:
             process.kill()
@@ -2044,6 +2044,8 @@ def test_a_person_can_start_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
             assert "arn:aws:iam::123456789012:mfa/john.doe" == serial_number
             code = subprocess.run(code_command, check=True, capture_output=True, text=True).stdout.strip()
             sts.get_session_token(SerialNumber=serial_number, TokenCode=code)
+            role = boto3.Session(profile_name="production")
+            assert "assumed-role/operator" in role.client("sts").get_caller_identity()["Arn"]
         process.send_signal(stop)
         assert 0 == process.wait(5)
     assert not home.exists()
@@ -2059,6 +2061,5 @@ def test_a_persons_directory_is_kept(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("keep")
     command = [sys.executable, "-m", "tests.local_aws", "--home", str(tmp_path)]
     run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
-    assert 1 == run.returncode
-    assert "FileExistsError" in run.stderr
+    assert (1, f"{tmp_path / 'config'} is there already\n") == (run.returncode, run.stderr)
     assert ["config", "mine"] == sorted(os.listdir(tmp_path))

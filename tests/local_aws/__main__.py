@@ -15,6 +15,7 @@ from tests.local_aws.devices import MFADevice
 from tests.local_aws.server import LocalAWS
 
 PROFILE = "smce-veda"
+ROLE_PROFILE = "production"
 REGION = "us-west-2"
 
 
@@ -37,7 +38,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def current_code(home: Path) -> str:
     """The code that the device in ``home`` shows now; whether it has been used, only the server knows."""
-    serial_number, seed = (home / "device").read_text().split()
+    try:
+        serial_number, seed = (home / "device").read_text().split()
+    except FileNotFoundError:
+        sys.exit(f"no local AWS runs with files in {home}")
     return MFADevice(serial_number, Clock(), seed).code()
 
 
@@ -56,23 +60,31 @@ def serve(port: int, latency: float, home: Path | None) -> None:
             f"aws_access_key_id = {user.access_key_id}\n"
             f"aws_secret_access_key = {user.secret_access_key}\n"
         )
+        role = aws.create_role("operator", trusted=user.arn)
         files = {
             "credentials": credentials,
-            "config": f"[profile {PROFILE}]\nregion = {REGION}\n",
+            "config": (
+                f"[profile {PROFILE}]\nregion = {REGION}\n\n"
+                f"[profile {ROLE_PROFILE}]\nrole_arn = {role.arn}\nsource_profile = {PROFILE}\nregion = {REGION}\n"
+            ),
             "device": f"{device.serial_number} {device.seed}\n",
         }
         with _directory_with(files, home) as directory:
             exports = {
+                "PATH": f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}",
                 "AWS_ENDPOINT_URL": aws.endpoint_url,
                 "AWS_SHARED_CREDENTIALS_FILE": str(directory / "credentials"),
                 "AWS_CONFIG_FILE": str(directory / "config"),
             }
             print(f"A local AWS is running, with the user {user.arn}")
             print(f"and the MFA device {device.serial_number}.")
-            print("Point a terminal at it:\n")
+            print("Point another terminal at it, in this directory:\n")
             for name, value in exports.items():
                 print(f"  export {name}={shlex.quote(value)}")
-            print(f"\nThe base profile is {PROFILE}. The device's current code:\n")
+            print("\nThen `mfa-profiles refresh` takes the profile", PROFILE, "and its role", f"{ROLE_PROFILE}.")
+            print("`mfa-profiles setup another-name` can be given the same keys:\n")
+            print(f"  {user.access_key_id}\n  {user.secret_access_key}")
+            print("\nThe code that the device shows now:\n")
             print(f"  {shlex.quote(sys.executable)} -m tests.local_aws code {shlex.quote(str(directory))}")
             print("\nCtrl-C stops it and removes these files.", flush=True)
             signal.pause()
@@ -82,7 +94,7 @@ def serve(port: int, latency: float, home: Path | None) -> None:
 def _directory_with(files: dict[str, str], home: Path | None) -> Iterator[Path]:
     """A directory (0700 if made here) with files (0600), both removed at the end.
 
-    A file that is there already is never touched: FileExistsError.
+    A file that is there already is never touched: the end of the program.
     """
     if home is None:
         temporary = tempfile.TemporaryDirectory(prefix="local-aws-")
@@ -95,8 +107,12 @@ def _directory_with(files: dict[str, str], home: Path | None) -> Iterator[Path]:
     try:
         for name, text in files.items():
             path = directory / name
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                written.append(path)
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                sys.exit(f"{path} is there already")
+            written.append(path)
+            with os.fdopen(descriptor, "w") as file:
                 file.write(text)
         yield directory
     finally:
