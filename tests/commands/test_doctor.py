@@ -14,6 +14,7 @@ import pytest
 from tests.home import BASE, DERIVED, Home, session_section
 from tests.local_aws import User
 from tests.screens import Screen
+from tests.shared_files.faulty_places import AS_NOBODY, NOBODY, directory_of_nobody
 
 KEYS = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/john\n"
 SESSION = (
@@ -221,7 +222,7 @@ CASES = {
         "problem parse ~/.aws/credentials, line 10: duplicate section: the first is in line 5\n  merge the two\n"
         "problem parse ~/.aws/config, line 1: text before the first [section]\n  put it below a header\n"
         "problem parse ~/.aws/config, line 4: duplicate section: the first is in line 2\n  merge the two\n"
-        "warning profiles profiles are not checked, and AWS is not asked, as a file cannot be read\n",
+        "warning profiles profiles were not checked, as the files have to be mended first\n",
     ),
     "parse: a byte order mark beside a broken file": Case(
         "secret",
@@ -229,7 +230,7 @@ CASES = {
         "problem parse ~/.aws/credentials, line 1: text before the first [section]\n  put it below a header\n"
         "problem parse ~/.aws/config, line 1: a byte order mark, for which boto3 and the AWS CLI refuse the whole "
         "file\n  save the file as UTF-8 without a byte order mark\n"
-        "warning profiles profiles are not checked, and AWS is not asked, as a file cannot be read\n",
+        "warning profiles profiles were not checked, as the files have to be mended first\n",
     ),
     "parse: a byte order mark goes": Case(
         f"\ufeff{BASE_KEYS}",
@@ -294,7 +295,13 @@ def test_permissions(home: Home) -> None:
         "  chmod go-w ~/dotfiles\n"
     )
     assert (1, repaired) == (exit_code, said)
-    assert as_fixed(repaired) == fixed
+    assert (
+        "fixed permissions ~/.aws/credentials was readable by others, and is 600 now\n"
+        "  chmod 600 ~/.aws/credentials\n"
+        "fixed permissions ~/.aws/config was readable by others, and is 600 now\n  chmod 600 ~/.aws/config\n"
+        "fixed permissions ~/.aws was readable by others, and is 700 now\n  chmod 700 ~/.aws\n"
+        "fixed permissions ~/dotfiles was writable by others, and is 755 now\n  chmod go-w ~/dotfiles\n"
+    ) == fixed
     assert [0o600, 0o600, 0o700, 0o755] == modes
     assert (1, by_hand) == by_a_group
     assert (0, "") == clean
@@ -329,6 +336,76 @@ def test_an_unreadable_file(home: Home) -> None:
     assert said.startswith(
         "problem parse ~/.aws/config is not a file\n  see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("env", "reason"),
+    [
+        ({}, "permission denied"),
+        ({"HOME": "HOME/plain"}, "not a directory"),
+        ({"AWS_CONFIG_FILE": "HOME/" + "x" * 300, "AWS_SHARED_CREDENTIALS_FILE": "HOME/none"}, "file name too long"),
+    ],
+)
+def test_files_that_cannot_be_looked_at(home: Home, env: dict[str, str], reason: str) -> None:
+    """They are not taken for files that nobody has made yet."""
+    with directory_of_nobody() as directory:
+        (directory / ".aws").mkdir(mode=0)
+        (directory / "plain").mkdir()
+        (directory / "plain" / ".aws").write_text("")
+        variables = {"HOME": "HOME", **env}
+        env = {name: value.replace("HOME", str(directory)) for name, value in variables.items()}
+        result = home.run_warm("doctor", "--offline", env=env, before=AS_NOBODY)
+
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert (1, ["problem", "parse"]) == (result.code, lines[0][:2])
+    assert f"could not be read: {reason}" in lines[0][3]
+    assert "there is neither" not in result.stdout
+
+
+def test_a_directory_in_which_nothing_can_be_written(home: Home) -> None:
+    """Files are replaced by others, so there is no refresh; a config file may be kept where it cannot be changed."""
+    with directory_of_nobody() as directory:
+        nobodys = Home(directory, home.aws)
+        nobodys.write(BASE_KEYS, "")
+        (directory / "store").mkdir()
+        nobodys.config.rename(directory / "store" / "config")
+        nobodys.config.symlink_to(directory / "store" / "config")
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        for path in (nobodys.credentials.parent, directory / "store"):
+            path.chmod(0o500)
+
+        closed = told(nobodys, before=AS_NOBODY)
+        nobodys.credentials.parent.chmod(0o700)
+        without_config = told(nobodys, before=AS_NOBODY)
+
+    of_config = (
+        "warning permissions you may not write ~/store (mode 500): ~/.aws/config cannot be changed\n"
+        "  chmod u+w ~/store\n"
+    )
+    assert (
+        1,
+        "problem permissions you may not write ~/.aws (mode 500): no session can be stored there\n"
+        f"  chmod u+w ~/.aws\n{of_config}",
+    ) == closed
+    assert (0, of_config) == without_config
+
+
+def test_one_file_for_both(home: Home) -> None:
+    """Nothing in it is taken for what it would be in two files, and AWS is not asked about it."""
+    home.write(BASE_KEYS)
+
+    exit_code, said = told(home, env={"AWS_CONFIG_FILE": str(home.credentials)})
+    online = home.run_warm("doctor", "--json", env={"AWS_CONFIG_FILE": str(home.credentials)})
+
+    assert (
+        1,
+        "problem same-file ~/.aws/credentials and ~/.aws/credentials are one and the same file\n"
+        "  the two files have to be apart: see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE\n"
+        "warning profiles profiles were not checked, as the files have to be mended first\n",
+    ) == (exit_code, said)
+    assert "AWS was not asked, as the files have to be mended first" == json.loads(online.stdout)[-1]["message"]
+    assert not home.aws.actions
 
 
 def test_no_files(home: Home) -> None:
@@ -512,7 +589,7 @@ def test_the_screen(home: Home) -> None:
     after = f"""\
 files
   ok       boto3 and the AWS CLI can read both files; only you may read or write
-           them; no leftovers of a crash; no keys for git to take
+           them; no leftovers of a crash; no credentials that git could commit
 profiles
   fixed    profile {DERIVED} has an old aws_security_token, which boto3 and
            the AWS CLI prefer to aws_session_token
@@ -541,11 +618,11 @@ def test_a_repair_that_cannot_be_made_is_told(home: Home) -> None:
     assert before == raw(home)
 
 
-def told(home: Home, *options: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+def told(home: Home, *options: str, env: Mapping[str, str] | None = None, before: str = "") -> tuple[int, str]:
     """The exit code, and what is not well, as lines; nothing is written without --fix."""
-    before = listing(home.path)
-    result = home.run_warm("doctor", "--offline", "--json", *options, env=env)
-    assert "--fix" in options or before == listing(home.path)
+    as_it_was = listing(home.path)
+    result = home.run_warm("doctor", "--offline", "--json", *options, env=env, before=before)
+    assert "--fix" in options or as_it_was == listing(home.path)
     lines = []
     for finding in json.loads(result.stdout):
         if finding["level"] != "ok":

@@ -181,6 +181,19 @@ def test_of_one_profile_only_its_own_keys_call_aws(base: Home, aws: LocalAWS) ->
     assert 4 == calls == len(aws.requests)
 
 
+def test_aws_is_not_asked(home: Home, user: User) -> None:
+    """Why that is is told: a file that boto3 refuses, which can be repaired, or no keys to ask with."""
+    home.write("[a]\nregion = us-west-2\n")
+    no_keys = told(home)
+    home.write(f"\ufeff{base_section(user)}")
+    refused = told(home)
+    repaired = told(home, "--fix")
+
+    assert (0, ["ok aws AWS was not asked, as no long-term keys are there"]) == no_keys
+    assert (1, ["warning aws AWS was not asked, as the files have to be mended first"]) == refused
+    assert IDENTITY == repaired[1][0]
+
+
 def told(home: Home, *options: str, env: Mapping[str, str] | None = None) -> tuple[int, list[str]]:
     """The exit code, and what is said of AWS, in lines."""
     result = home.run_warm("doctor", "--json", *options, env=env)

@@ -1,6 +1,5 @@
 """What is wrong with files, profiles, this terminal, and the keys at AWS, and what to do about it."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -8,7 +7,7 @@ from datetime import timedelta
 from mfa_profiles import log, roles, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.doctor import files, online, profile_checks, terminal_checks
-from mfa_profiles.commands.doctor.findings import Check, Finding, Level, Scope, Subject, run, warning
+from mfa_profiles.commands.doctor.findings import Check, Finding, Level, Scope, Subject, ok, run, warning
 from mfa_profiles.errors import MfaProfilesError, ProfileError
 from mfa_profiles.profiles import Profiles
 from mfa_profiles.sessions import DEFAULT_MAX_KEY_AGE
@@ -49,6 +48,8 @@ def _scope(name: str | None, context: Context) -> Scope:
     try:
         profiles = shared_files.load(context.paths)
     except MfaProfilesError:  # which a check of the files tells
+        profiles = None
+    if profiles is None or files.are_one(context.paths):
         readable = shared_files.load_readable(context.paths)
         return Scope(context, readable, (), is_of_all=name is None, is_readable=False)
     if name is None:
@@ -70,21 +71,24 @@ def _names(profiles: Profiles, name: str) -> tuple[str, ...]:
 
 def _offline(scope: Scope) -> list[Finding]:
     of_terminal = run(Subject.TERMINAL, terminal_checks.CHECKS, scope)
-    if not any(os.path.lexists(path) for path in (scope.context.paths.credentials, scope.context.paths.config)):
+    if all(files.is_absent(path) for path in (scope.context.paths.credentials, scope.context.paths.config)):
         return [*run(Subject.FILES, files.WITHOUT_FILES, scope), *of_terminal]
     of_profiles = profile_checks.CHECKS if scope.is_readable else [_UNREADABLE]
     return [*run(Subject.FILES, files.CHECKS, scope), *run(Subject.PROFILES, of_profiles, scope), *of_terminal]
 
 
 _UNREADABLE = Check(
-    "profiles", lambda _: [warning("profiles are not checked, and AWS is not asked, as a file cannot be read")]
+    "profiles", lambda _: [warning("profiles were not checked, as the files have to be mended first")]
 )
 
 
 def _online(scope: Scope, findings: Sequence[Finding], options: DoctorOptions) -> list[Finding]:
-    if any(finding.check == "parse" and finding.level is Level.PROBLEM and not finding.fixed for finding in findings):
-        return []  # boto3 would refuse the files too
-    return online.ask(scope, options.max_key_age)
+    standing = {finding.check for finding in findings if finding.level is Level.PROBLEM and not finding.fixed}
+    if standing & {"parse", "same-file"}:  # boto3 would refuse the files too, or read something else in them
+        found = [warning("AWS was not asked, as the files have to be mended first")]
+    else:
+        found = online.ask(scope, options.max_key_age) or [ok("AWS was not asked, as no long-term keys are there")]
+    return [replace(finding, check=finding.check or "aws", subject=Subject.AWS) for finding in found]
 
 
 def _repaired(findings: Sequence[Finding], name: str | None, context: Context) -> list[Finding]:
@@ -97,7 +101,7 @@ def _repaired(findings: Sequence[Finding], name: str | None, context: Context) -
             tried[finding.name] = _repair(finding, context)
         findings = _offline(_scope(name, context))
         standing = {finding.name for finding in findings}
-        fixed += [replace(finding, fixed=True) for finding in untried if finding.name not in standing]
+        fixed += [_mended(finding) for finding in untried if finding.name not in standing]
     return fixed + [_not_repaired(finding, tried.get(finding.name)) for finding in findings]
 
 
@@ -112,6 +116,10 @@ def _repair(finding: Finding, context: Context) -> MfaProfilesError | None:
         context.warn(text)
     log.step(f"repaired: {finding.message}")
     return None
+
+
+def _mended(finding: Finding) -> Finding:
+    return replace(finding, fixed=True, message=finding.mended or finding.message)
 
 
 def _not_repaired(finding: Finding, error: MfaProfilesError | None) -> Finding:

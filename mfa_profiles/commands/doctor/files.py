@@ -4,7 +4,7 @@ import functools
 import os
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from mfa_profiles import git, ini, sessions, shared_files
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, Where, ok, problem, warning
@@ -28,7 +28,12 @@ def readable(scope: Scope) -> Iterator[Finding]:
             # No file is changed beside a broken one.
             fix = scope.change(shared_files.without_byte_order_marks) if scope.is_readable else None
             yield problem(refusal.message, *refusal.hints, path=file.path, line=refusal.line, fix=fix)
-    if os.path.realpath(paths.credentials) == os.path.realpath(paths.config) != os.devnull:
+
+
+def apart(scope: Scope) -> Iterator[Finding]:
+    """Both files in one, in which each SDK sees other profiles."""
+    paths = scope.context.paths
+    if are_one(paths):
         yield problem(
             f"{paths.credentials} and {paths.config} are one and the same file",
             "the two files have to be apart: see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE",
@@ -36,18 +41,32 @@ def readable(scope: Scope) -> Iterator[Finding]:
         )
 
 
+def are_one(paths: SharedPaths) -> bool:
+    """True if both names lead to the same file."""
+    return os.path.realpath(paths.credentials) == os.path.realpath(paths.config) != os.devnull
+
+
+def is_absent(path: str, *, follow_symlinks: bool = False) -> bool:
+    """True if there is nothing at a path. What cannot be looked at is not absent: who reads it is told why."""
+    try:
+        os.stat(path, follow_symlinks=follow_symlinks)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
+
+
 def missing(scope: Scope) -> Iterator[Finding]:
     """Files that nobody has made yet, or that are somewhere else."""
     paths = scope.context.paths
     both = ((paths.credentials, "AWS_SHARED_CREDENTIALS_FILE"), (paths.config, "AWS_CONFIG_FILE"))
     for path, variable in both:
-        if os.path.exists(path):
+        if not is_absent(path, follow_symlinks=True):
             continue
         if os.path.islink(path):
             yield warning(f"{path} is a link to a file that is not there", f"ls -l {shlex.quote(path)}", path=path)
         elif scope.context.environment.get(variable):
             yield warning(f"{variable} names {path}, which is not there", f"unset {variable}", path=path)
-    if not any(os.path.lexists(path) for path, _ in both):
+    if all(is_absent(path) for path, _ in both):
         yield warning(
             f"there is neither {paths.credentials} nor {paths.config}",
             "mfa-profiles setup PROFILE creates a profile from your access key",
@@ -62,6 +81,28 @@ def permissions(scope: Scope) -> Iterator[Finding]:
     yield from _permissions(paths.config, 0o066 if config_holds_keys else 0o022)
     for directory in _directories(paths):
         yield from _permissions_of_directory(directory)
+    yield from _closed_to_owner(paths)
+
+
+def _closed_to_owner(paths: SharedPaths) -> Iterator[Finding]:
+    """Directories in which no file can be replaced. A config file may be in one that is read-only on purpose."""
+    seen: set[str] = set()
+    for path, found, without in (
+        (paths.credentials, problem, "no session can be stored there"),
+        (paths.config, warning, f"{paths.config} cannot be changed"),
+    ):
+        directory = os.path.dirname(os.path.realpath(path))
+        if directory in seen or not os.path.isfile(path) or os.access(directory, os.W_OK):
+            continue
+        seen.add(directory)
+        status = os.stat(directory)
+        mode = stat.S_IMODE(status.st_mode)
+        is_ours_to_open = status.st_uid == os.geteuid() and not mode & stat.S_IWUSR
+        yield found(
+            f"you may not write {directory} (mode {mode:o}): {without}",
+            f"{'chmod u+w' if is_ours_to_open else 'ls -ld'} {shlex.quote(directory)}",
+            path=directory,
+        )
 
 
 def _directories(paths: SharedPaths) -> Iterable[str]:
@@ -84,7 +125,7 @@ def _permissions(path: str, worst: int) -> Iterator[Finding]:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         found = problem if mode & worst else warning
-        yield found(_who_may(path, mode), f"chmod 600 {shlex.quote(path)}", **_with_fix(path, status))
+        yield found(_who_may(path, mode), f"chmod 600 {shlex.quote(path)}", **_with_fix(path, status, 0o077))
 
 
 def _permissions_of_directory(path: str) -> Iterator[Finding]:
@@ -96,28 +137,38 @@ def _permissions_of_directory(path: str) -> Iterator[Finding]:
         yield from _owner(path, status)
         if mode & 0o077:
             found = problem if others_write else warning
-            yield found(_who_may(path, mode), f"chmod 700 {shlex.quote(path)}", **_with_fix(path, status))
+            yield found(_who_may(path, mode), f"chmod 700 {shlex.quote(path)}", **_with_fix(path, status, 0o077))
     elif others_write:
-        # What anyone may write is no file's place; what a group may, somebody may have meant so.
-        fix = shared_files.close_to_writers if mode & stat.S_IWOTH else None
         yield problem(
             f"others may write {path} (mode {mode:o}): a file in it can be replaced",
             f"chmod go-w {shlex.quote(path)}",
-            **_with_fix(path, status, fix),
+            # What anyone may write is no file's place; what a group may, somebody may have meant so.
+            **(_with_fix(path, status, 0o022) if mode & stat.S_IWOTH else {"path": path}),
         )
 
 
-def _with_fix(
-    path: str, status: os.stat_result, fix: Callable[[str], None] | None = shared_files.make_private
-) -> Where:
-    if fix is None or status.st_uid != os.geteuid():
+def _with_fix(path: str, status: os.stat_result, bits: int) -> Where:
+    """A path that is this user's, and how others are kept from what these bits of its mode let them do."""
+    if status.st_uid != os.geteuid():
         return {"path": path}
-    return {"path": path, "fix": functools.partial(fix, path)}
+    fix = shared_files.make_private if bits & 0o044 else shared_files.close_to_writers
+    mode = stat.S_IMODE(status.st_mode)
+    mended = f"{path} was {' and '.join(_what(mode & bits, _STATES))} by others, and is {mode & ~bits:o} now"
+    return {"path": path, "fix": functools.partial(fix, path), "mended": mended}
+
+
+_ACTS = ("read", "write", "enter")
+_STATES = ("readable", "writable", "reachable")
 
 
 def _who_may(path: str, mode: int) -> str:
-    what = [word for word, bits in (("read", 0o044), ("write", 0o022)) if mode & bits] or ["enter"]
-    return f"others may {' and '.join(what)} {path} (mode {mode:o})"
+    return f"others may {' and '.join(_what(mode, _ACTS))} {path} (mode {mode:o})"
+
+
+def _what(mode: int, words: tuple[str, str, str]) -> list[str]:
+    """What a mode lets others do, in words for reading, writing, and for neither of the two."""
+    read, write, neither = words
+    return [word for word, bits in ((read, 0o044), (write, 0o022)) if mode & bits] or [neither]
 
 
 def _owner(path: str, status: os.stat_result) -> Iterator[Finding]:
@@ -156,7 +207,7 @@ def in_git(scope: Scope) -> Iterator[Finding]:
     files = (scope.profiles.credentials, scope.profiles.config)
     taken = [file for file in files if _has_long_term_keys(file) and git.would_add(file.path)]
     if scope.is_readable and not taken:
-        yield ok("no keys for git to take")
+        yield ok("no credentials that git could commit")
     for file in taken:
         real = shlex.quote(os.path.realpath(file.path))
         yield problem(
@@ -173,9 +224,10 @@ def _has_long_term_keys(file: ini.IniFile) -> bool:
 
 CHECKS: Iterable[Check] = (
     Check("parse", readable, "boto3 and the AWS CLI can read both files"),
+    Check("same-file", apart),
     Check("missing", missing),
     Check("permissions", permissions, "only you may read or write them"),
     Check("leftovers", leftovers, "no leftovers of a crash"),
     Check("git", in_git),
 )
-WITHOUT_FILES: Iterable[Check] = (Check("missing", missing),)
+WITHOUT_FILES: Iterable[Check] = (Check("same-file", apart), Check("missing", missing))

@@ -45,11 +45,15 @@ class Where(Place, total=False):
     """The same, and how it is repaired."""
 
     fix: Fix | None
+    mended: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is well or not, and what to do about it. ``fixed``: it was not, and has been repaired."""
+    """One thing that is well or not, and what to do about it. ``fixed``: it was not, and has been repaired.
+
+    ``mended`` is what to say then, if the message would sound as if it still were so.
+    """
 
     level: Level
     message: str
@@ -58,6 +62,7 @@ class Finding:
     path: str | None = None
     line: int | None = None
     fix: Fix | None = field(default=None, repr=False, compare=False)
+    mended: str | None = None
     check: str = ""
     subject: Subject = Subject.FILES
     fixed: bool = False
@@ -158,7 +163,7 @@ def run(subject: Subject, checks: Iterable[Check], scope: Scope) -> list[Finding
     """What some checks find."""
     findings = []
     for check in checks:
-        found = list(check.find(scope))
+        found = list(dict.fromkeys(check.find(scope)))  # once, where both files are the same
         if not found and check.else_ok is not None:
             found = [ok(check.else_ok)]
         findings += [replace(finding, check=check.name, subject=subject) for finding in found]
