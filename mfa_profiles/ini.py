@@ -143,7 +143,12 @@ def _explain(error: "configparser.Error", path: str) -> FileRefusedError:
 
 def broken_line(path: str, line: int) -> FileRefusedError:
     """The refusal of a line that is nothing a file can have."""
-    return FileRefusedError(path, line, "not a [section], a key = value, or a comment", "fix the line")
+    return FileRefusedError(
+        path,
+        line,
+        "not a [section], a key = value, or a comment",
+        "delete the line, write it as key = value, or begin it with # to make it a comment",
+    )
 
 
 def _refuse_broken_blocks(sections: Sections, text: str, path: str) -> None:
@@ -161,7 +166,8 @@ def _refuse_broken_blocks(sections: Sections, text: str, path: str) -> None:
                         path,
                         _line_with(text, line.strip()),
                         "a line of an indented block that is not key = value",
-                        "boto3 and the AWS CLI refuse the whole file for it; fix the line",
+                        "boto3 and the AWS CLI refuse the whole file for it: delete the line, or write it as "
+                        "key = value",
                     )
 
 

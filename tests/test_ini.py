@@ -20,9 +20,12 @@ DEFAULT = (
 )
 BLOCK = (
     "a line of an indented block that is not key = value",
-    "boto3 and the AWS CLI refuse the whole file for it; fix the line",
+    "boto3 and the AWS CLI refuse the whole file for it: delete the line, or write it as key = value",
 )
-BROKEN = ("not a [section], a key = value, or a comment", "fix the line")
+BROKEN = (
+    "not a [section], a key = value, or a comment",
+    "delete the line, write it as key = value, or begin it with # to make it a comment",
+)
 NO_HEADER = ("text before the first [section]", "put it below a header")
 NOT_UTF_8 = ("not valid UTF-8", "no AWS tool reads the file like this; save it as UTF-8")
 
