@@ -289,13 +289,13 @@ def doctor(
     long-term keys) at AWS. Writes nothing without --fix, and asks for no code.
 
     In a pipe: a line for each finding, with tabs between level (ok, warning,
-    problem or fixed), check, profile (or -) and message.
+    problem or fixed), check, profile (or -), message, and what to do (or -).
     """
     from mfa_profiles.commands import doctor as command
 
     how = command.DoctorOptions(fix=fix, offline=offline, max_key_age=max_key_age)
     findings = command.doctor(profile, how, _context())
-    rendering.findings(findings, profile, as_json=as_json)
+    rendering.findings(findings, profile, offline=offline, as_json=as_json)
     return command.exit_code(findings)
 
 

@@ -114,8 +114,11 @@ def _taken(device: "ListedDevice") -> str:
 _LEVEL_COLOURS = {"ok": "green", "fixed": "green", "warning": "yellow", "problem": "red"}
 
 
-def findings(found: "Sequence[Finding]", name: str | None, *, as_json: bool) -> None:
-    """Print what a doctor of one profile or all has found, and on stderr how much that is."""
+def findings(found: "Sequence[Finding]", name: str | None, *, offline: bool, as_json: bool) -> None:
+    """Print what a doctor of one profile or all has found, and on stderr how much that is.
+
+    ``offline``: it did not ask AWS, and should not when it is run again.
+    """
     if as_json:
         for_programs([finding.as_json() for finding in found])
     elif terminal.stdout_is_terminal():
@@ -125,9 +128,10 @@ def findings(found: "Sequence[Finding]", name: str | None, *, as_json: bool) -> 
                 terminal.data(line)
     else:
         for finding in found:
-            cells = (_level(finding), finding.check, finding.profile or "-", finding.message)
+            to_do = "; ".join(_hints(finding)) or "-"
+            cells = (_level(finding), finding.check, finding.profile or "-", finding.message, to_do)
             terminal.data("\t".join(terminal.printable(cell) for cell in cells))
-    terminal.note(_summary(found, name))
+    terminal.note(_summary(found, name, offline=offline))
 
 
 def _heading(text: str) -> str:
@@ -173,7 +177,7 @@ def _level(finding: "Finding") -> str:
     return "fixed" if finding.fixed else finding.level.value
 
 
-def _summary(found: "Sequence[Finding]", name: str | None) -> str:
+def _summary(found: "Sequence[Finding]", name: str | None, *, offline: bool) -> str:
     standing = Counter(_level(finding) for finding in found)
     fixable = sum(finding.fixable and not finding.fixed for finding in found)
     parts = [_count(standing[level], level) for level in ("problem", "warning") if standing[level]]
@@ -181,8 +185,15 @@ def _summary(found: "Sequence[Finding]", name: str | None) -> str:
     if standing["fixed"]:
         text = f"{standing['fixed']} repaired; {text}"
     if fixable:
-        command = " ".join(["mfa-profiles doctor", *([shown(name)] if name else []), "--fix"])
-        text += f"; {command} repairs {fixable} of them"
+        words = [
+            "mfa-profiles doctor",
+            *([shown(name)] if name else []),
+            *(["--offline"] if offline else []),
+            "--fix",
+        ]
+        is_all = fixable == standing["problem"] + standing["warning"]
+        them = ("it" if fixable == 1 else "them") if is_all else f"{fixable} of them"
+        text += f"; {' '.join(words)} repairs {them}"
     return text
 
 

@@ -544,10 +544,16 @@ def test_a_pipe_and_json(home: Home) -> None:
     fixed = home.run_warm("doctor", BASE, "--offline", "--fix")
 
     lines = [line.split("\t") for line in piped.stdout.splitlines()]
-    assert ["ok", "parse", "-", "boto3 and the AWS CLI can read both files"] == lines[0]
-    assert ["warning", "region", DERIVED, f"profile {DERIVED} has no region, and {BASE} has one"] in lines
-    assert ["1 problem, 2 warnings; mfa-profiles doctor --fix repairs 2 of them"] == piped.errors
-    assert "fixed\tregion\t" in fixed.stdout
+    no_region = f"profile {DERIVED} has no region, and {BASE} has one"
+    to_do = [
+        f"line 4 of {home.credentials}",
+        f"add to [profile {DERIVED}] in {home.config}: region = us-west-2",
+        "--fix does it",
+    ]
+    assert ["ok", "parse", "-", "boto3 and the AWS CLI can read both files", "-"] == lines[0]
+    assert ["warning", "region", DERIVED, no_region, "; ".join(to_do)] in lines
+    assert ["1 problem, 2 warnings; mfa-profiles doctor --offline --fix repairs 2 of them"] == piped.errors
+    assert f"fixed\tregion\t{DERIVED}\t{no_region}\t-\n" in fixed.stdout
     assert ["2 repaired; no problems"] == fixed.errors
     assert {
         "subject": "profiles",
@@ -561,6 +567,20 @@ def test_a_pipe_and_json(home: Home) -> None:
         "fixable": True,
         "fixed": False,
     } in objects
+
+
+def test_the_command_that_repairs(home: Home) -> None:
+    """It asks AWS, and looks at all, only if the one before did."""
+    home.write(BASE_KEYS, CONFIG)
+    for path in (home.credentials, home.config):
+        path.chmod(0o644)
+
+    both = home.run_warm("doctor", BASE, "--offline")
+    home.config.chmod(0o600)
+    one = home.run_warm("doctor")
+
+    assert [f"1 problem, 1 warning; mfa-profiles doctor {BASE} --offline --fix repairs them"] == both.errors
+    assert ["2 problems; mfa-profiles doctor --fix repairs 1 of them"] == one.errors
 
 
 def test_hundreds_of_profiles(home: Home) -> None:
@@ -603,7 +623,7 @@ terminal
 1 repaired; no problems"""
     assert after == repaired.text
     assert "           line 10 of " in broken.text
-    assert broken.text.endswith("1 problem; mfa-profiles doctor --fix repairs 1 of them")
+    assert broken.text.endswith("1 problem; mfa-profiles doctor --offline --fix repairs it")
     assert "\x1b[31mproblem " in broken.raw
 
 
