@@ -77,7 +77,9 @@ def step(line: str) -> None:
 
 def _tell(text: str) -> None:
     try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        # At once, even if Python was told to buffer nothing: a grep of our stdout writes to the same terminal.
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
     except OSError:
         # A log on a full disk must not keep a session from being stored, or a command from being run.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

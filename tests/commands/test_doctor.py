@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import time
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.home import BASE, DERIVED, Home, session_section
+from tests.home import BASE, DERIVED, TOOL, Home, session_section
 from tests.local_aws import User
 from tests.screens import Screen
 from tests.shared_files.faulty_places import AS_NOBODY, NOBODY, directory_of_nobody
@@ -567,6 +568,18 @@ def test_a_pipe_and_json(home: Home) -> None:
         "fixable": True,
         "fixed": False,
     } in objects
+
+
+def test_the_summary_is_written_at_once(home: Home) -> None:
+    """Else a line of the program behind the pipe, which writes to the same terminal, could get into it."""
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # in which writes stay apart
+    with reader, writer:
+        env = home.environment({"PYTHONUNBUFFERED": "1"})
+        subprocess.run(
+            [TOOL, "doctor", "--offline"], env=env, stdout=subprocess.DEVNULL, stderr=writer.fileno(), check=True
+        )
+
+        assert b"1 warning\n" == reader.recv(1000)
 
 
 def test_the_command_that_repairs(home: Home) -> None:
