@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests import shells
 from tests.home import BASE, DERIVED, TOOL, Home, session_section
 from tests.local_aws import User
 from tests.screens import Screen
@@ -500,12 +501,17 @@ def test_keys_in_a_git_repository(home: Home) -> None:
             "  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_VAULT\n",
         ),
         (
+            {"MFA_PROFILES_TOKEN_CODE": "123456"},
+            "warning token-code MFA_PROFILES_TOKEN_CODE is set: AWS takes a code once, and the terminal is not "
+            "asked for another\n  unset MFA_PROFILES_TOKEN_CODE\n",
+        ),
+        (
             {"AWS_ROLE_ARN": "arn:aws:iam::1:role/r"},
             "warning environment AWS_ROLE_ARN in the environment: some tools look there before they look at a "
             "profile\n  unset AWS_ROLE_ARN\n",
         ),
     ],
-    ids=["profiles", "keys", "role"],
+    ids=["profiles", "keys", "code", "role"],
 )
 def test_the_environment(home: Home, env: dict[str, str], expected: str) -> None:
     """What outranks a profile, and names that no profile has; never a value that is secret."""
@@ -513,6 +519,82 @@ def test_the_environment(home: Home, env: dict[str, str], expected: str) -> None
     home.secrets.append("secret/of/john")
 
     assert (int("problem" in expected), expected) == told(home, env=env)
+
+
+IN_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "secret/of/a/session",
+    "AWS_SESSION_TOKEN": "token/of/a/session==",
+}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"aws_env {BASE}; mfa-profiles doctor",
+        f"aws_env --keys {BASE}; mfa-profiles doctor",
+        f'eval "$(mfa-profiles export {BASE})"; mfa-profiles doctor',
+        f"mfa-profiles exec {BASE} -- mfa-profiles doctor",
+    ],
+)
+def test_a_terminal_with_a_session(home: Home, command: str) -> None:
+    """What this tool has set itself is well."""
+    home.write(BASE_KEYS + ours(), CONFIG)
+
+    result = shells.run("bash", home, f"{command} --offline")
+
+    expected = f"ok\tenvironment\t{DERIVED}\tthis terminal has the session of {DERIVED}\t-"
+    assert [expected] == [line for line in result.stdout.splitlines() if "\tenvironment\t" in line]
+    assert "no problems" == result.errors[-1]
+
+
+@pytest.mark.parametrize("env", [{"AWS_PROFILE": DERIVED}, IN_ENVIRONMENT], ids=["profile", "keys"])
+def test_a_terminal_with_the_end_of_an_earlier_session(home: Home, env: dict[str, str]) -> None:
+    """A prompt would show a time that is not true, as after a refresh in another terminal."""
+    home.write(BASE_KEYS + ours(), CONFIG)
+
+    said = told(home, env={**env, "AWS_CREDENTIAL_EXPIRATION": "2098-12-31T23:00:00Z"})
+
+    assert (
+        0,
+        f"warning environment AWS_CREDENTIAL_EXPIRATION is of an earlier session of {DERIVED}\n"
+        f"  aws_env {BASE}, or unset AWS_CREDENTIAL_EXPIRATION\n",
+    ) == said
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"AWS_PROFILE": BASE},
+        {"AWS_DEFAULT_PROFILE": BASE},
+        {"AWS_SESSION_TOKEN": "token/of/another=="},
+        {"AWS_SECURITY_TOKEN": "token/of/another=="},
+        {"AWS_SECRET_ACCESS_KEY": "secret/of/another"},
+        {"AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7ANOTHER"},
+        {"AWS_ACCESS_KEY": "ASIAIOSFODNN7ANOTHER"},
+    ],
+)
+def test_a_terminal_with_the_session_of_another(home: Home, env: dict[str, str]) -> None:
+    """Keys that are not those of the profile that is chosen, or of none, outrank what people expect."""
+    home.write(BASE_KEYS + ours(), CONFIG)
+
+    exit_code, said = told(home, env={**IN_ENVIRONMENT, **env})
+
+    assert 1 == exit_code
+    assert said.startswith("problem environment an active session is in the environment, which most tools prefer")
+
+
+def test_what_else_outranks_a_session(home: Home) -> None:
+    """It is told beside the session."""
+    home.write(BASE_KEYS + ours(), CONFIG)
+
+    said = told(home, env={**IN_ENVIRONMENT, "AWS_ROLE_ARN": "arn:aws:iam::1:role/r"})
+
+    assert (
+        0,
+        "warning environment AWS_ROLE_ARN in the environment: some tools look there before they look at a profile\n"
+        "  unset AWS_ROLE_ARN\n",
+    ) == said
 
 
 def test_a_profile_and_what_it_depends_on(home: Home) -> None:

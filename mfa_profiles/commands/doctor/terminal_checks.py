@@ -1,14 +1,17 @@
 """Checks of this terminal: which profile it uses, and what in its environment outranks that."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 
-from mfa_profiles import environment
+from mfa_profiles import environment, sessions
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, ok, problem, warning
 from mfa_profiles.commands.status import session_status
 from mfa_profiles.profiles import ProfilePair, shown
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
+_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _KEYS = (*environment.READ_BY_SOURCE["environment"], "AWS_ACCESS_KEY", "AWS_SECRET_KEY")
+_EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
 
 
 def outranking_variables(scope: Scope) -> Iterator[Finding]:
@@ -16,6 +19,11 @@ def outranking_variables(scope: Scope) -> Iterator[Finding]:
     found = [name for name in environment.CREDENTIAL_VARIABLES if scope.context.environment.get(name)]
     found = [name for name in found if name not in environment.PROFILE_VARIABLES]
     keys = [name for name in found if name in _KEYS]
+    holder = _holder_of_keys(scope) if keys else _holder_by_expiration(scope)
+    if holder:
+        yield _session_here(scope, holder)
+        found = [name for name in found if name not in (*keys, _EXPIRATION)]
+        keys = []
     if keys:
         what = "an active session is" if any(name.endswith("TOKEN") for name in keys) else "access keys are"
         yield problem(
@@ -26,6 +34,56 @@ def outranking_variables(scope: Scope) -> Iterator[Finding]:
         yield warning(
             f"{', '.join(found)} in the environment: some tools look there before they look at a profile",
             f"unset {' '.join(found)}",
+        )
+
+
+def _holder_of_keys(scope: Scope) -> str | None:
+    """The profile whose session is in the environment, as export and exec of this tool put it there."""
+    variables = scope.context.environment
+    chosen = {variables.get(name) for name in environment.PROFILE_VARIABLES} - {None, ""}
+    given = {name: variables[name] for name in _KEYS if variables.get(name)}
+    token = given.get("AWS_SESSION_TOKEN") or given.get("AWS_SECURITY_TOKEN")
+    for name, section in scope.profiles.credentials.sections.items():
+        held = {
+            "AWS_ACCESS_KEY_ID": section.get("aws_access_key_id"),
+            "AWS_SECRET_ACCESS_KEY": section.get("aws_secret_access_key"),
+            **{variable: token for variable in _TOKENS if variable in given},
+        }
+        in_file = section.get("aws_security_token") or section.get("aws_session_token")
+        if token and token == in_file and given == held and chosen <= {name}:
+            return name
+    return None
+
+
+def _holder_by_expiration(scope: Scope) -> str | None:
+    """The profile that AWS_PROFILE names, if it has a session to which AWS_CREDENTIAL_EXPIRATION may belong."""
+    name = scope.context.environment.get("AWS_PROFILE", "")
+    session = scope.profiles.session(name)
+    has_end = session is not None and session.expiration is not None
+    return name if has_end and scope.context.environment.get(_EXPIRATION) else None
+
+
+def _session_here(scope: Scope, profile: str) -> Finding:
+    """What to say of a terminal that has a session, with what this tool says of its end to prompts."""
+    end = scope.context.environment.get(_EXPIRATION)
+    session = scope.profiles.session(profile)
+    pair = scope.profiles.pair_of_derived(profile)
+    if end and session and session.expiration not in (None, sessions.parse_time(end)):
+        base = pair.base if pair else profile
+        return warning(
+            f"{_EXPIRATION} is of an earlier session of {profile}",
+            f"aws_env {shlex.quote(base)}, or unset {_EXPIRATION}",
+            profile=profile,
+        )
+    return ok(f"this terminal has the session of {profile}", profile=profile)
+
+
+def token_code(scope: Scope) -> Iterator[Finding]:
+    """A code that was meant for one command."""
+    if scope.context.environment.get(environment.TOKEN_CODE):
+        yield warning(
+            f"{environment.TOKEN_CODE} is set: AWS takes a code once, and the terminal is not asked for another",
+            f"unset {environment.TOKEN_CODE}",
         )
 
 
@@ -77,4 +135,5 @@ def _usable(scope: Scope) -> list[ProfilePair]:
 CHECKS: Iterable[Check] = (
     Check("environment", outranking_variables, "no keys in the environment"),
     Check("aws-profile", chosen_profile),
+    Check("token-code", token_code),
 )
