@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.home import BASE, Home, base_section
+from tests.home import BASE, DERIVED, Home, base_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
 IDENTITY = f"ok identity the keys of {BASE} are those of arn:aws:iam::123456789012:user/john.doe"
@@ -113,6 +113,24 @@ def test_old_keys(refreshed: Home, aws: LocalAWS, user: User) -> None:
         "  delete the one that nobody uses: IAM console, your name at the top right, Security credentials",
     ] == aged[1][-4:]
     assert 2 == refreshed.run_warm("doctor", "--max-key-age", "2h").code
+
+
+def test_a_session_that_was_revoked(refreshed: Home, user: User) -> None:
+    """It is what is wrong, not the keys of the base profile, with which AWS is asked for their age then."""
+    user.account.sessions.clear()
+
+    result = refreshed.run_warm("doctor", "--json")
+
+    session, age = json.loads(result.stdout)[-2:]
+    assert 1 == result.code
+    assert ("session", "problem", DERIVED, f"the session of profile {DERIVED} is no longer good") == (
+        session["check"],
+        session["level"],
+        session["profile"],
+        session["message"],
+    )
+    assert [f"mfa-profiles refresh {DERIVED} --force"] == session["hints"]
+    assert key_age(user) == f"{age['level']} {age['check']} {age['message']}"
 
 
 @pytest.mark.parametrize(

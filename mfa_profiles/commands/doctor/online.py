@@ -1,7 +1,7 @@
 """Checks that ask AWS: whose keys these are, and whether a session can be had with them."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -15,7 +15,15 @@ from mfa_profiles.commands.doctor.findings import Finding, Scope, Subject, ok, p
 from mfa_profiles.commands.doctor.profile_checks import flaws_of_keys
 from mfa_profiles.commands.known_device import REGISTER, KnownDevice, known_serial_number
 from mfa_profiles.commands.status import is_of_its_base, session_status
-from mfa_profiles.errors import ClockError, MfaProfilesError, PermissionDeniedError, ProfileError
+from mfa_profiles.errors import (
+    ClockError,
+    KeysRefusedError,
+    MfaProfilesError,
+    PermissionDeniedError,
+    ProfileError,
+    SessionExpiredError,
+    SessionUnknownError,
+)
 from mfa_profiles.profiles import ProfilePair, masked
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
@@ -65,10 +73,9 @@ def _examine(base: _Base) -> list[Finding]:
     found: list[Finding] = []
     for check, look in _CHECKS:
         try:
-            found += [
-                replace(finding, check=finding.check or check, profile=base.name, subject=Subject.AWS)
-                for finding in look(base)
-            ]
+            for finding in look(base):
+                told = replace(finding, check=finding.check or check, profile=finding.profile or base.name)
+                found.append(replace(told, subject=Subject.AWS))
         except MfaProfilesError as error:
             name = "clock" if isinstance(error, ClockError) else check
             told = problem(error.message, *error.hints, profile=base.name)
@@ -161,7 +168,7 @@ def _permission(base: _Base) -> Iterator[Finding]:
 def _key_age(base: _Base) -> Iterator[Finding]:
     own = base.scope.profiles.keys(base.name)
     try:
-        keys = iam.list_access_keys(base.caller(_holder_of_session(base) or base.name))
+        keys = yield from _access_keys(base)
     except PermissionDeniedError as error:
         yield ok(f"the age of the access key of {base.name} is not known: {error.message}")
         return
@@ -178,6 +185,17 @@ def _key_age(base: _Base) -> Iterator[Finding]:
             f"the user of {base.name} has two active access keys",
             "delete the one that nobody uses: IAM console, your name at the top right, Security credentials",
         )
+
+
+def _access_keys(base: _Base) -> Generator[Finding, None, Sequence[iam.AccessKey]]:
+    """The access keys of the user, asked for with the session; with the keys of the base if that is not good."""
+    derived = _holder_of_session(base)
+    if derived is not None:
+        try:
+            return iam.list_access_keys(base.caller(derived))
+        except (SessionExpiredError, SessionUnknownError, KeysRefusedError) as error:
+            yield replace(problem(error.message, *error.hints, profile=derived), check="session")
+    return iam.list_access_keys(base.caller(base.name))
 
 
 def _holder_of_session(base: _Base) -> str | None:
