@@ -211,7 +211,41 @@ CASES = {
         f"[profile b]\ncredential_process = mfa-profiles credential-process {BASE}\n"
         "[profile c]\ncredential_process = mfa-profiles '\n",
         "problem credential-process credential_process of profile a asks mfa-profiles for that profile itself\n"
-        "  name the profile there that has the long-term keys, instead of a\n",
+        "  name the profile there that has the long-term keys, instead of a\n"
+        "problem credential-process credential_process of profile c is not a command\n"
+        "  see its quotes and backslashes\n",
+    ),
+    "credential-process: a program that is not there": Case(
+        BASE_KEYS,
+        "[profile a]\ncredential_process = sh -c true\n[profile b]\ncredential_process = /bin/sh -c true\n"
+        "[profile c]\ncredential_process = nosuch-helper\n[profile d]\ncredential_process = ./helper get\n"
+        "[profile e]\ncredential_process = /nowhere/helper get\n[profile f]\ncredential_process = /etc/passwd get\n"
+        "[profile g]\ncredential_process = ~/helper get\n"
+        f"[profile {BASE}]\ncredential_process = nosuch-helper get\n",
+        "problem credential-process credential_process of profile c: there is no program nosuch-helper on the PATH\n"
+        "  install it, or give its full path: command -v nosuch-helper\n"
+        "problem credential-process credential_process of profile d: ./helper is not a full path\n"
+        "  give its full path: it is run without a shell, and from any directory\n"
+        "problem credential-process credential_process of profile e: there is no program /nowhere/helper that you "
+        "may run\n  install it, or give its full path: command -v helper\n"
+        "problem credential-process credential_process of profile f: there is no program /etc/passwd that you may "
+        "run\n  install it, or give its full path: command -v passwd\n"
+        "problem credential-process credential_process of profile g: ~/helper is not a full path\n"
+        "  give its full path: it is run without a shell, and from any directory\n",
+    ),
+    "mfa-process: a program that is not there; what may be a secret is not told": Case(
+        BASE_KEYS,
+        "[profile a]\nmfa_process = ls -l\n[profile b]\nmfa_process = nosuch-ykman oath\n"
+        "[profile c]\nmfa_process = JBSWY3DPEHPK3PXP\n[profile d]\nmfa_process = SEED=JBSWY3DPEHPK3PXP oathtool\n"
+        "[profile e]\nmfa_process = 'nosuch-ykman oath code'\n",
+        "problem mfa-process mfa_process of profile b: there is no program nosuch-ykman on the PATH\n"
+        "  install it, or give its full path: command -v nosuch-ykman\n"
+        "problem mfa-process mfa_process of profile c: there is no such program on the PATH\n"
+        "  install it, or give its full path: command -v PROGRAM\n"
+        "problem mfa-process mfa_process of profile d starts with a variable\n"
+        "  it is run without a shell: sh -c '...'\n"
+        "problem mfa-process mfa_process of profile e: there is no such program on the PATH\n"
+        "  install it, or give its full path: command -v PROGRAM\n",
     ),
     "parse: every duplicate and every broken line, with the lines of the first": Case(
         "[a]\nk = 1\nK = 2\n  [a]\n[b]\n[a]\nsecret\nk = 3\nk : 4\n[b]\n",

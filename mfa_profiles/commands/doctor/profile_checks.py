@@ -1,14 +1,13 @@
 """Checks of what the two files say: of keys, sessions, settings and roles."""
 
 import functools
-import os
 import re
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from mfa_profiles import roles, sessions, settings, shared_files
 from mfa_profiles.access_keys import fault_of_secret, is_access_key_id
+from mfa_profiles.commands.doctor import command_checks
 from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
 from mfa_profiles.commands.status import is_of_its_base
 from mfa_profiles.errors import ProfileError
@@ -271,27 +270,6 @@ def role_sources(scope: Scope) -> Iterator[Finding]:
             yield problem(error.message, *error.hints, **scope.where(name, "role_arn"))
 
 
-def credential_processes(scope: Scope) -> Iterator[Finding]:
-    """Profiles that get their credentials from this tool, which would get them from the same profile, and so on."""
-    for name in scope.names:
-        command = scope.profiles.setting(name, "credential_process") or ""
-        if not scope.profiles.has_keys(name) and _asks_for(command, name):
-            yield problem(
-                f"credential_process of profile {name} asks mfa-profiles for that profile itself",
-                f"name the profile there that has the long-term keys, instead of {name}",
-                **scope.where(name, "credential_process"),
-            )
-
-
-def _asks_for(command: str, name: str) -> bool:
-    """True if a command has this tool print the credentials of a profile."""
-    try:
-        program, *words = shlex.split(command) or [""]
-    except ValueError:
-        return False
-    return os.path.basename(program) == "mfa-profiles" and words[:1] == ["credential-process"] and name in words[1:]
-
-
 def _sessions(scope: Scope) -> Iterator[tuple[ProfilePair, StoredSession]]:
     """The sessions among the profiles, with the pairs whose derived profiles hold them."""
     for name in scope.names:
@@ -314,5 +292,6 @@ CHECKS: Iterable[Check] = (
     Check("region", regions, "every session has a region"),
     Check("expired", expired, "no session has expired"),
     Check("roles", role_sources, "every role has its source"),
-    Check("credential-process", credential_processes),
+    Check("credential-process", command_checks.credential_processes),
+    Check("mfa-process", command_checks.mfa_processes),
 )
