@@ -474,6 +474,19 @@ def test_files_that_are_not_there(home: Home) -> None:
     assert (0, "") == left_out
 
 
+def test_a_directory_that_was_deleted(home: Home) -> None:
+    """Whatever is relative to it is nowhere, and what is not is looked at as ever."""
+    home.write(BASE_KEYS, CONFIG)
+    env = {
+        "HOME": "relative",
+        "AWS_SHARED_CREDENTIALS_FILE": str(home.credentials),
+        "AWS_CONFIG_FILE": str(home.config),
+    }
+    deleted = "import os, tempfile; os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())"
+
+    assert (0, "") == told(home, env=env, before=deleted)
+
+
 def test_leftovers_of_a_crash(home: Home) -> None:
     """They hold what the file held, and go under its lock."""
     home.write(BASE_KEYS, "")

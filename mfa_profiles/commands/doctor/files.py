@@ -133,7 +133,7 @@ def _permissions_of_directory(path: str) -> Iterator[Finding]:
     mode = stat.S_IMODE(status.st_mode)
     others_write = mode & 0o022 and not mode & stat.S_ISVTX
     # Nobody else has a use for ~/.aws; any other directory may be there for more than these files.
-    if os.path.realpath(path) == os.path.realpath(os.path.expanduser("~/.aws")):
+    if _is_usual_place(path):
         yield from _owner(path, status)
         if mode & 0o077:
             found = problem if others_write else warning
@@ -145,6 +145,13 @@ def _permissions_of_directory(path: str) -> Iterator[Finding]:
             # What anyone may write is no file's place; what a group may, somebody may have meant so.
             **(_with_fix(path, status, 0o022) if mode & stat.S_IWOTH else {"path": path}),
         )
+
+
+def _is_usual_place(path: str) -> bool:
+    try:
+        return os.path.samefile(path, os.path.expanduser("~/.aws"))
+    except OSError:  # there is none
+        return False
 
 
 def _with_fix(path: str, status: os.stat_result, bits: int) -> Where:
