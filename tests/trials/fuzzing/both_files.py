@@ -27,7 +27,7 @@ from tests.trials.fuzzing.unchanged import (
 _MAX_LENGTH = 4096
 
 # What a message may quote.
-_SHOWN = ("source_profile", "mfa_serial", "aws_mfa_device", "role_arn", "region", "credential_process")
+_SHOWN = ("source_profile", "mfa_serial", "aws_mfa_device", "role_arn", "region", "credential_process", "mfa_process")
 
 
 def case(credentials: bytes, config: bytes, *, edit: int = 0, which: int = 0, given: str = "") -> bytes:
