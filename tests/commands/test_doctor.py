@@ -413,18 +413,24 @@ def test_a_directory_in_which_nothing_can_be_written(home: Home) -> None:
             path.chmod(0o500)
 
         closed = told(nobodys, before=AS_NOBODY)
+        nobodys.credentials.parent.chmod(0o200)
+        without_entrance = told(nobodys, before=AS_NOBODY)[1]
         nobodys.credentials.parent.chmod(0o700)
         without_config = told(nobodys, before=AS_NOBODY)
 
     of_config = (
         "warning permissions you may not write ~/store (mode 500): ~/.aws/config cannot be changed\n"
-        "  chmod u+w ~/store\n"
+        "  chmod u+rwx ~/store\n"
     )
     assert (
         1,
         "problem permissions you may not write ~/.aws (mode 500): no session can be stored there\n"
-        f"  chmod u+w ~/.aws\n{of_config}",
+        f"  chmod u+rwx ~/.aws\n{of_config}",
     ) == closed
+    assert (
+        "you may not write ~/.aws (mode 200): no session can be stored there\n  chmod u+rwx ~/.aws"
+        in without_entrance
+    )
     assert (0, of_config) == without_config
 
 

@@ -207,7 +207,7 @@ def test_aws_is_not_asked(home: Home, user: User) -> None:
     refused = told(home)
     repaired = told(home, "--fix")
 
-    assert (0, ["ok aws AWS was not asked, as no long-term keys are there"]) == no_keys
+    assert (0, ["ok aws AWS was not asked, as there are no long-term keys that could sign"]) == no_keys
     assert (1, ["warning aws AWS was not asked, as the files have to be mended first"]) == refused
     assert IDENTITY == repaired[1][0]
 

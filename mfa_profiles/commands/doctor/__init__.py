@@ -87,7 +87,9 @@ def _online(scope: Scope, findings: Sequence[Finding], options: DoctorOptions) -
     if standing & {"parse", "same-file"}:  # boto3 would refuse the files too, or read something else in them
         found = [warning("AWS was not asked, as the files have to be mended first")]
     else:
-        found = online.ask(scope, options.max_key_age) or [ok("AWS was not asked, as no long-term keys are there")]
+        found = online.ask(scope, options.max_key_age) or [
+            ok("AWS was not asked, as there are no long-term keys that could sign")
+        ]
     return [replace(finding, check=finding.check or "aws", subject=Subject.AWS) for finding in found]
 
 

@@ -92,15 +92,16 @@ def _closed_to_owner(paths: SharedPaths) -> Iterator[Finding]:
         (paths.config, warning, f"{paths.config} cannot be changed"),
     ):
         directory = os.path.dirname(os.path.realpath(path))
-        if directory in seen or not os.path.isfile(path) or os.access(directory, os.W_OK):
+        is_place = path != os.devnull and os.path.isdir(directory)
+        if directory in seen or not is_place or os.access(directory, os.W_OK | os.X_OK):
             continue
         seen.add(directory)
         status = os.stat(directory)
         mode = stat.S_IMODE(status.st_mode)
-        is_ours_to_open = status.st_uid == os.geteuid() and not mode & stat.S_IWUSR
+        is_ours_to_open = status.st_uid == os.geteuid() and stat.S_IRWXU & ~mode
         yield found(
             f"you may not write {directory} (mode {mode:o}): {without}",
-            f"{'chmod u+w' if is_ours_to_open else 'ls -ld'} {shlex.quote(directory)}",
+            f"{'chmod u+rwx' if is_ours_to_open else 'ls -ld'} {shlex.quote(directory)}",
             path=directory,
         )
 
