@@ -174,13 +174,17 @@ def test_over_tls_one_round_trip_is_left_after_enter(tmp_path: Path) -> None:
         assert (3, 1) == (before, len(line.turns) - before)
 
 
-@pytest.mark.parametrize("reason", ["keys", "clock"])
+@pytest.mark.parametrize("reason", ["keys", "partition", "secret", "clock"])
 def test_what_no_code_can_help_is_found_before_one_is_spent(
     base: Home, aws: LocalAWS, user: User, device: MFADevice, reason: str
 ) -> None:
-    """Keys that AWS does not know, and a wrong clock, with the sentence that they always have."""
+    """Keys that AWS does not know, and a wrong clock, with the sentence and the hints that they always have."""
     if reason == "keys":
         user.deactivate_access_key()
+    elif reason == "partition":
+        base.config.write_text(base.config.read_text().replace("us-west-2", "cn-north-1"))
+    elif reason == "secret":
+        base.write(base.credentials.read_text().replace(user.secret_access_key, "wrong/secret+key"))
     else:
         aws.clock.advance(3600)
     by_the_call = base.run("refresh", BASE, "--token-code", base.code(device))
@@ -190,7 +194,7 @@ def test_what_no_code_can_help_is_found_before_one_is_spent(
     refreshing.type(base.code(device) + "\n")
 
     assert 1 == refreshing.end()
-    assert by_the_call.stderr.splitlines()[0] == refreshing.err.splitlines()[0]
+    assert by_the_call.stderr == refreshing.err
     assert ["GetSessionToken", "GetCallerIdentity"] == aws.actions
 
 

@@ -39,12 +39,12 @@ def caller_identity(caller: Caller) -> Identity:
         return Identity(values.name(answer["Account"]), values.name(answer["Arn"]), values.time_at_aws(answer))
 
 
-def connect(caller: Caller) -> None:
-    """Make the client that a call will use, and its connection, by a call that is denied to nobody.
+def connect(caller: Caller, serial_number: str) -> None:
+    """Make the client and the connection for a call with a token code of a device, by one that is denied to nobody.
 
-    Raises AWSError, if it is about the keys or the clock as the call would, for which this is done.
+    Raises AWSError with what there is to say of keys, clock and code in that call.
     """
-    with explained(Attempt("GetSessionToken", caller)):
+    with explained(Attempt("GetCallerIdentity", caller, serial_number=serial_number)):
         caller.sts().get_caller_identity()
 
 

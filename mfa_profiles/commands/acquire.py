@@ -110,7 +110,7 @@ class Acquisition:
         return known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
 
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
-        ready = parallel.Meanwhile(functools.partial(_connect, caller))
+        ready = parallel.Meanwhile(functools.partial(_connect, caller, serial_number))
         source = self._codes.for_profile(planning.mfa_process(self._profiles, step), ready.start)
         duration = self._duration_of(step)
         attempts_left = source.attempts
@@ -219,10 +219,10 @@ def _discover(caller: Caller, context: Context) -> str:
     return discover_serial_number(caller, context)
 
 
-def _connect(caller: Caller) -> None:
+def _connect(caller: Caller, serial_number: str) -> None:
     from mfa_profiles.aws import sts
 
-    sts.connect(caller)
+    sts.connect(caller, serial_number)
 
 
 def _call(
