@@ -4,7 +4,6 @@ What makes the calls is imported by them: a person who is to type a code does no
 """
 
 import functools
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -24,8 +23,8 @@ from mfa_profiles.sessions import DEFAULT_DURATION, Origin, SessionCredentials
 from mfa_profiles.shared_files import NewSessions
 from mfa_profiles.token_code import CodeSources
 
-_KEPT = 60.0
-"""Seconds after which a connection is not trusted any more: what carries it may have forgotten it without a word."""
+_KEPT = timedelta(minutes=1)
+"""After that a connection is not trusted any more: what carries it may have forgotten it without a word."""
 
 
 class Acquisition:
@@ -115,9 +114,9 @@ class Acquisition:
         duration = self._duration_of(step)
         attempts_left = source.attempts
         while True:
-            asked = time.monotonic()
+            asked = self._context.now()  # a monotonic clock would stand still while a laptop sleeps
             code = source.code(serial_number)
-            if time.monotonic() - asked > _KEPT:
+            if not timedelta() <= self._context.now() - asked <= _KEPT:
                 self._clients.disconnect()
             attempts_left -= 1
             _refuse_what_cannot_work(ready)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mfa_profiles.commands import Context, acquire
+from mfa_profiles.commands import Context
 from mfa_profiles.commands.refresh import RefreshOptions, refresh
 from mfa_profiles.profiles import shown
 from mfa_profiles.token_code import Call, nothing
@@ -786,24 +786,27 @@ def test_an_interruption_is_put_off_once_writing_begins(
     assert before != base.files()
 
 
-@pytest.mark.parametrize(("kept", "connections"), [(60.0, 1), (0.0, 2)])
+@pytest.mark.parametrize(("seconds", "connections"), [(0, 1), (90, 2), (-90, 2)])
 def test_an_old_connection_is_not_trusted(
-    base: Home, aws: LocalAWS, device: MFADevice, monkeypatch: pytest.MonkeyPatch, kept: float, connections: int
+    base: Home, aws: LocalAWS, device: MFADevice, monkeypatch: pytest.MonkeyPatch, seconds: int, connections: int
 ) -> None:
-    """What carries it may have forgotten it while the person looked for their phone."""
-    monkeypatch.setattr(acquire, "_KEPT", kept)
+    """What carries it may have forgotten it while the person looked for their phone, or while the laptop slept."""
+    passed = timedelta()
     for name in ("HOME", "AWS_ENDPOINT_URL"):
         monkeypatch.setenv(name, base.environment()[name])
 
     def ask(question: str, meanwhile: Call = nothing) -> str:
+        nonlocal passed
         assert "MFA code for" in question
         meanwhile()
+        passed = timedelta(seconds=seconds)  # by the clock on the wall alone, as after a sleep
         while not (aws.requests and aws.requests[0].ended):
             time.sleep(0.01)
         time.sleep(0.05)  # until the answer has come
         return base.code(device)
 
-    refresh([BASE], RefreshOptions(), Context(base.environment(), lambda: datetime.now(UTC), ask, warn=pytest.fail))
+    context = Context(base.environment(), lambda: datetime.now(UTC) + passed, ask, warn=pytest.fail)
+    refresh([BASE], RefreshOptions(), context)
 
     assert ["GetCallerIdentity", "GetSessionToken"] == aws.actions
     assert connections == len({request.client_port for request in aws.requests})
