@@ -68,7 +68,7 @@ class Clients:
 
 
 def session_of(profiles: Profiles, profile: str) -> "botocore.session.Session":
-    """A session of botocore's with the settings of a profile, of which there are none if it is not there yet.
+    """A session of botocore's with the call settings of a profile: none if it is not there yet.
 
     It reads neither file: it is given what has been read, since botocore takes longer to read files of thousands of
     profiles than we do for all that we do with them.
@@ -78,16 +78,21 @@ def session_of(profiles: Profiles, profile: str) -> "botocore.session.Session":
 
     sections = profiles.config.sections.items()
     # What settings of a profile may refer to.
-    referred = {name: _nested(values) for name, values in sections if name.startswith(("services", "sso-session"))}
+    referred = {name: _nested(values) for name, values in sections if name.startswith("services")}
+    # Not who that is, or a sso_session which is not there would fail a call that is signed with keys.
+    own = _nested(settings.call_settings(profiles.settings(profile)))
     session = botocore.session.Session(profile=profile)
     # Botocore has no public way to give it what it would read into full_config.
-    session._config = {**build_profile_map(referred), "profiles": {profile: _nested(profiles.settings(profile))}}  # type: ignore[attr-defined]
+    session._config = {**build_profile_map(referred), "profiles": {profile: own}}  # type: ignore[attr-defined]
+    # Which services there are is looked up in four hundred directories, for each client twice: longer than all else
+    # that it takes to make one.
+    session.get_component("data_loader").list_available_services = lambda _: ["iam", "sts"]
     return session
 
 
-def _nested(settings: Mapping[str, str]) -> dict[str, str | dict[str, str]]:
+def _nested(values: Mapping[str, str]) -> dict[str, str | dict[str, str]]:
     """Settings as botocore has them: with a mapping for each indented block, as under ``s3 =``."""
-    return {key: _block(value) if value.startswith("\n") else value for key, value in settings.items()}
+    return {key: _block(value) if value.startswith("\n") else value for key, value in values.items()}
 
 
 def _block(value: str) -> dict[str, str]:
@@ -98,9 +103,6 @@ def _block(value: str) -> dict[str, str]:
 def _client(session: "botocore.session.Session", service: Any, keys: Keys, region: str) -> Any:
     from mfa_profiles.aws.bounded import Bounded
 
-    # Which services there are is looked up in four hundred directories, twice: longer than all else that it takes to
-    # make a client.
-    session.get_component("data_loader").list_available_services = lambda _: [service]
     client: Any = session.create_client(
         service,
         region_name=region,
