@@ -4,6 +4,7 @@ They are botocore's, which boto3's are as well: boto3 itself would import what o
 """
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +53,7 @@ class Clients:
         # What botocore sees; the region aside, which every client is given.
         seen = settings.call_settings(self.profiles.settings(profile))
         alike = frozenset((seen | {"region": ""}).items())
-        with self._lock, _endpoint_explained():
+        with self._lock, _setup_explained(self.profiles, profile):
             if alike not in self._sessions:
                 self._sessions[alike] = session_of(self.profiles, profile)
             name = (service, alike, keys, region)
@@ -145,8 +146,9 @@ def _note_start(params: dict[str, Any], **_: object) -> None:
 def _give_up_in_time(request_dict: dict[str, Any], caught_exception: Exception | None, **_: object) -> None:
     """Raise a failure on the way that must not be followed by another attempt, where botocore would make four more.
 
-    After a time-out nobody waits four times over. And a token code that AWS may have got is not sent again: it counts
-    once, and the refusal of the second would hide what happened to the first.
+    After a time-out nobody waits four times over. And a token code that AWS may have got is not sent again after a
+    failure on the way: it counts once, and the refusal of the second would hide what happened to the first. After an
+    answer of 5xx it is: more often than not AWS has not looked at it.
     """
     from botocore.exceptions import HTTPClientError  # after the connection was made: reset, closed, no answer
 
@@ -169,20 +171,24 @@ def _ask_once(
 
 
 @contextlib.contextmanager
-def _endpoint_explained() -> Iterator[None]:
+def _setup_explained(profiles: Profiles, profile: str) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError
 
+    place = f"[{profiles.config_header(profile)}] in {profiles.config.path}"
     try:
         yield
     except BotoCoreError:
         raise
-    except ValueError as error:  # with a text that quotes the endpoint, credentials in it included
+    except Exception as error:  # noqa: BLE001 - botocore trusts the form of settings: a text where it wants a block, ...
         refusal = UnreachableError(
-            "boto3 cannot be set up", "see the variables in the environment that begin with AWS_"
+            f"boto3 cannot be set up with the settings of profile {profile}",
+            f"see {place}, and the variables in the environment that begin with AWS_",
         )
-        if "endpoint" in str(error).lower():
-            hint = "see AWS_ENDPOINT_URL, and endpoint_url in the base profile"
-            refusal = UnreachableError("the AWS endpoint is not a URL", hint)
+        # The text quotes the endpoint, credentials in it included.
+        if isinstance(error, ValueError) and re.search("endpoint|URL", str(error)):
+            refusal = UnreachableError(
+                "the AWS endpoint is not a URL", f"see AWS_ENDPOINT_URL, and endpoint_url under {place}"
+            )
     else:
         return
     raise refusal

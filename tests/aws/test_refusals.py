@@ -1474,6 +1474,42 @@ def test_an_endpoint_that_is_no_url(scene: Scene, url: str) -> None:
     assert "this should not have happened" not in errors[0]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services = local\n[services local]\nsts = http://user:hunter2@127.0.0.1:9\n",
+        "services =\n  local = hunter2\n",
+        "api_versions = hunter2\n",
+        "csm_enabled = true\ncsm_port = hunter2\n",
+        "endpoint_url =\n  sts = http://user:hunter2@127.0.0.1:9\n",
+    ],
+    ids=["a text for a service", "a block for a name", "a text for a block", "no number", "a block for a URL"],
+)
+def test_a_setting_of_another_form(scene: Scene, text: str) -> None:
+    """botocore raises all kinds of things for it, too: the place is named."""
+    scene.home.secrets.append("hunter2")
+    scene.configure(text)
+    scene.env["AWS_ENDPOINT_URL"] = ""
+
+    assert [
+        "mfa-profiles: error: boto3 cannot be set up with the settings of profile smce-veda",
+        f"hint: see [profile smce-veda] in {scene.home.config}, and the variables in the environment that begin "
+        "with AWS_",
+    ] == scene.run()
+
+
+def test_an_endpoint_of_the_profile_that_is_no_url(scene: Scene) -> None:
+    """The hint names both places where it may stand."""
+    scene.home.secrets.append("hunter2")
+    scene.configure("endpoint_url = http://user:hunter2@[x\n")
+    scene.env["AWS_ENDPOINT_URL"] = ""
+
+    assert [
+        "mfa-profiles: error: the AWS endpoint is not a URL",
+        f"hint: see AWS_ENDPOINT_URL, and endpoint_url under [profile smce-veda] in {scene.home.config}",
+    ] == scene.run()
+
+
 def test_nobody_waits_for_long(base: Home, device: MFADevice) -> None:
     """Connection refused is a sentence within seconds, with all attempts."""
     started = time.monotonic()
