@@ -329,6 +329,21 @@ def test_botocores_debug_log_has_nothing_of_it(
     assert "GetCallerIdentity" in caplog.text
 
 
+def test_the_calls_for_a_hint_are_not_logged(
+    base: Home, aws: LocalAWS, device: MFADevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A refusal of a device is told with those that there are."""
+    caplog.set_level(logging.DEBUG)
+    other = aws.create_user("jane.doe").add_virtual_device()
+    base.config.write_text(f"[profile {BASE}]\nmfa_serial = {other.serial_number}\n")
+
+    with pytest.raises(mfa_profiles.AWSError) as refused:
+        mfa_profiles.session(BASE, token_code=base.code(device))
+
+    assert f"this user's: {device.serial_number}" == refused.value.hints[0]
+    assert "ListMFADevices" not in caplog.text
+
+
 def test_the_first_call_of_a_process_is_not_logged_either(base: Home, device: MFADevice) -> None:
     """The loggers of boto3 come with its import, which is ours."""
     script = (

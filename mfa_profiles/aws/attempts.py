@@ -53,7 +53,8 @@ def _explained(explain: Callable[[Exception], MfaProfilesError]) -> Iterator[Non
     except MfaProfilesError:
         raise
     except Exception as error:  # noqa: BLE001 - commands, files, services and botocore's parsers are behind it
-        refusal = explain(error)
+        with quiet():  # some hints take calls, too
+            refusal = explain(error)
     else:
         return
     raise refusal  # here, where the original is no context of it

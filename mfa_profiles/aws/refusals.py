@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mfa_profiles.aws import clients, network, values
 from mfa_profiles.aws.attempts import Attempt
 from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.iam import devices_of
 from mfa_profiles.aws.mfa_device import SERIAL_NUMBER_FORM
 from mfa_profiles.aws.rows import Facts
 from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
@@ -153,8 +154,6 @@ def _still_good(attempt: Attempt) -> str | None:
 
 def _own_devices(attempt: Attempt) -> list[str] | None:
     """The serial numbers of the user's devices that give codes, or None if AWS does not tell."""
-    from mfa_profiles.aws.iam import devices_of  # which imports this module
-
     try:
         found = devices_of(attempt.caller)
     except Exception:  # noqa: BLE001 - it is for a hint only, and the refusal itself is told in any case
