@@ -106,6 +106,13 @@ FAILURES: tuple[Failure, ...] = (
         hints=("is this machine online, and may it connect to{at}?", "{still_good}"),
     ),
     Failure(
+        name="no answer in time",
+        exceptions=("ReadTimeoutError",),
+        cause="^TimeoutError",  # of Bounded, whose time is for all there is, the look-up of an address included
+        sentence="no answer came from AWS within {answer_timeout} s",
+        hints=("is this machine online, and does its DNS answer?", "{try_next_code}"),
+    ),
+    Failure(
         name="read timeout",
         exceptions=("ReadTimeoutError",),
         sentence="AWS took the request and gave no answer within {read_timeout} s",

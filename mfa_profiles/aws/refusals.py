@@ -125,6 +125,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
     region = attempt.caller.region if attempt else profiles.call_settings(profile).get("region")
     has_code = attempt is not None and attempt.serial_number is not None
     return Facts(
+        answer_timeout=clients.CONNECT_TIMEOUT + clients.READ_TIMEOUT,
         at=f" {host}" if host else "",
         ca_bundle=f" {ca_bundle}" if ca_bundle else "",
         config=profiles.config.path,

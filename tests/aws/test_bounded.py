@@ -71,7 +71,7 @@ def test_an_answer_that_drips(base: Home, aws: LocalAWS, device: MFADevice, head
     finally:
         stopped.set()
 
-    assert "mfa-profiles: error: AWS took the request and gave no answer within 1 s" == errors[0]
+    assert "mfa-profiles: error: no answer came from AWS within 2 s" == errors[0]
 
 
 def test_chunks_that_are_none(base: Home, aws: LocalAWS, device: MFADevice) -> None:

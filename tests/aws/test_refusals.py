@@ -356,6 +356,11 @@ def mute(scene: Scene) -> None:
     scene.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
 
 
+def no_dns(scene: Scene) -> None:
+    """A name server that does not answer: the system asks it for minutes."""
+    scene.before += "import socket, threading; socket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
+
+
 def proxy(status: int) -> Callable[[Scene], None]:
     """A proxy that refuses."""
 
@@ -1020,6 +1025,12 @@ FAILURES = [
         swallowed,
         "AWS did not answer within 1 s",
         ("is this machine online, and may it connect to 127.0.0.1?", STILL_GOOD),
+    ),
+    Case(
+        "no answer in time",
+        no_dns,
+        "no answer came from AWS within 2 s",
+        ("is this machine online, and does its DNS answer?", "try the next code: AWS may have used this one up"),
     ),
     Case(
         "read timeout",
