@@ -80,8 +80,13 @@ def _start(calls: Sequence[Callable[[], T]], at_once: int) -> "queue.SimpleQueue
                 return
             done.put((index, _Outcome(call)))
 
-    for _ in range(min(at_once, len(calls))):
-        _begin(work)
+    for begun in range(min(at_once, len(calls))):
+        try:
+            _begin(work)
+        except RuntimeError:  # the system has no more threads for us
+            if not begun:
+                work()
+            break
     return done
 
 
@@ -110,11 +115,15 @@ def _serve(tasks: "queue.SimpleQueue[Callable[[], None]]") -> None:
         _idle.append(tasks)
 
 
+# A thread that does not take its own is killed by the system without faulthandler's last words.
+_OF_A_CRASH = {signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
+
+
 @contextlib.contextmanager
 def _signals(change: int) -> Iterator[None]:
     before = signal.pthread_sigmask(change, [])
     try:  # it may raise what a signal before it was for, and have changed the mask
-        signal.pthread_sigmask(change, signal.valid_signals())
+        signal.pthread_sigmask(change, signal.valid_signals() - _OF_A_CRASH)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -4,9 +4,21 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from mfa_profiles import parallel
 
 MASK = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+
+
+SCARCE = """
+import resource, sys, threading
+from mfa_profiles import parallel
+threading.stack_size(int(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+print(sorted((index, call()) for index, call in parallel.run_all([lambda: 1, lambda: 2, lambda: 3], at_once=3)))
+print(parallel.run(lambda: 4))
+"""
 
 
 def mask() -> set[int]:
@@ -22,6 +34,29 @@ def test_no_call_takes_a_signal() -> None:
 
     assert {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGWINCH} <= blocked
     assert before == mask()
+
+
+def test_a_crash_of_a_call_is_told() -> None:
+    """By faulthandler, which somebody may have turned on, and which hears of it by a signal."""
+    crash = "import ctypes, faulthandler; faulthandler.enable(); from mfa_profiles import parallel; "
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"{crash}parallel.run(lambda: ctypes.string_at(0))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert -signal.SIGSEGV == done.returncode
+    assert "Fatal Python error: Segmentation fault" == done.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("stack", [2**31, 600 * 2**20], ids=["none", "one"])
+def test_the_system_may_have_few_threads_to_give(stack: int) -> None:
+    """Then those that there are make the calls, or the one that asks for them."""
+    done = subprocess.run([sys.executable, "-c", SCARCE, str(stack)], capture_output=True, text=True, check=False)
+
+    assert ("[(0, 1), (1, 2), (2, 3)]\n4\n", "") == (done.stdout, done.stderr)
 
 
 def test_a_process_that_a_call_starts_takes_signals() -> None:
