@@ -59,8 +59,9 @@ def open_session(
     ready = ready_profile(name, options, context)
     if ready.not_refreshed is not None:
         how = "as it could not be refreshed" if ready.expiration else "without an MFA session"
-        hints = "".join(f"\nhint: {hint}" for hint in ready.not_refreshed.hints)
-        context.warn(f"{ready.profile} is used as it is, {how}: {ready.not_refreshed.message}{hints}")
+        context.warn(f"{ready.profile} is used as it is, {how}: {ready.not_refreshed.message}")
+        for hint in ready.not_refreshed.hints:
+            context.note(f"hint: {hint}")
     if ready.expiration is None:
         return plain_session(ready.profile, region_name or ready.region), ready
     kept = {key: value for key, value in context.environment.items() if key != environment.TOKEN_CODE}

@@ -158,6 +158,19 @@ def test_what_goes_wrong_is_a_line_and_hints(kernel: Kernel, aws: LocalAWS) -> N
     assert [] == aws.requests
 
 
+def test_keys_are_used_as_they_are(kernel: Kernel, base: Home, aws: LocalAWS) -> None:
+    """With a warning that says why, and hints on lines of their own."""
+    base.add_base(aws.create_user("robot"))
+
+    cell = kernel.run(f"%load_ext mfa_profiles\n%mfa {BASE}")
+
+    why, *hints, unset = cell.stderr.splitlines()
+    assert why.startswith(f"mfa-profiles: warning: {BASE} is used as it is, without an MFA session: ")
+    assert hints
+    assert all(hint.startswith("hint: ") for hint in hints)
+    assert unset.startswith("unset here, since")
+
+
 def test_names_are_completed(kernel: Kernel) -> None:
     """Behind %mfa."""
     kernel.run("%config Completer.use_jedi = False\n%load_ext mfa_profiles")  # without jedi it takes less time
