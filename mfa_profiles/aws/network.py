@@ -5,7 +5,7 @@ Their texts quote URLs with passwords, settings and what a command printed: none
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -74,18 +74,21 @@ def missing_part(error: BaseException) -> str:
     return name if re.fullmatch(r"[A-Za-z_]{1,64}", name) else "a part of them"
 
 
-def refused_setting(error: BaseException) -> str:
-    """The setting that botocore cannot use, as far as the exception tells."""
+def refused_setting(error: BaseException, settings: Iterable[str]) -> str:
+    """The setting that botocore cannot use, as far as the exception tells; of some, its text has the name alone."""
     key = str(_kwargs(error).get("config_key", ""))
     if re.fullmatch(r"[a-z_]{1,64}", key):
         return key
-    return _SETTINGS.get(type(error).__name__, "a setting")
+    names = re.findall(r"\b[a-z0-9_]{1,64}\b", str(error))
+    named = next((name for name in settings if name in names), "a setting")
+    return _SETTINGS.get(type(error).__name__, named)
 
 
 _SETTINGS = {
     "InvalidDefaultsMode": "defaults_mode",
     "InvalidMaxRetryAttemptsError": "max_attempts",
     "InvalidRetryModeError": "retry_mode",
+    "InvalidS3AddressingStyleError": "s3.addressing_style",
     "InvalidSTSRegionalEndpointsConfigError": "sts_regional_endpoints",
     "UnknownSignatureVersionError": "signature_version",
     "UnsupportedSignatureVersionError": "signature_version",
@@ -274,6 +277,7 @@ FAILURES: tuple[Failure, ...] = (
             "InvalidConfigError",
             "InvalidDefaultsMode",
             "InvalidRetryConfigurationError",
+            "InvalidS3AddressingStyleError",
             "InvalidS3UsEast1RegionalEndpointConfigError",
             "InvalidSTSRegionalEndpointsConfigError",
             "UnknownSignatureVersionError",

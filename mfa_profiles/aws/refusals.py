@@ -140,7 +140,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         read_timeout=clients.READ_TIMEOUT,
         region=region or "that region",
         section=profiles.config_header(profile),
-        setting=network.refused_setting(error),
+        setting=network.refused_setting(error, profiles.call_settings(profile)),
         still_good=_still_good(attempt) if attempt else None,
         try_next_code="try the next code: AWS may have used this one up" if has_code else "try again",
     )

@@ -465,6 +465,12 @@ def configured(text: str) -> Callable[[Scene], None]:
     return lambda scene: scene.configure(text)
 
 
+def missing_services(scene: Scene) -> None:
+    """The name of a section that is not there, and no endpoint in the environment, which would outrank it."""
+    scene.configure("services = hunter2\n")
+    scene.env["AWS_ENDPOINT_URL"] = ""
+
+
 # --- Where credentials come from.
 
 SSO = (
@@ -1177,8 +1183,16 @@ FAILURES = [
             ("sts_regional_endpoints = hunter2", "sts_regional_endpoints"),
             ("defaults_mode = hunter2", "defaults_mode"),
             ("request_checksum_calculation = hunter2", "request_checksum_calculation"),
-            ("request_min_compression_size_bytes = hunter2", "a setting"),
+            ("request_min_compression_size_bytes = hunter2", "request_min_compression_size_bytes"),
+            ("s3 =\n  addressing_style = hunter2", "s3.addressing_style"),
         )
+    ),
+    Case(
+        "setting",
+        missing_services,
+        "the AWS SDK cannot use services of profile smce-veda",
+        ("see [profile smce-veda] in {config}", ASK_THE_CLI.format(profile=BASE)),
+        "services",
     ),
     Case(
         "broken connection",
