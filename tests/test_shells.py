@@ -315,7 +315,7 @@ def _quoted_for_fish(text: str) -> str:
 ALIASES = 'for each in mfa-profiles unset export eval printf set command; do alias "$each=false"; done'
 SETTINGS = {
     "bash": [
-        "set -euf -o noclobber; shopt -s expand_aliases extglob nocasematch failglob; IFS=Aa-_1",
+        "set -euf -o noclobber; shopt -s expand_aliases extglob nocasematch failglob; IFS=Aa-_01",
         "set -o posix",
         ALIASES,
     ],

@@ -5,7 +5,7 @@ function _mfa_profiles_eval {
         # No command can be interrupted here, which would leave the person without aliases.
         shopt -u expand_aliases
         \eval "$1"
-        \set -- $?
+        \set -- "$?"
         shopt -s expand_aliases
         return "$1"
     fi
