@@ -102,7 +102,9 @@ def test_mfa_asks_below_the_cell(kernel: Kernel, base: Home, user: User, device:
     assert ([(PROMPT, True)] * 2, None) == (cell.questions, cell.error)
     assert VALID.fullmatch(cell.stdout)
     refused, unset = cell.stderr.splitlines()
-    assert refused.startswith("mfa-profiles: warning: AWS did not accept the token code; each code works once")
+    assert refused.startswith(
+        "mfa-profiles: warning: AWS did not accept the token code; if mistyped, the right one still works"
+    )
     assert (
         "unset here, since it would outrank AWS_PROFILE: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
         "AWS_CONTAINER_CREDENTIALS_FULL_URI" == unset

@@ -88,7 +88,9 @@ def test_input_asks_until_the_code_is_right(
     assert f"{PROMPT}That is not six digits.\n{PROMPT}{PROMPT}" == capsys.readouterr().out
     (refusal,) = [record for record in caplog.records if record.name == "mfa_profiles"]
     assert logging.WARNING == refusal.levelno
-    assert refusal.getMessage().startswith("AWS did not accept the token code; each code works once")
+    assert refusal.getMessage().startswith(
+        "AWS did not accept the token code; if mistyped, the right one still works"
+    )
     base.check_for_secrets(caplog.text)
 
 

@@ -105,7 +105,7 @@ def test_a_refused_code_asks_again(base: Home, device: MFADevice, refreshing: Te
     refreshing.type(base.code(device) + "\n")
 
     assert 0 == refreshing.end()
-    assert "warning: AWS did not accept the token code; each code works once" in refreshing.err
+    assert "warning: AWS did not accept the token code; if mistyped, the right one still works" in refreshing.err
 
 
 def test_three_refusals_are_enough(base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal) -> None:

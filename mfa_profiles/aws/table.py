@@ -59,8 +59,8 @@ ROWS: tuple[Refusal, ...] = (
         message="invalid MFA one time pass code",
         sentence="AWS did not accept the token code",
         hints=(
-            "each code works once: the next one comes in {seconds} s",
-            "if it is refused too: is {serial_number} the device you read it from?",
+            "if mistyped, the right one still works; if used before, the next one comes in {seconds} s",
+            "if that is refused too: is {serial_number} the device you read it from?",
             "this machine's clock is {drift} AWS's: codes that it computes are wrong",
         ),
         error=TokenCodeRefusedError,

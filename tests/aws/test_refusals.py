@@ -596,8 +596,8 @@ REFUSALS = [
         wrong_code,
         "AWS did not accept the token code",
         (
-            "each code works once: the next one comes in <n> s",
-            "if it is refused too: is {serial} the device you read it from?",
+            "if mistyped, the right one still works; if used before, the next one comes in <n> s",
+            "if that is refused too: is {serial} the device you read it from?",
         ),
     ),
     Case(
@@ -605,8 +605,8 @@ REFUSALS = [
         wrong_code_and_clock,
         "AWS did not accept the token code",
         (
-            "each code works once: the next one comes in <n> s",
-            "if it is refused too: is {serial} the device you read it from?",
+            "if mistyped, the right one still works; if used before, the next one comes in <n> s",
+            "if that is refused too: is {serial} the device you read it from?",
             "this machine's clock is 3 minutes behind AWS's: codes that it computes are wrong",
         ),
         "with a clock that is off",
@@ -1397,7 +1397,10 @@ def test_when_the_next_code_comes(date: datetime | None, seconds: int, base: Hom
         raise botocore.exceptions.ClientError(refusal, "GetSessionToken")  # type: ignore[arg-type]
 
     assert seconds == raised.value.seconds_until_next
-    assert f"each code works once: the next one comes in {seconds} s" == raised.value.hints[0]
+    assert (
+        f"if mistyped, the right one still works; if used before, the next one comes in {seconds} s"
+        == raised.value.hints[0]
+    )
 
 
 @pytest.mark.parametrize("text", ["654987", "654 987"])
