@@ -105,7 +105,10 @@ def _given(digits: str, given_in: str) -> Callable[[str], str]:
 
 def _from_stdin(_: str) -> str:
     log.step("reads a token code from stdin")
-    line = sys.stdin.readline() if sys.stdin else ""
+    try:
+        line = sys.stdin.readline() if sys.stdin else ""
+    except OSError:  # it was opened for writing alone, for one
+        line = ""
     if not line:
         raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
     return _six_digits(line)

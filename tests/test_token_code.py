@@ -1,6 +1,7 @@
 """Which source of token codes is taken, and what each does."""
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -112,6 +113,15 @@ def test_what_is_no_code_is_not_repeated(option: str | None, environment: dict[s
 def test_one_code_is_not_enough_for_two(option: str | None, environment: dict[str, str], one: bool) -> None:
     """A given code is one; stdin and the terminal have more."""
     assert one is CodeSources(option, environment, None).gives_one_code
+
+
+def test_a_stdin_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """There is no code on it, either."""
+    with open(os.open(tmp_path / "written", os.O_WRONLY | os.O_CREAT)) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+
+        with pytest.raises(UsageError, match="there is no token code left on stdin"):
+            CodeSources("-", {}, None).for_profile().code(DEVICE)
 
 
 def test_each_identity_reads_a_line_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
