@@ -10,17 +10,18 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
-# Where the global services of each partition are run; the rest of an ARN says nothing about a region.
-_DEFAULT_REGIONS = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-eusc": "eusc-de-east-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-}
+# Each partition, what the names of its regions begin with, and the region in which its global services are run:
+# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/
+_PARTITIONS = (
+    ("aws-cn", "cn-", "cn-north-1"),
+    ("aws-us-gov", "us-gov-", "us-gov-west-1"),
+    ("aws-eusc", "eusc-", "eusc-de-east-1"),
+    ("aws-iso", "us-iso-", "us-iso-east-1"),
+    ("aws-iso-b", "us-isob-", "us-isob-east-1"),
+    ("aws-iso-e", "eu-isoe-", "eu-isoe-west-1"),
+    ("aws-iso-f", "us-isof-", "us-isof-south-1"),
+    ("aws", "", "us-east-1"),  # whatever is in no other
+)
 
 
 class Caller(NamedTuple):
@@ -55,10 +56,15 @@ def region_of(profiles: Profiles, pair: ProfilePair, environment: Mapping[str, s
     """
     origin = profiles.origins.get(pair.derived)
     arn = arn or profiles.mfa_serial(pair.base) or (origin.mfa_serial if origin else None) or ""
-    partition = arn.split(":")[1:2]
     return (
         profiles.region(pair)
         or environment.get("AWS_REGION")
         or environment.get("AWS_DEFAULT_REGION")
-        or _DEFAULT_REGIONS.get(partition[0] if partition else "aws", "us-east-1")
+        # The rest of an ARN says nothing about a region.
+        or next((region for name, _, region in _PARTITIONS if arn.startswith(f"arn:{name}:")), "us-east-1")
     )
+
+
+def partition_of(region: str) -> str:
+    """The partition that a region is in."""
+    return next(name for name, beginning, _ in _PARTITIONS if region.startswith(beginning))

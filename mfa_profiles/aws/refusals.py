@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.aws import clients, network, values
 from mfa_profiles.aws.attempts import Attempt
-from mfa_profiles.aws.caller import Caller
+from mfa_profiles.aws.caller import Caller, partition_of
 from mfa_profiles.aws.iam import devices_of
 from mfa_profiles.aws.mfa_device import SERIAL_NUMBER_FORM
 from mfa_profiles.aws.rows import Facts
@@ -263,23 +263,10 @@ def _renewal(profiles: Profiles, holder: str) -> str:
     return f"mfa-profiles refresh {holder} --force"
 
 
-# What the names of regions begin with: https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/
-_PARTITIONS = {
-    "cn-": "aws-cn",
-    "us-gov-": "aws-us-gov",
-    "eusc-": "aws-eusc",
-    "us-iso-": "aws-iso",
-    "us-isob-": "aws-iso-b",
-    "eu-isoe-": "aws-iso-e",
-    "us-isof-": "aws-iso-f",
-}
-
-
 def _partitions(attempt: Attempt) -> dict[str, str]:
     """The partitions of the region and of an ARN of the account, if they are not the same."""
     arn = attempt.serial_number or (attempt.role.arn if attempt.role else "")
-    region = attempt.caller.region
-    of_region = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+    of_region = partition_of(attempt.caller.region)
     of_arn = re.match(r"arn:(aws[a-z-]*):", arn)
     if of_arn is None or of_arn[1] == of_region:
         return {}
