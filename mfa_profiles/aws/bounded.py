@@ -52,7 +52,7 @@ class Bounded:
                 body = _read(response.raw, deadline)
             except (HTTPError, ValueError):  # the latter for chunks that are none
                 raise ConnectionClosedError(endpoint_url=request.url, request=request) from None
-        return AWSResponse(response.url, response.status_code, response.headers, _Read(body))
+        return AWSResponse(response.url, response.status_code, response.headers, _ReadAnswer(body))
 
 
 def _read(raw: Any, deadline: float) -> bytes:
@@ -70,7 +70,7 @@ def _read(raw: Any, deadline: float) -> bytes:
     return b"".join(pieces)
 
 
-class _Read:
+class _ReadAnswer:
     """An answer that has been read, as botocore reads one."""
 
     def __init__(self, body: bytes) -> None:

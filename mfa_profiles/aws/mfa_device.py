@@ -29,6 +29,6 @@ class MFADevice(NamedTuple):
         return self.kind != "passkey"
 
 
-def not_a_serial_number(text: str | None) -> tuple[str, str]:
+def not_a_serial_number(text: str) -> tuple[str, str]:
     """The sentence and the hint for what cannot be the serial number of an MFA device."""
-    return f"{shown(text or 'nothing')} is not the serial number of an MFA device", SERIAL_NUMBER_FORM
+    return f"{shown(text)} is not the serial number of an MFA device", SERIAL_NUMBER_FORM

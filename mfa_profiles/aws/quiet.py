@@ -7,17 +7,15 @@ from collections.abc import Iterator
 
 from mfa_profiles import log
 
-_thread = threading.local()
+_this_thread = threading.local()
 
 
 class _NotOurs(logging.Filter):
     def filter(self, _: logging.LogRecord) -> bool:
-        return not getattr(_thread, "is_ours", False)
+        return not getattr(_this_thread, "is_ours", False)
 
 
 _NOT_OURS = _NotOurs()
-
-
 _filtered: set[str] = set()
 
 
@@ -45,9 +43,9 @@ def quiet() -> Iterator[None]:
     import botocore.session  # noqa: F401 - its loggers have to be there to be given a filter
 
     _filter_all()
-    before = getattr(_thread, "is_ours", False)
-    _thread.is_ours = True
+    before = getattr(_this_thread, "is_ours", False)
+    _this_thread.is_ours = True
     try:
         yield
     finally:
-        _thread.is_ours = before
+        _this_thread.is_ours = before
