@@ -6,6 +6,7 @@ botocore and other SDKs read in different ways.
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,19 @@ def _keep_from_log(sections: Sections) -> None:
                 log.secret(value)
             if "://" in value:
                 log.url(value)
+
+
+def under_headers(file: IniFile, beginning: str) -> Iterator[tuple[str, str]]:
+    """The sections with a line directly under their header that begins so, and that line."""
+    # Only a comment at column 0 directly under a header counts: there it survives every edit of the AWS CLI.
+    text = file.text
+    end_of_header = text.find(f"\n{beginning}")
+    while end_of_header >= 0:
+        header = re.match(r"\s*\[(.+)\]", text[text.rfind("\n", 0, end_of_header) + 1 : end_of_header])
+        end = text.find("\n", end_of_header + 1)
+        if header and header[1] in file.sections:
+            yield header[1], text[end_of_header + 1 : end if end >= 0 else None]
+        end_of_header = text.find(f"\n{beginning}", end_of_header + 1)
 
 
 def refuse_byte_order_marks(*files: IniFile) -> None:

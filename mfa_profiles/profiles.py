@@ -3,12 +3,12 @@
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from mfa_profiles import log, rotations, sessions, settings
+from mfa_profiles import ini, log, rotations, sessions, settings
 from mfa_profiles.access_keys import looks_like_secret
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.ini import IniFile
@@ -86,7 +86,7 @@ class Profiles:
         """By section of the credentials file, what the expiration comment under its header remembers."""
         return {
             name: origin
-            for name, line in _under_headers(self.credentials, "# Expires ")
+            for name, line in ini.under_headers(self.credentials, "# Expires ")
             if (origin := sessions.parse_expiration_comment(line)) is not None
         }
 
@@ -102,11 +102,16 @@ class Profiles:
         """By profile, the replacement of its access key that is under way, as the comment in its section says."""
         found = {}
         for file, profile_of in ((self.config, config_profile_name), (self.credentials, str)):
-            for section, line in _under_headers(file, rotations.BEGINNING):
+            for section, line in ini.under_headers(file, rotations.BEGINNING):
                 name, rotation = profile_of(section), rotations.parse_comment(line)
                 if name is not None and rotation is not None:
                     found[name] = rotation
         return found
+
+    @cached_property
+    def copied(self) -> set[str]:
+        """The sections of the config file that this tool made, as the comment under their header says."""
+        return {section for section, _ in ini.under_headers(self.config, settings.COPIED_COMMENT)}
 
     def names(self) -> list[str]:
         """All profiles that the SDKs see, in the order of the credentials file, then of the config file."""
@@ -330,16 +335,3 @@ def config_profile_name(section: str) -> str | None:
     except ValueError:
         return None
     return words[1] if len(words) == 2 else None
-
-
-def _under_headers(file: IniFile, beginning: str) -> Iterator[tuple[str, str]]:
-    """The sections with a line directly under their header that begins so, and that line."""
-    # Only a comment at column 0 directly under a header counts: there it survives every edit of the AWS CLI.
-    text = file.text
-    end_of_header = text.find(f"\n{beginning}")
-    while end_of_header >= 0:
-        header = re.match(r"\s*\[(.+)\]", text[text.rfind("\n", 0, end_of_header) + 1 : end_of_header])
-        end = text.find("\n", end_of_header + 1)
-        if header and header[1] in file.sections:
-            yield header[1], text[end_of_header + 1 : end if end >= 0 else None]
-        end_of_header = text.find(f"\n{beginning}", end_of_header + 1)

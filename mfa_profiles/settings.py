@@ -56,6 +56,9 @@ _CALL_KEYS = frozenset(
     }
 )
 
+COPIED_COMMENT = "# Settings copied by mfa-profiles from profile "
+"""How the comment begins that says, directly under its header, that this tool made a section of the config file."""
+
 OUTRANKING_KEYS = ("role_arn", "web_identity_token_file", "sso_session", "sso_start_url")
 """Settings that botocore follows before it looks at the keys in the credentials file (credentials.py)."""
 

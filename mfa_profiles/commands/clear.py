@@ -44,8 +44,8 @@ def _cleared(profiles: Profiles, find_pairs: Callable[[Profiles], list[ProfilePa
     pairs = find_pairs(profiles)
     for pair in pairs:
         _refuse_to_remove(profiles, pair)
-    names = [pair.derived for pair in pairs if shared_files.has_session_of_ours(profiles, pair)]
-    return shared_files.without_sessions(profiles, [pair for pair in pairs if pair.derived in names]), names
+    ours = [pair for pair in pairs if shared_files.has_session_of_ours(profiles, pair)]
+    return shared_files.without_sessions(profiles, ours), [pair.derived for pair in ours]
 
 
 def _refuse_to_remove(profiles: Profiles, pair: ProfilePair) -> None:

@@ -94,16 +94,23 @@ class Document:
         return index
 
     def _refuse_lookalike(self, name: str) -> None:
-        # In a file of ten thousand sections most need no closer look.
-        bare = name.removeprefix("profile ")
+        index = self._lookalikes.get(name)
+        if index is not None:
+            raise FileRefusedError(
+                self.file.path,
+                self._line(index),
+                f"some SDKs take this header for [{name}], boto3 and the AWS CLI do not",
+                f"write it as [{name}], or delete the section",
+            )
+
+    @functools.cached_property
+    def _lookalikes(self) -> dict[str, int]:
+        """By the name that stricter SDKs read in it, the first section that has another for botocore."""
+        found: dict[str, int] = {}
         for section, index in self._sections.items():
-            if bare in section and section != name and _strict_name(self._header(index)) == name:
-                raise FileRefusedError(
-                    self.file.path,
-                    self._line(index),
-                    f"some SDKs take this header for [{name}], boto3 and the AWS CLI do not",
-                    f"write it as [{name}], or delete the section",
-                )
+            if not _EVEN_NAME.fullmatch(section) and (name := _strict_name(self._header(index))) != section:
+                found.setdefault(name, index)
+        return found
 
     @functools.cached_property
     def _sections(self) -> dict[str, int]:
@@ -180,6 +187,7 @@ def _slices(text: str, blocks: "Iterable[Block]") -> list[str]:
     return [text[start:end] for start, end in itertools.pairwise([0, *ends])]
 
 
+_EVEN_NAME = re.compile(r'(?:profile )?[^\s"\]]+')  # which all read alike: nearly every section has one
 _PROFILE = re.compile(r"profile\S*\s+(.*)")  # to botocore [profiles x] is one as well
 
 

@@ -8,13 +8,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mfa_profiles import ini, rotations, sessions
+from mfa_profiles import ini, rotations, sessions, settings
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
 from mfa_profiles.plain_ini import Sections
 from mfa_profiles.shared_files.blocks import Document, Section, doubt
-
-COPIED_COMMENT = "# Settings copied by mfa-profiles from profile "
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ def put_sections(file: IniFile, puts: Mapping[str, Put]) -> IniFile:
     document = Document.of(file)
     texts = list(document.texts)
     sections = dict(file.sections)
+    newline = file.newline  # for which the whole text is counted
     for name, put in puts.items():
         _refuse_unwritable(file, "".join([name, put.comment or "", *put.values]), "\r\n\0")
         _refuse_unwritable(file, "".join(put.values.values()), "\r\0" if put.may_have_blocks else "\r\n\0")
@@ -47,7 +46,7 @@ def put_sections(file: IniFile, puts: Mapping[str, Put]) -> IniFile:
         if index is None:
             _refuse_unreadable_header(file, name)
             # After a blank line, which goes with the section when it is removed.
-            texts.append((file.newline if texts else "") + _new_section(name, put, file.newline))
+            texts.append((newline if texts else "") + _new_section(name, put, newline))
         else:
             texts[index] = _edited_section(document.section(index), put)
         others = {key: value for key, value in sections.get(name, {}).items() if key not in put.drop}
@@ -65,6 +64,7 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
     document = Document.of(file)
     texts = list(document.texts)
     sections = dict(file.sections)
+    gone = set()
     for name, taken in keys.items():
         index = document.find(name)
         if index is None:
@@ -76,10 +76,20 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
         else:
             del sections[name]
             texts[index] = _below_last_key(section)
-            above = max((position for position in range(index) if texts[position]), default=0)
-            if above < index:
-                texts[above] = re.sub(r"(\A|\n)\r?\n\Z", r"\1", texts[above])
+            gone.add(index)
+    _take_blank_lines_above(gone, texts)
     return _verified(document, texts, sections)
+
+
+def _take_blank_lines_above(gone: Collection[int], texts: list[str]) -> None:
+    above: list[int] = []  # the texts so far in which something is left
+    for index in range(len(texts)):
+        if index in gone and above:
+            texts[above[-1]] = re.sub(r"(\A|\n)\r?\n\Z", r"\1", texts[above[-1]])
+            if not texts[above[-1]]:
+                above.pop()
+        if texts[index]:
+            above.append(index)
 
 
 def rename_section(file: IniFile, old: str, new: str) -> IniFile:
@@ -92,21 +102,6 @@ def rename_section(file: IniFile, old: str, new: str) -> IniFile:
     texts = list(document.texts)
     texts[index] = texts[index].replace(f"[{old}]", f"[{new}]", 1)
     return _verified(document, texts, {new if name == old else name: file.sections[name] for name in file.sections})
-
-
-def is_copied_by_us(file: IniFile, name: str) -> bool:
-    """True if the comment directly under the header says that this tool made the section."""
-    return _is_under_header(file, name, COPIED_COMMENT)
-
-
-def is_being_rotated(file: IniFile, name: str) -> bool:
-    """True if the comment directly under the header says that the access key of the section is being replaced."""
-    return _is_under_header(file, name, rotations.BEGINNING)
-
-
-def _is_under_header(file: IniFile, name: str, beginning: str) -> bool:
-    header = re.compile(r"(?m)^[^\S\n]*\[" + re.escape(name) + r"\][^\n]*\n" + re.escape(beginning))
-    return header.search(file.text) is not None
 
 
 def _new_section(name: str, put: Put, newline: str) -> str:
@@ -153,7 +148,7 @@ def _without_our_comments(text: str) -> str:
 
 def _is_our_comment(line: str) -> bool:
     return (
-        line.startswith(COPIED_COMMENT)
+        line.startswith(settings.COPIED_COMMENT)
         or sessions.parse_expiration_comment(line) is not None
         or rotations.parse_comment(line) is not None
     )

@@ -4,7 +4,7 @@ A comment under the header of the base profile says that it is being replaced: i
 key, and gone once the old one is. So a run that was interrupted, at whatever step, can be finished by the next.
 """
 
-from mfa_profiles import rotations
+from mfa_profiles import ini, rotations
 from mfa_profiles.ini import IniFile
 from mfa_profiles.profiles import Keys, Profiles
 from mfa_profiles.rotations import Rotation
@@ -44,7 +44,8 @@ def without_rotation(profiles: Profiles, base: str) -> Profiles:
 
     def edited(file: IniFile, name: str) -> IniFile:
         # One without it is left alone: it may be one that cannot be edited.
-        return editing.take_keys(file, {name: ()}) if editing.is_being_rotated(file, name) else file
+        has_comment = name in dict(ini.under_headers(file, rotations.BEGINNING))
+        return editing.take_keys(file, {name: ()}) if has_comment else file
 
     return Profiles(edited(profiles.credentials, base), edited(profiles.config, profiles.config_header(base)))
 

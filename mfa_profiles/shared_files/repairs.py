@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from mfa_profiles import settings
 from mfa_profiles.ini import IniFile
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.shared_files import editing
@@ -36,7 +37,7 @@ def with_region_of_base(profiles: Profiles, pair: ProfilePair) -> Profiles:
     if not region or profiles.setting(pair.derived, "region"):
         return profiles
     header = profiles.config_header(pair.derived)
-    comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
+    comment = None if header in profiles.config.sections else settings.COPIED_COMMENT + pair.base
     return replace(profiles, config=editing.put_sections(profiles.config, {header: Put({"region": region}, comment)}))
 
 

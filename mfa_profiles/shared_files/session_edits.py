@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from mfa_profiles import sessions
+from mfa_profiles import sessions, settings
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import editing
@@ -37,7 +37,7 @@ def with_settings(profiles: Profiles, pairs: Collection[ProfilePair]) -> Profile
         missing = {key: value for key, value in profiles.call_settings(pair.base).items() if key not in present}
         if missing:
             header = profiles.config_header(pair.derived)
-            comment = None if header in profiles.config.sections else editing.COPIED_COMMENT + pair.base
+            comment = None if header in profiles.config.sections else settings.COPIED_COMMENT + pair.base
             in_config[header] = Put(missing, comment, may_have_blocks=True)
     if not in_config:
         return profiles
@@ -54,7 +54,7 @@ def without_sessions(profiles: Profiles, pairs: Collection[ProfilePair]) -> Prof
     copied = {}
     for pair in pairs:
         header = profiles.config_header(pair.derived)
-        if editing.is_copied_by_us(profiles.config, header):
+        if header in profiles.copied:
             section = profiles.config.sections[header]
             copied[header] = set(section) & set(
                 profiles.call_settings(pair.base) if pair.base in profiles else section
@@ -67,7 +67,7 @@ def without_sessions(profiles: Profiles, pairs: Collection[ProfilePair]) -> Prof
 
 def has_session_of_ours(profiles: Profiles, pair: ProfilePair) -> bool:
     """True if this tool has written a derived profile into one of the files."""
-    in_config = editing.is_copied_by_us(profiles.config, profiles.config_header(pair.derived))
+    in_config = profiles.config_header(pair.derived) in profiles.copied
     return in_config or pair.derived in profiles.origins
 
 

@@ -316,10 +316,11 @@ def test_take_keys(before: str, after: str) -> None:
 
 
 def test_take_keys_of_several_sections() -> None:
-    """In one go, whatever their order, next to each other or not."""
-    file = ini.parse(b"[a]\nk = 1\n\n[b]\nk = 2\n\n[c]\nl = 3\n\n[d]\nk = 4\n", "credentials")
+    """In one go, next to each other or not, with the blank line above each, whatever their order."""
+    file = ini.parse(b"# c\n\n[a]\nk = 1\n\n[b]\nk = 2\n\n[c]\nl = 3\n\n[d]\nk = 4\n", "credentials")
 
-    assert "[c]\nl = 3\n" == take_keys(file, {"d": ["k"], "no": ["k"], "b": ["k"], "a": ["k"]}).text.lstrip("\n")
+    for names in (["a", "b", "no", "d"], ["d", "no", "b", "a"]):
+        assert "# c\n\n[c]\nl = 3\n" == take_keys(file, {name: ["k"] for name in names}).text
 
 
 def test_a_section_is_renamed() -> None:

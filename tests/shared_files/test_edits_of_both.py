@@ -161,6 +161,11 @@ EDITS: dict[str, tuple[Edit, Texts, Texts]] = {
         (f"[a-mfa]\n{FROM_A}{SESSION}", f"[profile a-mfa]\n{COPIED}region = r\noutput = x\n[profile b-mfa]\nk = v\n"),
         ("", "[profile b-mfa]\nk = v\n"),
     ),
+    "clear: a comment under another header, which begins like that of the profile, is none of it": (
+        take_sessions(A),
+        ("", f"[profile a-mfa] [b]\n{COPIED}k = v\n[profile a-mfa]\nregion = mine\n"),
+        ("", f"[profile a-mfa] [b]\n{COPIED}k = v\n[profile a-mfa]\nregion = mine\n"),
+    ),
     "rotate: the comment, beside keys in the credentials file": (
         begin_rotation(),
         (f"[a]\n{OLD_KEYS}", f"[profile a]\n{OLD_KEYS}"),

@@ -15,7 +15,7 @@ import boto3
 import botocore.exceptions
 import dotenv
 
-from mfa_profiles.shared_files.editing import COPIED_COMMENT
+from mfa_profiles.settings import COPIED_COMMENT
 from tests.home import BASE, DERIVED, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, Request, User
 from tests.trials import injection
