@@ -7,6 +7,7 @@ before the file is replaced.
 
 import contextlib
 import errno
+import math
 import os
 import shlex
 import stat
@@ -22,7 +23,7 @@ from mfa_profiles.shared_files.locking import is_locked, locked
 _ATTEMPTS = 10
 _NEW_FILE_MODE = 0o600
 
-_MAX_MIB = 16
+_MAX_BYTES = 16 * 2**20
 """30,000 profiles are not that large; parsing a file of 100 MiB would take minutes, and gigabytes."""
 
 
@@ -81,13 +82,13 @@ def _refuse_all_but_readable_files(path: str) -> None:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
-    if status.st_size > _MAX_MIB * 2**20:
-        raise _too_large(path, status.st_size)
+    if status.st_size > _MAX_BYTES:
+        raise _too_large(f"{path} has", status.st_size)
 
 
-def _too_large(path: str, size: int) -> StorageError:
+def _too_large(what: str, size: int) -> StorageError:
     return StorageError(
-        f"{path} has {size / 2**20:,.0f} MiB, and no more than {_MAX_MIB} are read",
+        f"{what} {math.ceil(size / 2**20):,} MiB, and no more than {_MAX_BYTES // 2**20} are read",
         "see what is in it, and whether it is the right file: AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE",
         NOTHING_CHANGED,
     )
@@ -136,6 +137,9 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 for path, target, old, new in zip(paths, targets, before, after, strict=True)
                 if new is not None and target != os.devnull and (old is None or new != old.data)
             ]
+            for change in changes:
+                if len(change.new) > _MAX_BYTES:  # the next run would not read it
+                    raise _too_large(f"{change.path} would have", len(change.new))
             _tell(targets, changes, rehearsal=rehearsal)
             with contextlib.ExitStack() as copies:
                 prepared = [copies.enter_context(_temporary_copy(change, denied)) for change in changes]
@@ -144,7 +148,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 if rehearsal:
                     return Stored(changed=False)
                 if _replace_all(prepared, replaced, warnings):
-                    return Stored(bool(changes), tuple(warnings))
+                    return Stored(bool(replaced), tuple(warnings))
         raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
 
 
@@ -374,7 +378,7 @@ def _replace(copy: _Copy, warnings: list[str]) -> bool:
     warnings += copy.warnings
     if not is_replaced:  # only now: we would hold off ourselves, too
         with _explained(target, "replaced"):
-            _overwrite(copy.change)
+            _overwrite(copy)
         warnings.append(f"{target} is a mount point and was written in place: a reader may have seen a part of it")
         try:
             _unlink(copy.path)
@@ -404,28 +408,46 @@ def _sync_directory(path: str) -> None:
             os.close(directory)
 
 
-def _overwrite(change: _Change) -> None:
+def _overwrite(copy: _Copy) -> None:
     """Write a file in place: one that is bind-mounted, as in containers, cannot be replaced.
 
-    It is never empty, as it is cut only after it was written; if that fails, the old bytes are put back.
+    It is never empty, as it is cut only after it was written; if that fails, the old bytes are put back. Raises
+    StorageError if that fails as well.
     """
+    change = copy.change
     descriptor = os.open(change.target, os.O_WRONLY)
     try:
         try:
             _write_over(descriptor, change.new)
         except OSError:
-            _write_over(descriptor, change.old.data if change.old else b"")
+            try:
+                _write_over(descriptor, change.old.data if change.old else b"")
+            except OSError as error:
+                raise _damaged(copy, error) from None
             raise
     finally:
         os.close(descriptor)
 
 
 def _write_over(descriptor: int, data: bytes) -> None:
+    # Whoever is killed before the end is cut off leaves blank lines there, and nothing of a longer old text.
+    padded = data.ljust(os.fstat(descriptor).st_size, b"\n")
     written = 0
-    while written < len(data):
-        written += os.pwrite(descriptor, data[written:], written)
+    while written < len(padded):
+        written += os.pwrite(descriptor, padded[written:], written)
     os.ftruncate(descriptor, len(data))
     os.fsync(descriptor)
+
+
+def _damaged(copy: _Copy, error: OSError) -> StorageError:
+    """The error for a file that is neither the old one nor the new; the new one is kept where no run removes it."""
+    target, kept = copy.change.target, f"{copy.path.removesuffix('.tmp')}.rescued"
+    hint = "put it back from a backup"
+    with contextlib.suppress(OSError):
+        os.rename(copy.path, kept)
+        rescue = f"cp {shlex.quote(kept)} {shlex.quote(target)} && rm {shlex.quote(kept)}"
+        hint = f"all that it was to hold is in {kept}; once the disk is well again: {rescue}"
+    return StorageError(f"{target} is damaged, being written only in part: {_reason(error)}", hint)
 
 
 @contextlib.contextmanager
@@ -434,9 +456,13 @@ def _explained(path: str, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else "the system gave no reason"
+        reason = _reason(error)
         place = f" ({error.filename})" if error.filename not in (None, path) else ""
         failure = StorageError(f"{path} could not be {done}: {reason}{place}", NOTHING_CHANGED)
     else:
         return
     raise failure
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else "the system gave no reason"

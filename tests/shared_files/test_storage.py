@@ -238,6 +238,22 @@ def test_a_file_written_while_the_other_is_replaced_is_not_lost(
     assert (b"1 ours", b"theirs ours") == (first.read_bytes(), second.read_bytes())
 
 
+def test_a_second_attempt_that_finds_all_done_has_changed_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first file was replaced by the first attempt, and another program has made the second one right."""
+    paths = [tmp_path / "credentials", tmp_path / "config"]
+    real_replace = os.replace
+
+    def replace_and_meddle(source: str, target: str) -> None:
+        real_replace(source, target)
+        paths[1].write_bytes(b"new")
+
+    monkeypatch.setattr(os, "replace", replace_and_meddle)
+
+    assert Stored(changed=True) == rewrite([str(path) for path in paths], lambda _: [b"new", b"new"])
+
+
 def test_a_failure_halfway_says_what_was_written(nobodys_directory: Path) -> None:
     """It does not claim that nothing was. In a sticky directory nobody can replace the file of somebody else."""
     first, second = nobodys_directory / "credentials", nobodys_directory / "sticky" / "config"

@@ -62,7 +62,7 @@ def test_a_file_that_stays_where_it_is_is_written_there(
     assert Stored(changed=True, warnings=(warning,)) == stored
     assert [".credentials.mfa-profiles.lock", "credentials"] == names(mounted.parent)
     assert len(b"a longer old text") <= min(lengths, default=99)
-    assert -(-len(new) // 3) == len(lengths)
+    assert -(-max(len(new), len(b"a longer old text")) // 3) == len(lengths)
 
 
 def test_a_file_that_stays_where_it_is_gets_its_old_text_back(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +82,63 @@ def test_a_file_that_stays_where_it_is_gets_its_old_text_back(mounted: Path, mon
         lambda: write(mounted, b"the new text, which is longer than the old one")
     )
     assert b"a longer old text" == mounted.read_bytes()
+
+
+def test_a_file_that_stays_where_it_is_has_nothing_of_a_longer_old_text(
+    mounted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if the process is ended before it can cut off what is too long."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "ftruncate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(mounted, b"[a]\nk = v")
+
+    assert b"[a]\nk = v" + b"\n" * 8 == mounted.read_bytes()
+
+
+@pytest.mark.parametrize("can_rename", [True, False])
+def test_a_file_that_cannot_even_be_put_back_is_said_to_be_damaged(
+    mounted: Path, monkeypatch: pytest.MonkeyPatch, can_rename: bool
+) -> None:
+    """And what it was to hold is kept, beyond the next run, if the directory allows that."""
+    real, room = os.pwrite, iter([5])
+
+    def write_until_broken(descriptor: int, data: bytes, offset: int) -> int:
+        length = next(room, None)
+        return refuse(errno.EIO)() if length is None else real(descriptor, data[:length], offset)
+
+    monkeypatch.setattr(os, "pwrite", write_until_broken)
+    if not can_rename:
+        monkeypatch.setattr(os, "rename", refuse(errno.EIO))
+    kept = mounted.parent / ".credentials.mfa-profiles.rescued"
+
+    hint = "put it back from a backup"
+    if can_rename:
+        hint = f"all that it was to hold is in {kept}; once the disk is well again: cp {kept} {mounted} && rm {kept}"
+    message = f"{mounted} is damaged, being written only in part: input/output error"
+    assert (message, hint) == told(lambda: write(mounted, b"the new text"))
+    assert b"the nger old text" == mounted.read_bytes()
+    monkeypatch.undo()
+    write(mounted, b"newer")
+
+    assert can_rename == kept.exists()
+    assert not can_rename or (b"the new text", 0o644) == (kept.read_bytes(), mode(kept))
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    """A file of the largest size is; one byte more is told."""
+    path = tmp_path / "credentials"
+    write(path, b"#" * 2**24)
+
+    told_now = told(lambda: write(path, b"#" * (2**24 + 1)))
+
+    assert f"{path} would have 17 MiB, and no more than 16 are read" == told_now[0]
+    assert "nothing was changed" == told_now[-1]
+    assert 2**24 == len(storage.read(str(path)) or b"")
+    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
 
 
 def test_any_other_refusal_to_replace_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
