@@ -37,7 +37,6 @@ DEFAULT_DURATION = timedelta(hours=12)
 DEFAULT_MIN_REMAINING = timedelta(minutes=15)
 """A session with no more than this left is refreshed, and reported as expiring."""
 
-
 DEFAULT_MAX_KEY_AGE = timedelta(days=60)
 """Long-term keys that are older should be replaced."""
 
@@ -66,10 +65,11 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-# RFC 3339 as most tools write it, `str(datetime)`, and Go's `Time.String()`, which puts a zone name after the offset.
+# RFC 3339 as most tools write it, `str(datetime)`, and Go's `Time.String()`, which puts a zone name after the offset,
+# or the offset once more where the zone has no name. A name alone says nothing: there is more than one CST.
 _TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.\d+)?"
-    r"\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?(?: [A-Z]{2,5})?",
+    r"(?:\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)(?:(?<=\d) (?:[A-Z]{2,5}|[+-]\d\d(?:\d\d)?))?)?",
 )
 
 

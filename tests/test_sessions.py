@@ -115,6 +115,8 @@ def test_a_later_version_may_add_fields() -> None:
         "2026-11-24 21:05:00+00:00",
         "2026-11-24 21:05:00 +0000 UTC",
         "2026-11-24 22:05:00 +0100 CET",
+        "2026-11-24 18:05:00 -0300 -03",
+        "2026-11-25 02:35:00.123456789 +0530 +0530",
         "2026-11-24 21:05:00 UTC",
         "2026-11-24 21:05:00",
         '"2026-11-24T21:05:00Z"',
@@ -128,7 +130,11 @@ def test_times_of_all_tools(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "2026-11-24", "2026-13-24T21:05:00Z", "2026-11-24T21:05:00Zulu", "9" * 30]
+    "text",
+    [
+        *["", "soon", "2026-11-24", "2026-13-24T21:05:00Z", "2026-11-24T21:05:00Zulu", "9" * 30],
+        *["2026-11-24T21:05:00 CET", "2026-11-24 21:05:00 EST", "2026-11-24T21:05:00Z CET"],
+    ],
 )
 def test_what_is_no_time(text: str) -> None:
     """None, not an error: one odd section must not keep the others from being shown."""
