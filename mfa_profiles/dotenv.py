@@ -72,7 +72,7 @@ class _Piece(NamedTuple):
 def values(text: str) -> dict[str, str]:
     """The variables that a ``.env`` file sets, with their values less the quotes. Raises DotenvError."""
     pieces = (piece for piece in _pieces(text) if piece.name is not None and piece.equals)
-    return {piece.name or "": piece.value.strip("'\"") for piece in pieces}
+    return {piece.name or "": _unquoted(piece.value) for piece in pieces}
 
 
 def update(text: str, variables: Mapping[str, str | None]) -> str:
@@ -133,6 +133,10 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value.startswith(("'", '"')) else value
 
 
 def _changed(piece: _Piece, value: str) -> str:

@@ -66,6 +66,15 @@ def test_the_names() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [("A=x", "x"), ("A='x'", "x"), ('A="x\'"', "x'"), ("A='\"x\"'", '"x"'), ("A=it's'", "it's'"), ("A=''", "")],
+)
+def test_a_value_loses_its_quotes(text: str, value: str) -> None:
+    """One pair of them, and none that is a part of it."""
+    assert {"A": value} == values(text) == python_dotenv(text)
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ("A=1\n\n# x\nSECRET='y\n", 4),
