@@ -1,7 +1,8 @@
 """The error tree: each error is one sentence and its hints, and knows its exit code.
 
 A message never holds a secret, a token or a code: whoever raises is answerable for that, which is why errors of
-parsers and SDKs, whose texts quote what they read, are never chained (``from None``).
+parsers and SDKs, whose texts quote what they read, are never chained (``from None``), and those that hold it
+themselves are not even the context of another, which is raised after the ``except`` then.
 """
 
 NOTHING_CHANGED = "nothing was changed"

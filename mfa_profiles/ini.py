@@ -58,7 +58,8 @@ def parse(data: bytes | None, path: str) -> IniFile:
     if data is None:
         return IniFile(path)
     has_byte_order_mark = data.startswith(BYTE_ORDER_MARK)
-    text = _decode(data.removeprefix(BYTE_ORDER_MARK), path)
+    hint = "no AWS tool reads the file like this; save it as UTF-8"
+    text = decode(data.removeprefix(BYTE_ORDER_MARK), path, hint)
     lone_cr = re.search(r"\r(?!\n)", text)
     if lone_cr:
         raise FileRefusedError(
@@ -108,12 +109,14 @@ def refuse_byte_order_marks(*files: IniFile) -> None:
             )
 
 
-def _decode(data: bytes, path: str) -> str:
+def decode(data: bytes, path: str, hint: str) -> str:
+    """The text of a file. Raises FileRefusedError, with the line and this hint, for one that is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-    raise FileRefusedError(path, line, "not valid UTF-8", "no AWS tool reads the file like this; save it as UTF-8")
+        line = data.count(b"\n", 0, error.start) + 1
+    # Raised here, where the error that holds all of the file cannot be its context.
+    raise FileRefusedError(path, line, "not valid UTF-8", hint)
 
 
 def _parse_sections(text: str, path: str) -> Sections:

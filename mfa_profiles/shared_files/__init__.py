@@ -39,17 +39,6 @@ from mfa_profiles.shared_files.storage import (
     remove_leftovers,
 )
 
-
-@dataclass(frozen=True, kw_only=True)
-class StoredBoth(Stored):
-    """The same of both files, and what is in them now: nobody has to read them again, which may fail."""
-
-    profiles: Profiles
-
-
-EditOfBoth = Callable[[Profiles], Profiles]
-"""Makes of both files, as they are, what they are to be."""
-
 __all__ = [
     "EditOfBoth",
     "NewBase",
@@ -87,6 +76,16 @@ __all__ = [
     "without_sessions",
     "without_settings",
 ]
+
+EditOfBoth = Callable[[Profiles], Profiles]
+"""Makes of both files, as they are, what they are to be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredBoth(Stored):
+    """What became of both files, and what is in them now: nobody has to read them again, which may fail."""
+
+    profiles: Profiles
 
 
 def load(paths: SharedPaths) -> Profiles:
@@ -183,12 +182,7 @@ def rehearse_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str])
 
 def _change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str], *, rehearsal: bool) -> Stored:
     def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
-        try:
-            text = (contents[0] or b"").decode()
-        except UnicodeDecodeError as error:
-            line = (contents[0] or b"").count(b"\n", 0, error.start) + 1
-            raise FileRefusedError(path, line, "it is not UTF-8", NOTHING_CHANGED) from None
-        return [edit(text).encode()]
+        return [edit(ini.decode(contents[0] or b"", path, NOTHING_CHANGED)).encode()]
 
     refuse_env_file(paths, path)
     return storage.rewrite([path], edit_bytes, rehearsal=rehearsal, lock_of=paths.credentials)

@@ -264,7 +264,7 @@ def test_an_env_file_that_git_has_already(stored: Home) -> None:
     ("text", "sentence"),
     [
         ("A=1\nAWS_SECRET_ACCESS_KEY='hunter2\n", ".env, line 2: this is not NAME=value"),
-        ("A=\udcff\n", ".env, line 1: it is not UTF-8"),
+        ("A=\udcff\n", ".env, line 1: not valid UTF-8"),
     ],
 )
 def test_an_env_file_that_cannot_be_read(stored: Home, text: str, sentence: str) -> None:

@@ -201,8 +201,9 @@ def test_an_env_file_that_is_not_utf_8_is_left_alone(paths: SharedPaths, tmp_pat
     with pytest.raises(FileRefusedError) as error:
         shared_files.change_env_file(paths, str(path), lambda text: text + "D=4\n")
 
-    assert (f"{path}, line 3: it is not UTF-8", ("nothing was changed",)) == (error.value.message, error.value.hints)
+    assert (f"{path}, line 3: not valid UTF-8", ("nothing was changed",)) == (error.value.message, error.value.hints)
     assert (str(path), 3, b"\n\nB=\xff\nC=3\nD=4\n") == (error.value.path, error.value.line, path.read_bytes())
+    assert None is error.value.__cause__ is error.value.__context__  # which would have all of the file
 
 
 def test_where_no_env_file_can_be(paths: SharedPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
