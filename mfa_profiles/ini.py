@@ -41,6 +41,11 @@ class IniFile:
         """The bytes of this file with another text in it."""
         return (BYTE_ORDER_MARK if self.has_byte_order_mark else b"") + text.encode()
 
+    @functools.cached_property
+    def at_column_0(self) -> set[str]:
+        """The sections whose headers are not indented: an indented line of that look is a part of some value."""
+        return set(re.findall(r"(?m)^\[(.+)\]", self.text))
+
     @property
     def newline(self) -> str:
         """The line ending that most lines have: ``"\\n"`` or ``"\\r\\n"``."""
@@ -90,10 +95,10 @@ def under_headers(file: IniFile, beginning: str) -> Iterator[tuple[str, str]]:
     text = file.text
     end_of_header = text.find(f"\n{beginning}")
     while end_of_header >= 0:
-        header = re.match(r"\s*\[(.+)\]", text[text.rfind("\n", 0, end_of_header) + 1 : end_of_header])
+        header = re.match(r"(\s*)\[(.+)\]", text[text.rfind("\n", 0, end_of_header) + 1 : end_of_header])
         end = text.find("\n", end_of_header + 1)
-        if header and header[1] in file.sections:
-            yield header[1], text[end_of_header + 1 : end if end >= 0 else None]
+        if header and header[2] in file.sections and not (header[1] and header[2] in file.at_column_0):
+            yield header[2], text[end_of_header + 1 : end if end >= 0 else None]
         end_of_header = text.find(f"\n{beginning}", end_of_header + 1)
 
 

@@ -95,6 +95,14 @@ def test_a_comment_counts_directly_under_its_header_only() -> None:
     assert {"c"} == set(profiles(credentials).origins)
 
 
+def test_a_comment_under_what_only_looks_like_a_header() -> None:
+    """Indented below a key it is a part of the value; a header may be indented all the same."""
+    credentials = f"[b]\nk = v\n  [a]\n{comment('x')}[a]\n{SESSION} [c]\n{comment('y')}"
+
+    assert {} == profiles(credentials).origins
+    assert {"c"} == set(profiles(f"  [c]\n{comment('y')}{SESSION}").origins)
+
+
 @pytest.mark.parametrize(
     ("section", "name"),
     [
