@@ -6,7 +6,7 @@ botocore and other SDKs read in different ways.
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ def parse(data: bytes | None, path: str) -> IniFile:
         )
     plain = plain_ini.read(text)
     sections, starts = plain or (_parse_sections(text.replace("\r\n", "\n"), path), None)
-    if log.is_on():
+    if log.is_on():  # once will do: the log begins before any file is read, and forgets no secret
         _keep_from_log(sections)
     return IniFile(path, text, sections, has_byte_order_mark, starts)
 
@@ -178,24 +178,32 @@ def _refuse_broken_blocks(sections: Sections, text: str, path: str) -> None:
 
     botocore (``_parse_nested`` in its configloader.py) takes the whole file for an error then.
     """
-    for section in sections.values():
-        for value in section.values():
+    for section, values in sections.items():
+        for key, value in values.items():
             if not value.startswith("\n"):
                 continue
             for line in value.splitlines():
                 if line.strip() and "=" not in line:
                     raise FileRefusedError(
                         path,
-                        _line_with(text, line.strip()),
+                        _line_of_block(text, section, key, line.strip()),
                         "a line of an indented block that is not key = value",
                         "boto3 and the AWS CLI refuse the whole file for it: delete the line, or write it as "
                         "key = value",
                     )
 
 
-def _line_with(text: str, content: str) -> int | None:
-    lines = text.split("\n")
-    return next((number for number, line in enumerate(lines, 1) if line.strip() == content), None)
+def _line_of_block(text: str, section: str, key: str, content: str) -> int | None:
+    """The number of the first line with a content below a key below a header: others may have the same words."""
+    steps: list[Callable[[str], bool]] = [
+        lambda line: line.strip().startswith(f"[{section}]"),
+        lambda line: re.split("[=:]", line)[0].strip().lower() == key,
+        lambda line: content in map(str.strip, line.splitlines()),
+    ]
+    lines, number = enumerate(text.split("\n"), 1), None
+    for is_found in steps:
+        number = next((number for number, line in lines if is_found(line)), None)
+    return number
 
 
 def _line_of(text: str, position: int) -> int:

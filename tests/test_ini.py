@@ -42,7 +42,11 @@ REFUSED: dict[str, tuple[bytes, Refusal]] = {
     "no delimiter": (b"[a]\nk = v\nhunter2\nhunter3\n", (3, *BROKEN)),
     "[DEFAULT] with keys": (b"[a]\nk = v\n\n[DEFAULT]\nl = m\n", (4, *DEFAULT)),
     "a block with a line that is no key": (b"[a]\nk = v\ns3 =\n  b = c\n\n  hunter2\n", (6, *BLOCK)),
-    "a block with what ends a line for botocore alone": (b"[a]\ns3 =\n  b = c\x0bhunter2\n", (None, *BLOCK)),
+    "a block with what ends a line for botocore alone": (b"[a]\ns3 =\n  b = c\x0bhunter2\n", (3, *BLOCK)),
+    "a block with a line that stands elsewhere too": (
+        b"[b]\nx = 1\n  foo\n[a]\nx = 1\n  foo\nS3 : \n  foo\n",
+        (8, *BLOCK),
+    ),
     "the second block of a section": (b"[a]\nr = s\ns3 =\n  b = c\nt =\n  hunter2\n", (6, *BLOCK)),
 }
 
