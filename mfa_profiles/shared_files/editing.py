@@ -67,7 +67,7 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
     gone = set()
     for name, taken in keys.items():
         index = document.find(name)
-        if index is None:
+        if index is None or name not in file.sections:  # as an empty [DEFAULT] is not
             continue
         section = document.section(index)
         sections[name] = {key: value for key, value in file.sections[name].items() if key not in taken}
@@ -170,12 +170,12 @@ def _with_value(text: str, value: str) -> str:
     file with a line that has none. Lines that continued the old value go; comments among them stay.
     """
     line, *_ = _lines(text)
-    match = re.fullmatch(r"(?P<key>[^=:]*)[=:](?P<gap>[^\S\r\n]*)(?P<old>.*?)(?P<ending>\s*)", line)
+    match = re.match(r"(?P<key>[^=:]*)[=:](?P<gap>[^\S\r\n]*)", line)
     assert match is not None
     gap = match["gap"]
-    if not gap and not match["old"] and match["key"][-1:].isspace():
+    if not gap and line[match.end() :].isspace() and match["key"][-1:].isspace():
         gap = " "
-    ending = "\r\n" if match["ending"].endswith("\r\n") else "\n"
+    ending = "\r\n" if line.endswith("\r\n") else "\n"
     return f"{match['key']}={gap}{value}{ending}" + _comments_in(text)
 
 

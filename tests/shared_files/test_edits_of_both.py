@@ -166,6 +166,11 @@ EDITS: dict[str, tuple[Edit, Texts, Texts]] = {
         ("", f"[profile a-mfa] [b]\n{COPIED}k = v\n[profile a-mfa]\nregion = mine\n"),
         ("", f"[profile a-mfa] [b]\n{COPIED}k = v\n[profile a-mfa]\nregion = mine\n"),
     ),
+    "clear: a profile named like what is no section": (
+        take_sessions(ProfilePair("a", "DEFAULT")),
+        ("[DEFAULT]\n", f"[profile a]\nregion = r\n[profile DEFAULT]\n{COPIED}region = r\n"),
+        ("[DEFAULT]\n", "[profile a]\nregion = r\n"),
+    ),
     "rotate: the comment, beside keys in the credentials file": (
         begin_rotation(),
         (f"[a]\n{OLD_KEYS}", f"[profile a]\n{OLD_KEYS}"),
