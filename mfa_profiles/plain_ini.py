@@ -19,7 +19,7 @@ _HEADER_LINE = re.compile(_HEADER)
 
 def read(text: str) -> PlainFile | None:
     """What ``RawConfigParser`` reads in a text, with CRLF or without; None if there is any doubt about that."""
-    text = "\n" + text
+    text = "\n" + text  # by which the place of a match is that of its [ in the text as it was given
     lines = _LINE.findall(text)
     if len(lines) < text.count("\n"):  # one of them is something else
         return None

@@ -234,7 +234,10 @@ class Profiles:
         return self.setting(name, "mfa_process") or None
 
     def hidden_settings(self, name: str) -> dict[str, str]:
-        """What stands under ``[name]`` in the config file, where only ``[profile name]`` is seen by the SDKs."""
+        """The settings that say how to call AWS under ``[name]`` in the config file.
+
+        Only ``[profile name]`` is seen by the SDKs there.
+        """
         if config_profile_name(name) is not None:
             return {}
         return settings.call_settings(self.config.sections.get(name, {}))

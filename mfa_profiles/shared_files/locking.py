@@ -1,7 +1,8 @@
 """Locks between processes of this tool: one writer of a file at a time, and one that gets a session.
 
 All are side files beside the file that links lead to, so that all ways to it share one lock, and are left there:
-removing one would let two processes hold "the" lock.
+removing one would let two processes hold "the" lock. Where file systems know no locks, a file is one by being there,
+and goes when it is released.
 """
 
 import contextlib
@@ -28,6 +29,9 @@ IN_FLIGHT_TIMEOUT = 300.0
 """Seconds to wait for another process that gets a session: a person may have to find their phone."""
 
 _MODE = 0o600
+
+_SOFT_SUFFIX = ".held"
+"""The end of the name of a file that is a lock by being there; whose process is gone from this machine is no lock."""
 
 # What file systems without locks answer: NFS without its lock daemon, Lustre without the option flock, some of FUSE.
 _NO_LOCKS_HERE = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -121,11 +125,7 @@ def _acquire(path: str, timeout: float, waiting: Callable[[], None]) -> "BaseFil
         if error.errno not in _NO_LOCKS_HERE:
             raise
     log.step(f"{path} cannot be locked on this file system: takes a file that is there while the lock is held")
-    return _wait_for(SoftFileLock(path + _HELD, mode=_MODE), timeout, waiting)
-
-
-_HELD = ".held"
-"""The end of the name of a file that is a lock by being there; whose process is gone from this machine is no lock."""
+    return _wait_for(SoftFileLock(path + _SOFT_SUFFIX, mode=_MODE), timeout, waiting)
 
 
 def _wait_for(lock: "BaseFileLock", timeout: float, waiting: Callable[[], None]) -> "BaseFileLock":
@@ -141,7 +141,7 @@ def _wait_for(lock: "BaseFileLock", timeout: float, waiting: Callable[[], None])
 
 
 def _who_holds(path: str, todo: str) -> str:
-    if path.endswith(_HELD):
+    if path.endswith(_SOFT_SUFFIX):
         return f"if no mfa-profiles is running, on any machine: rm {shlex.quote(path)}"
     return f"{todo}: fuser {shlex.quote(path)}"
 

@@ -48,7 +48,8 @@ def without_sessions(profiles: Profiles, pairs: Collection[ProfilePair]) -> Prof
     """Both files without the sessions of some derived profiles, and without what was copied for them.
 
     Settings and comments that a person put into the derived profile stay, in what is left of their section; without
-    any, the section goes. A section of the config file that a person made stays as it is.
+    any, the section goes. A section of the config file that a person made stays as it is. In one that this tool made
+    nobody can tell, without its base profile, what was copied: then all of it goes.
     """
     ours = {pair.derived: _session_keys(profiles.credentials.sections.get(pair.derived, {})) for pair in pairs}
     copied = {}
