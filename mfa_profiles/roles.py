@@ -67,10 +67,7 @@ def _refuse_missing_source(profiles: Profiles, name: str, source: str) -> None:
     try:
         profiles.pair(source)  # which may be a derived profile that is not there yet
     except ProfileError as error:
-        missing = error
-    else:
-        return
-    raise ProfileError(f"source_profile of profile {name}: {missing.message}", *missing.hints)
+        raise ProfileError(f"source_profile of profile {name}: {error.message}", *error.hints) from None
 
 
 def _duration(profile: str, text: str | None) -> timedelta | None:
