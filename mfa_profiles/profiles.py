@@ -73,13 +73,14 @@ class Profiles:
     config: IniFile
 
     @cached_property
+    def _config_headers(self) -> dict[str, str]:
+        """By profile, its section of the config file; of several, botocore reads the one that comes last."""
+        named = ((config_profile_name(section), section) for section in self.config.sections)
+        return {name: section for name, section in named if name is not None}
+
+    @cached_property
     def _config_profiles(self) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
-        for section, values in self.config.sections.items():
-            name = config_profile_name(section)
-            if name is not None:
-                found[name] = values
-        return found
+        return {name: self.config.sections[section] for name, section in self._config_headers.items()}
 
     @cached_property
     def origins(self) -> dict[str, Origin]:
@@ -133,9 +134,9 @@ class Profiles:
         """The name of the section of the config file that a profile has, or would get."""
         if name != "default" and _LEGAL_NAME.fullmatch(name):
             return f"profile {name}"
-        # It may be written in more than one way. Of several, botocore reads the section that comes last.
+        # It may be written in more than one way.
         usual = name if name == "default" else f"profile {shlex.quote(name)}"
-        return next((s for s in reversed(self.config.sections) if config_profile_name(s) == name), usual)
+        return self._config_headers.get(name, usual)
 
     def session(self, name: str) -> StoredSession | None:
         """The session that the credentials file holds for a profile, or None."""

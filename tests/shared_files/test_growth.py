@@ -1,5 +1,6 @@
 """Edits of files with thousands of sections: with four times the sections they take four times as long."""
 
+import shlex
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,10 +15,10 @@ CREDENTIALS = SessionCredentials("ASIA1", "s", "t" * 400, datetime(2026, 11, 24,
 
 
 def base_profiles(number: int) -> tuple[Profiles, list[ProfilePair]]:
-    """Both files with so many base profiles, and the pairs of these."""
-    names = [f"base-{index}" for index in range(number)]
+    """Both files with so many base profiles, half of them with names that need quotes, and the pairs of these."""
+    names = [f"base{' -'[index % 2]}{index}" for index in range(number)]
     credentials = "".join(f"[{name}]\naws_access_key_id = AKIA\naws_secret_access_key = s\n\n" for name in names)
-    config = "".join(f"[profile {name}]\nregion = r\n\n" for name in names)
+    config = "".join(f"[profile {shlex.quote(name)}]\nregion = r\n\n" for name in names)
     both = Profiles(ini.parse(credentials.encode(), "credentials"), ini.parse(config.encode(), "config"))
     return both, [ProfilePair(name, f"{name}-mfa") for name in names]
 
