@@ -30,6 +30,14 @@ STALE = {
     "AWS_DEFAULT_PROFILE": "stale",
 }
 
+NOW = datetime(2026, 2, 28, 12, 0, 30, tzinfo=UTC)
+# The clock of the functions, stopped.
+STOPPED = {
+    "bash": f"_mfa_profiles_clock() {{ now={int(NOW.timestamp())}; }}",
+    "zsh": f"_mfa_profiles_clock() {{ now={int(NOW.timestamp())}; }}",
+    "fish": f"function __mfa_profiles_clock; echo {int(NOW.timestamp())}; end",
+}
+
 Start = Callable[..., Shell]
 
 
@@ -219,6 +227,7 @@ def test_a_failure_changes_nothing(start: Start, valid: Home) -> None:
     with valid.credentials.open("a") as credentials:
         credentials.write(session_section("ended", expires="2020-01-01T00:00:00Z"))
     switched = start(env={"AWS_REGION": "sa-east-1"})
+    assert 0 == switched.run(STOPPED[switched.name])  # the prompt is the same a minute later
     assert 0 == switched.run("aws_env other")
     before = switched.variables(), switched.output("aws_env_prompt")
 
@@ -300,6 +309,7 @@ def test_any_name(shell: str, home: Home) -> None:
     result = shells.run(
         shell,
         home,
+        STOPPED[shell],
         *(f"aws_env -- {name} 2>/dev/null; command printenv AWS_PROFILE; aws_env_prompt; echo" for name in quoted),
     )
 
@@ -374,13 +384,6 @@ def test_a_traced_shell_shows_no_keys(shell: str, start: Start) -> None:
     assert trace in traced.seen.rpartition("left")[2]
 
 
-NOW = datetime(2026, 2, 28, 12, 0, 30, tzinfo=UTC)
-# The clock of the functions, stopped.
-STOPPED = {
-    "bash": f"_mfa_profiles_clock() {{ now={int(NOW.timestamp())}; }}",
-    "zsh": f"_mfa_profiles_clock() {{ now={int(NOW.timestamp())}; }}",
-    "fish": f"function __mfa_profiles_clock; echo {int(NOW.timestamp())}; end",
-}
 LEFT = [
     *(timedelta(0, left) for left in (1, 59, 60, 89, 90, 3569, 3570, 3600, 3629, 3631, 43199, 43200, 129600)),
     *(timedelta(days=days, minutes=1) for days in (1, 2, 163, 307, 365, 731, 1460, 1461, 26970, 27029, 50000)),
