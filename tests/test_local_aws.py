@@ -942,6 +942,18 @@ def test_codes_are_taken_one_window_early_or_late(
     sign_in(sts, device)
 
 
+def test_a_code_that_stands_in_the_serial_number_is_passed_over(aws: LocalAWS, device: MFADevice) -> None:
+    """As a secret it would be found wherever a user of the account is named."""
+    to_the_start_of_a_window(aws)
+    first = device.code()
+    device.serial_number = f"arn:aws:iam::{first}789012:mfa/john.doe"
+    second = device.code()
+
+    assert second != first
+    assert device.accept(second)
+    assert device.accept(first)
+
+
 @pytest.mark.parametrize("windows", [-2, 2])
 def test_codes_of_other_windows_are_refused(
     aws: LocalAWS, connect: Connect, user: User, device: MFADevice, windows: int

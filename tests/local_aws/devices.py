@@ -25,12 +25,13 @@ class MFADevice:
     def code(self) -> str:
         """An unused code that is valid right now: of this window, else of the next, else of the last.
 
-        Asking again without using it gives the same code.  RuntimeError if all three are spent:
-        advance the server's clock by 30 seconds for the next one.
+        Asking again without using it gives the same code.  One that stands in the serial number is passed over: it
+        would be found as a secret in every ARN.  RuntimeError if there is none: advance the server's clock by 30
+        seconds for the next one.
         """
         window = self._window()
         for candidate in (window, window + 1, window - 1):
-            if candidate not in self.spent:
+            if candidate not in self.spent and self._code_of(candidate) not in self.serial_number:
                 return self._code_of(candidate)
         raise RuntimeError(f"every code of {self.serial_number} valid now has been used")
 
