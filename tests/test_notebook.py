@@ -122,7 +122,7 @@ def test_a_kernel_outlives_the_session(kernel: Kernel, base: Home, user: User, d
     """A client that was made before a refresh in another process goes on after it."""
     kernel.run("import datetime, mfa_profiles, boto3; boto3.client('sts', 'us-west-2')")  # which takes its time
     base.run("refresh", BASE, "--token-code", base.code(device))
-    wait_for_its_end = let_end(base, seconds=2.5)
+    wait_for_its_end = let_end(base)
     kernel.run(f"sts = mfa_profiles.session('{BASE}', min_remaining=datetime.timedelta(0)).client('sts')")
     who = 'print(sts.get_caller_identity()["Arn"])'
 

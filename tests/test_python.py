@@ -48,7 +48,7 @@ def who(session: boto3.Session) -> str:
     return session.client("sts").get_caller_identity()["Arn"]
 
 
-def let_end(home: Home, name: str = DERIVED, seconds: float = 1.5) -> Callable[[], None]:
+def let_end(home: Home, name: str = DERIVED, seconds: float = 4) -> Callable[[], None]:
     """Have the file say that a session ends in so many seconds, or up to one more; what is returned waits for it."""
     end = datetime.fromtimestamp(math.ceil(time.time() + seconds), UTC)
     before = home.section(name)["x_security_token_expires"]
@@ -252,6 +252,7 @@ def test_a_client_outlives_its_session(
     It does not ask by itself, nor use a code that was meant for the beginning.
     """
     base.run("refresh", BASE, "--token-code", base.code(device))
+    boto3.Session().client("sts", "us-west-2")  # the first of a process takes its time
     wait_for_its_end = let_end(base)
     monkeypatch.setenv("MFA_PROFILES_TOKEN_CODE", device.wrong_code())
     type_in(monkeypatch, device.wrong_code())
@@ -299,6 +300,7 @@ def test_a_role_is_assumed_again_without_a_person(base: Home, aws: LocalAWS, dev
     """While the session behind it is valid, its own end is nobody's concern."""
     base.add_role("admin", aws.create_role("admin", require_mfa=True).arn, "region = us-west-2\n")
     base.run("refresh", "admin", "--token-code", base.code(device))
+    boto3.Session().client("sts", "us-west-2")  # the first of a process takes its time
     wait_for_its_end = let_end(base, "admin-mfa")
     client = mfa_profiles.session("admin", min_remaining=timedelta(0)).client("sts")
     arn = client.get_caller_identity()["Arn"]
