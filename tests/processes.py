@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -17,9 +18,14 @@ def is_gone(pid_file: Path) -> bool:
     return False
 
 
+def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until something is so, which another process or thread brings about."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it has not come to that"
+        time.sleep(0.01)
+
+
 def wait_for(path: Path) -> None:
     """Wait until another process has written a file."""
-    deadline = time.monotonic() + 20
-    while not (path.exists() and path.read_text().endswith("\n")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"))

@@ -13,6 +13,7 @@ import pytest
 from mfa_profiles import terminal
 from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, PrivateCA, User
+from tests.processes import wait_until
 from tests.proxy import SlowLine
 
 PROMPT = r"MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
@@ -134,18 +135,26 @@ def test_an_interrupted_prompt_writes_nothing(base: Home, aws: LocalAWS, refresh
     assert [] == acted(aws)
 
 
-def wait_for(aws: LocalAWS, count: int = 1) -> None:
-    """Wait until AWS has answered so many requests."""
-    while sum(request.ended is not None for request in aws.requests) < count:
-        time.sleep(0.01)
+def wait_for_the_connection(refreshing: Terminal) -> None:
+    """Wait until a refresh with -v has read the answer to what it asks AWS while a person types.
 
-
-def test_while_a_person_types_the_connection_is_opened(
-    base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal
-) -> None:
-    """After Enter there is one request, on that connection."""
+    What it tells is held back for as long as it asks, so it is made to ask again and again.
+    """
     refreshing.expect(PROMPT)
-    wait_for(aws)
+
+    def is_open() -> bool:
+        is_told = "sts GetCallerIdentity: " in refreshing.err
+        refreshing.type("x\n")
+        refreshing.expect(PROMPT)
+        return is_told
+
+    wait_until(is_open)
+
+
+def test_while_a_person_types_the_connection_is_opened(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """After Enter there is one request, on that connection."""
+    refreshing = Terminal(base, "refresh", BASE, "-v")
+    wait_for_the_connection(refreshing)
     refreshing.type(base.code(device) + "\n")
 
     assert 0 == refreshing.end()
@@ -163,10 +172,8 @@ def test_over_tls_one_round_trip_is_left_after_enter(tmp_path: Path) -> None:
         home = Home(tmp_path, aws)
         home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n")
         endpoint = {"AWS_ENDPOINT_URL": f"https://127.0.0.1:{line.port}", "AWS_CA_BUNDLE": "authority.pem"}
-        refreshing = Terminal(home, "refresh", BASE, env=endpoint)
-        refreshing.expect(PROMPT)
-        wait_for(aws)
-        time.sleep(0.2)  # until the answer is there
+        refreshing = Terminal(home, "refresh", BASE, "-v", env=endpoint)
+        wait_for_the_connection(refreshing)
         before = len(line.turns)
         refreshing.type(home.code(device) + "\n")
 
@@ -188,13 +195,13 @@ def test_what_no_code_can_help_is_found_before_one_is_spent(
     else:
         aws.clock.advance(3600)
     by_the_call = base.run("refresh", BASE, "--token-code", base.code(device))
-    refreshing = Terminal(base, "refresh", BASE)
-    refreshing.expect(PROMPT)
-    wait_for(aws, 2)
+    refreshing = Terminal(base, "refresh", BASE, "-v")
+    wait_for_the_connection(refreshing)
     refreshing.type(base.code(device) + "\n")
 
     assert 1 == refreshing.end()
-    assert by_the_call.stderr == refreshing.err
+    told = [line for line in refreshing.err.splitlines() if line.startswith(("mfa-profiles: error: ", "hint: "))]
+    assert by_the_call.stderr.splitlines() == told
     assert ["GetSessionToken", "GetCallerIdentity"] == aws.actions
 
 
@@ -205,8 +212,7 @@ def test_other_trouble_meanwhile_is_nobodys(
     """It neither delays the call nor breaks it."""
     aws.faults.add(action="GetCallerIdentity", **trouble)
     refreshing.expect(PROMPT)
-    while not aws.requests:
-        time.sleep(0.01)
+    wait_until(lambda: aws.requests)
     refreshing.type(base.code(device) + "\n")
     began = time.monotonic()
 
@@ -223,8 +229,7 @@ def test_an_interrupted_call_writes_nothing(
     aws.faults.add(latency=10)
     refreshing.expect(PROMPT)
     refreshing.type(base.code(device) + "\n")
-    while not acted(aws):
-        time.sleep(0.01)
+    wait_until(lambda: acted(aws))
     refreshing.type(CTRL_C)
 
     assert 130 == refreshing.end()
@@ -318,8 +323,7 @@ def test_ctrl_c_while_roles_are_assumed(base: Home, aws: LocalAWS, device: MFADe
     aws.faults.add(action="AssumeRole", latency=15)
     before = base.files()
     command = Terminal(base, "refresh", "--all", "--token-code", base.code(device))
-    while len(aws.requests) < 2:
-        time.sleep(0.01)
+    wait_until(lambda: len(aws.requests) >= 2)
     started = time.monotonic()
     command.type(CTRL_C)
 
@@ -334,8 +338,7 @@ def test_ctrl_c_while_another_process_is_waited_for(base: Home, aws: LocalAWS, d
     first = Terminal(base, "refresh", BASE)
     first.expect(PROMPT)
     second = Terminal(base, "refresh", BASE)
-    while "waiting for another mfa-profiles that is refreshing smce-veda" not in second.err:
-        time.sleep(0.05)
+    wait_until(lambda: "waiting for another mfa-profiles that is refreshing smce-veda" in second.err)
     second.type(CTRL_C)
     code = second.end()
     first.type(base.code(device) + "\n")
@@ -358,13 +361,13 @@ def test_devices_on_a_terminal_is_a_table(base: Home, user: User, device: MFADev
     assert ["not usable", "passkey", "cannot: a passkey, and AWS STS takes codes only"] == rows[1][1:]
 
 
-def test_without_a_terminal_and_a_code_it_ends_within_a_second(base: Home) -> None:
+def test_without_a_terminal_and_a_code_it_ends_at_once(base: Home) -> None:
     """No cron job hangs on a prompt that nobody sees."""
     started = time.monotonic()
     result = base.run("refresh", BASE)
 
     assert 5 == result.code
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # of which a busy machine may need some for the start
 
 
 def shown(home: Home, *, env: str = "") -> str:

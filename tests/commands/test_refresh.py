@@ -3,7 +3,6 @@
 import json
 import signal
 import stat
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from mfa_profiles.profiles import shown
 from mfa_profiles.token_code import Call, nothing
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import wait_until
 
 FOREIGN = session_section(DERIVED)
 
@@ -788,7 +788,13 @@ def test_an_interruption_is_put_off_once_writing_begins(
 
 @pytest.mark.parametrize(("seconds", "connections"), [(0, 1), (90, 2), (-90, 2)])
 def test_an_old_connection_is_not_trusted(
-    base: Home, aws: LocalAWS, device: MFADevice, monkeypatch: pytest.MonkeyPatch, seconds: int, connections: int
+    base: Home,
+    aws: LocalAWS,
+    device: MFADevice,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[str],
+    seconds: int,
+    connections: int,
 ) -> None:
     """What carries it may have forgotten it while the person looked for their phone, or while the laptop slept."""
     passed = timedelta()
@@ -800,9 +806,7 @@ def test_an_old_connection_is_not_trusted(
         assert "MFA code for" in question
         meanwhile()
         passed = timedelta(seconds=seconds)  # by the clock on the wall alone, as after a sleep
-        while not (aws.requests and aws.requests[0].ended):
-            time.sleep(0.01)
-        time.sleep(0.05)  # until the answer has come
+        wait_until(lambda: any(step.startswith("sts GetCallerIdentity: ") for step in steps))
         return base.code(device)
 
     context = Context(base.environment(), lambda: datetime.now(UTC) + passed, ask, warn=pytest.fail)
