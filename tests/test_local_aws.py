@@ -1647,6 +1647,20 @@ def test_a_raw_answer_is_sent_as_it_is(aws: LocalAWS, connect: Connect, user: Us
     sts.get_caller_identity()
 
 
+def test_answers_are_held_back(aws: LocalAWS, connect: Connect, user: User) -> None:
+    """Those to one action, and until the end of the block."""
+    held, other = connect("sts", user), connect("sts", user)
+
+    with ThreadPoolExecutor(1) as pool, aws.held("GetCallerIdentity"):
+        identity = pool.submit(held.get_caller_identity)
+        wait_for(aws, 1)
+        other.get_session_token()
+        assert not identity.done()
+
+    assert user.arn == identity.result()["Arn"]
+    assert user.arn == other.get_caller_identity()["Arn"]
+
+
 def test_an_answer_is_held_back(aws: LocalAWS, connect: Connect, user: User) -> None:
     """Latency holds back the answer to one action, also when an error replaces it."""
     sts = connect("sts", user)

@@ -5,7 +5,6 @@ Home.run looks for all of them in whatever the tool prints in every test; here i
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from mfa_profiles.profiles import Keys
 from mfa_profiles.sessions import SessionCredentials
 from tests.home import BASE, TOOL, Home
 from tests.local_aws import LocalAWS, MFADevice
+from tests.processes import wait_until
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,7 @@ def test_nothing_in_the_process_list(base: Home, aws: LocalAWS, device: MFADevic
         assert process.stdin is not None
         process.stdin.write(f"{code}\n".encode())
         process.stdin.close()
-        while not aws.requests:
-            time.sleep(0.01)
+        wait_until(lambda: aws.requests)
         seen = 0
         for pid in [name for name in os.listdir("/proc") if name.isdigit()]:
             for kind in ("cmdline", "environ"):

@@ -5,13 +5,15 @@ import json
 import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.refresh import RefreshOptions, refresh_all
-from tests.home import BASE, DERIVED, Home, base_section, session_section
+from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User, peak_concurrency
+from tests.processes import wait_until
 
 EXPIRED = "2020-01-01T00:00:00Z"
 
@@ -174,23 +176,30 @@ def test_force_takes_what_another_process_has_just_got(base: Home, aws: LocalAWS
     base.run_warm("refresh", BASE, "--token-code", base.code(device))
     code = base.code(device)
     aws.requests.clear()
-    aws.faults.add(action="GetSessionToken", latency=5.0)
+    errors = [base.path / f"errors-{number}" for number in range(3)]
 
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(lambda _: base.run("refresh", BASE, "--force", "--token-code", code), range(3)))
+    def run(errors: Path) -> int:
+        command = f"exec {TOOL} refresh {BASE} --force --token-code {code} 2>{errors}"
+        return base.run("-c", command, program="/bin/sh").code
 
-    assert ([0] * 3, ["GetSessionToken"]) == ([result.code for result in results], aws.actions)
+    def said() -> list[str]:
+        return [path.read_text() for path in errors if path.exists()]
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool, aws.held("GetSessionToken"):
+        codes = pool.map(run, errors)
+        wait_until(lambda: 2 == sum("waiting for another mfa-profiles" in text for text in said()))
+
+    assert ([0] * 3, ["GetSessionToken"]) == (list(codes), aws.actions)
+    base.check_for_secrets("".join(said()))
 
 
 def test_a_process_that_cannot_have_a_code_does_not_wait(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """A cron job ends at once, even while somebody else is at it."""
-    aws.faults.add(action="GetSessionToken", latency=4.0)
     code = base.code(device)
 
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, aws.held("GetSessionToken"):
         other = pool.submit(base.run, "refresh", BASE, "--token-code", code)
-        while not aws.requests:
-            time.sleep(0.05)
+        wait_until(lambda: aws.requests)
         result = base.run("refresh", BASE)
         assert not other.done()
 
@@ -267,13 +276,11 @@ def test_a_role_does_not_wait_for_a_code_of_its_source(base: Home, aws: LocalAWS
     add_roles(base, aws, ["admin"])
     base.run_warm("refresh", BASE, "--token-code", base.code(device))
     aws.requests.clear()
-    aws.faults.add(action="GetSessionToken", latency=5.0)
     code = base.code(device)
 
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, aws.held("GetSessionToken"):
         other = pool.submit(base.run, "refresh", BASE, "--force", "--token-code", code)
-        while not aws.requests:
-            time.sleep(0.05)
+        wait_until(lambda: aws.requests)
         result = base.run("refresh", "admin")
         assert not other.done()
 

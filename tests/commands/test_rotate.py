@@ -1,14 +1,16 @@
 """The access key of a base profile is replaced, and its owner never stranded."""
 
-import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from configparser import RawConfigParser
+from pathlib import Path
 
 import boto3
 import pytest
 
 from tests.home import BASE, DERIVED, TOOL, Home, base_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import wait_until
 from tests.screens import Screen
 
 
@@ -411,24 +413,23 @@ def test_keys_of_another_user_than_the_session(refreshed: Home, aws: LocalAWS, u
 
 def test_two_at_once_rotate_once(refreshed: Home, user: User, aws: LocalAWS) -> None:
     """The second one waits, finds a new key, and leaves it at that."""
-    aws.faults.add(action="CreateAccessKey", latency=1.5)
-    both = [
-        subprocess.Popen(
-            [TOOL, "rotate", BASE],
-            env=refreshed.environment(),
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [process.communicate()[1] for process in both]
+    errors = [refreshed.path / name for name in ("first", "second")]
+
+    def run(errors: Path) -> int:
+        return refreshed.run("-c", f"exec {TOOL} rotate {BASE} 2>{errors}", program="/bin/sh").code
+
+    def told(text: str) -> int:
+        return sum(text in path.read_text() for path in errors if path.exists())
+
+    with ThreadPoolExecutor(2) as pool, aws.held("CreateAccessKey"):
+        codes = pool.map(run, errors)
+        wait_until(lambda: told("waiting for another mfa-profiles that is rotating an access key"))
     learn_keys(refreshed, user)
 
-    refreshed.check_for_secrets("".join(said))
-    assert [0, 0] == [process.returncode for process in both]
+    refreshed.check_for_secrets("".join(path.read_text() for path in errors))
+    assert [0, 0] == list(codes)
     assert 1 == aws.actions.count("CreateAccessKey")
-    assert 1 == sum("another mfa-profiles has just rotated it" in text for text in said)
+    assert 1 == told("another mfa-profiles has just rotated it")
 
 
 def test_the_old_key_in_the_environment(refreshed: Home, user: User) -> None:

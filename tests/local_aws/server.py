@@ -1,9 +1,10 @@
 """LocalAWS: what tests hold, and how a request becomes an answer."""
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -79,6 +80,17 @@ class LocalAWS:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+    @contextlib.contextmanager
+    def held(self, action: str) -> Iterator[None]:
+        """Hold back the answers to an action, which has been acted on by then, until the end of the block."""
+        opened = threading.Event()
+        before, self.after = self.after, lambda request: request.action != action or opened.wait(60)
+        try:
+            yield
+        finally:
+            self.after = before
+            opened.set()
 
     def delay_new_keys(self, seconds: float) -> None:
         """Let access keys work only some time after they were made, as with IAM's eventual consistency."""
