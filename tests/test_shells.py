@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from tests import shells
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice
 from tests.shells import SHELLS, Shell
+from tests.tracing import needs_strace
 
 FILES = Path(mfa_profiles.shell.__file__).parent
 EXPIRES = "2099-01-01T00:00:00Z"
@@ -443,10 +443,9 @@ def test_the_time_is_that_of_the_switch(shell: str, valid: Home) -> None:
     assert re.fullmatch(rf"{BASE}\n{DERIVED} \d+h(?:\d+m)?", result.stdout)
 
 
+@needs_strace
 def test_the_segment_starts_no_process(shell: str, home: Home) -> None:
     """No program, and no copy of the shell either; a thread is none."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
     script = home.path / "script"
     script.write_text(f"{mfa_profiles.shell.script(shell)}\naws_env_prompt\n")
     command = [shells.program(shell), *shells.WITHOUT_START_UP_FILES[shell], str(script)]
@@ -454,8 +453,6 @@ def test_the_segment_starts_no_process(shell: str, home: Home) -> None:
 
     result = home.run("-f", "-o", "trace", "-e", "trace=process", *command, program="strace", env=environment)
 
-    if "ptrace" in result.stderr:
-        pytest.skip("strace may not trace here")
     assert re.fullmatch(r"p \d+h(?:\d+m)?", result.stdout)
     calls = (home.path / "trace").read_text()
     started = re.findall(r"(?:execve|fork|clone3?)\((?!.*CLONE_THREAD).*", calls)

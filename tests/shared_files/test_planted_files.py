@@ -16,6 +16,7 @@ from tests.home import BASE, DERIVED, TOOL, Home
 from tests.local_aws import MFADevice, User
 from tests.shared_files.faulty_places import make_socket, without_locks
 from tests.shared_files.refused import COMMANDS, Commands
+from tests.tracing import needs_strace
 
 STRANGER = 4242
 
@@ -185,13 +186,12 @@ _MODE_CALL = re.compile(r'(?:fchmod\(\d+<([^>]+)>|f?chmod(?:at)?\((?:AT_FDCWD\S*
 _DIRECTORY_CALL = re.compile(r'mkdir(?:at)?\((?:AT_FDCWD\S*, )?"([^"]+)", (0\d+)\) += 0')
 
 
+@needs_strace
 @pytest.mark.parametrize("mode", [None, 0o600, 0o644])
 def test_nobody_else_can_read_our_files_at_any_instant(
     home: Home, user: User, device: MFADevice, mode: int | None
 ) -> None:
     """Whatever the umask, and as long as the file that is replaced is closed to them itself."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
     commands = Commands(home, user, device)
     setup = commands.arguments("setup")
     commands.env_file.parent.mkdir()
@@ -209,8 +209,6 @@ def test_nobody_else_can_read_our_files_at_any_instant(
         log = home.path / "calls"
         script = 'umask 000; exec strace -f -y -qq -e trace=openat,chmod,fchmod,fchmodat,mkdir,mkdirat -o "$@"'
         result = home.run("-c", script, "sh", str(log), TOOL, *arguments, program="sh")
-        if "ptrace" in result.stderr.lower():
-            pytest.skip("strace may not trace here")
         assert 0 == result.code, result.stderr
         text = log.read_text()
         log.unlink()

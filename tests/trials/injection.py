@@ -5,8 +5,6 @@ that a run takes little longer than without it; the calls of each kind are count
 """
 
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -58,12 +56,6 @@ class Traced:
 
     result: Result
     calls: list[Call]
-
-
-def is_possible() -> bool:
-    """Whether strace is there, and may trace."""
-    strace = shutil.which("strace")
-    return strace is not None and not subprocess.run([strace, "-o", "/dev/null", "true"], check=False).returncode
 
 
 def run(

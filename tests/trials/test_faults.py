@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.trials import injection
+from tests.tracing import needs_strace
 from tests.trials.faults import Fault, failed, faults_in_place
 from tests.trials.stages import COMMANDS, record, stages
 
-pytestmark = pytest.mark.skipif(not injection.is_possible(), reason="strace is not installed, or may not trace")
+pytestmark = needs_strace
 
 ERRORS = {
     "mkdir": "EROFS",

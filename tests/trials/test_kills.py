@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.trials import injection
+from tests.tracing import needs_strace
 from tests.trials.kills import calls_of, killed, unsynced
 from tests.trials.stages import COMMANDS
 
-pytestmark = pytest.mark.skipif(not injection.is_possible(), reason="strace is not installed, or may not trace")
+pytestmark = needs_strace
 
 # The rehearsal syncs a copy of each file that changes; then comes, for each of these: the sync of the copy and the
 # replacing, and for all of them that of the directory.
