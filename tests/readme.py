@@ -143,7 +143,7 @@ ROWS = (
         "several processes ask once",
         "no | no | no | no",
         "yes",
-        ("commands.test_refresh_many.test_twenty_processes_ask_aws_once",),
+        ("commands.test_credential_process.test_many_at_once_ask_for_one_session",),
     ),
     Row(
         "export, exec, credential_process",
