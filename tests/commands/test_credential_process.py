@@ -1,12 +1,10 @@
 """credential-process: what the SDKs call by themselves, when they need credentials and nobody expects a question."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pexpect
 import pytest
@@ -322,28 +320,3 @@ def test_boto3_sees_the_sentence(home: Home, user: User) -> None:
     result = home.run("-c", script, program=sys.executable, env={"AWS_PROFILE": "auto"})
 
     assert "a token code is needed, and there is no terminal to ask for it on" in result.stdout
-
-
-def test_a_no_op_is_not_much_faster(home: Home, user: User, tmp_path: Path) -> None:
-    """With a valid session it takes at most 1.6 times a typer command that does nothing, best against best.
-
-    Of as few as show it, and of 60 at most: other tests run at the same time.
-    """
-    with_session(home, user, ends_in(hours=2))
-    no_op = tmp_path / "no_op.py"
-    no_op.write_text(
-        "import typer\napp = typer.Typer(add_completion=False, rich_markup_mode=None)\n"
-        "@app.command()\ndef no_op() -> None: pass\napp()\n"
-    )
-    commands = {"no-op": [sys.executable, str(no_op)], "ours": [TOOL, "credential-process", BASE]}
-    best = dict.fromkeys(commands, float("inf"))
-
-    for runs in range(60):
-        if runs >= 5 and best["ours"] <= 1.6 * best["no-op"]:
-            break
-        for name, command in commands.items():
-            started = datetime.now(UTC)
-            subprocess.run(command, env=home.environment(), check=True, stdout=subprocess.DEVNULL)
-            best[name] = min(best[name], (datetime.now(UTC) - started).total_seconds())
-
-    assert best["ours"] <= 1.6 * best["no-op"]
