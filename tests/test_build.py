@@ -146,7 +146,7 @@ def pip_install(programs: Path, what: str) -> None:
     """Install something and what it needs from the package index; the test is skipped where there is none."""
     arguments = ["install", "--quiet", "--disable-pip-version-check", what]
     command = [str(programs / "python"), "-m", "pip", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     if "No matching distribution" in done.stderr:
         pytest.skip("no package index can be reached")
     assert 0 == done.returncode, done.stderr
@@ -157,6 +157,7 @@ def run(*command: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+@pytest.mark.timeout(300)  # the package index may take its time
 def test_the_wheel_in_an_environment_of_its_own(built: dict[str, bytes], tmp_path: Path) -> None:
     """It brings what it needs; the command, the manual page and the package are there."""
     programs = environment_of_its_own(tmp_path / "venv")
@@ -182,6 +183,7 @@ def test_the_wheel_in_an_environment_of_its_own(built: dict[str, bytes], tmp_pat
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_the_index_would_take_it(built: dict[str, bytes], tmp_path: Path) -> None:
     """Its metadata is complete, and the README can be rendered, says the program that uploads it."""
     programs = environment_of_its_own(tmp_path / "venv")
@@ -194,6 +196,7 @@ def test_the_index_would_take_it(built: dict[str, bytes], tmp_path: Path) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", ["pipx install .", "uv tool install .", "pip install ."])
 def test_the_ways_to_install_it(tmp_path: Path, command: str) -> None:
     """Those that the README names, in a clone, with a home of its own."""
