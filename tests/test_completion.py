@@ -31,7 +31,10 @@ def complete(home: Home, *words: str) -> list[str]:
     return [line.partition("\t")[0] for line in result.stdout.splitlines() if line]
 
 
-@pytest.mark.parametrize("command", ["refresh", "devices", "status", "clear", "export", "exec", "credential-process"])
+@pytest.mark.parametrize(
+    "command",
+    ["refresh", "devices", "status", "clear", "rotate", "doctor", "export", "exec", "credential-process"],
+)
 def test_each_command_completes_profile_names(named: Home, command: str) -> None:
     """Base and derived ones, of both files, and those that begin like what is typed."""
     assert NAMES == set(complete(named, command, ""))
