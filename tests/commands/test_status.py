@@ -88,7 +88,7 @@ def test_the_worst_state_decides(home: Home) -> None:
     assert (4, 3) == (soon.code, expired.code)
 
 
-MOMENT = datetime(2031, 7, 1, 12, 0, 0, tzinfo=UTC)
+MOMENT = datetime(2099, 7, 1, 12, 0, 0, tzinfo=UTC)
 LOCAL = MOMENT.astimezone(LOS_ANGELES)
 
 
@@ -96,13 +96,13 @@ LOCAL = MOMENT.astimezone(LOS_ANGELES)
     ("settings", "managed_by"),
     [
         (f"x_security_token_expires = {MOMENT.astimezone(ZoneInfo('Europe/Paris')).isoformat()}", "saml2aws"),
-        ("expiration = 2031-07-01 12:00:00", "aws-mfa"),
+        ("expiration = 2099-07-01 12:00:00", "aws-mfa"),
         (f"expiration = {LOCAL:%Y-%m-%d %H:%M:%S}\nmanager = awsume", "awsume"),
-        ("awsmfa_expiration = 2031-07-01T12:00:00+00:00", "awsmfa"),
-        ("awsmfa_expiration = 2031-07-01 12:00:00 +0000 UTC", "awsmfa"),
-        ("aws_session_expiration_timestamp = 2031-07-01T12:00:00Z", "jhandguy/aws-mfa"),
+        ("awsmfa_expiration = 2099-07-01T12:00:00+00:00", "awsmfa"),
+        ("awsmfa_expiration = 2099-07-01 12:00:00 +0000 UTC", "awsmfa"),
+        ("aws_session_expiration_timestamp = 2099-07-01T12:00:00Z", "jhandguy/aws-mfa"),
         (f"aws_session_expiration_timestamp = {int(MOMENT.timestamp())}", "jhandguy/aws-mfa"),
-        ("aws_credential_expiration = 2031-07-01T12:00:00.123Z", None),
+        ("aws_credential_expiration = 2099-07-01T12:00:00.123Z", None),
     ],
 )
 def test_sessions_of_other_tools_are_recognised(home: Home, settings: str, managed_by: str | None) -> None:

@@ -15,7 +15,7 @@ from tests.screens import Screen
 
 
 def given_session(
-    home: Home, user: User, name: str, *, secret: str = "", expires: str = "2031-01-01T00:00:00Z"
+    home: Home, user: User, name: str, *, secret: str = "", expires: str = "2099-01-01T00:00:00Z"
 ) -> str:
     """A section with a session that AWS gave, and what the file says of its end."""
     client = boto3.client(
@@ -140,7 +140,7 @@ def test_without_an_answer_nothing_is_said_of_the_session(
 
 def test_a_session_that_is_not_complete_is_refused(home: Home, aws: LocalAWS) -> None:
     """AWS need not be asked, and nobody is told to put long-term keys there."""
-    home.write("[half]\naws_access_key_id = ASIAX\naws_session_token = t/x\nexpiration = 2031-01-01 00:00:00\n")
+    home.write("[half]\naws_access_key_id = ASIAX\naws_session_token = t/x\nexpiration = 2099-01-01 00:00:00\n")
 
     result = home.run("status", "--verify")
 
