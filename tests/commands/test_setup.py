@@ -184,7 +184,7 @@ def test_another_partition(home: Home, aws: LocalAWS) -> None:
 
 
 def test_a_header_without_the_word_profile(home: Home, user: User, device: MFADevice) -> None:
-    """As the seed guide writes it: its region counts, and where it belongs is said. Other profiles have no say."""
+    """As SMCE's guide writes it: its region counts, and where it belongs is said. Other profiles have no say."""
     before = f"[default]\nignore_configured_endpoint_urls = true\n[{BASE}]\nregion = us-west-2\n"
     home.write("", before)
 
