@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 import pytest
 import typer
 
+import mfa_profiles
 from mfa_profiles.cli import app
 from tests.home import BASE, DERIVED, TOOL, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, PrivateCA, User
@@ -52,7 +53,7 @@ def test_the_steps_of_a_refresh(base: Home, aws: LocalAWS, user: User, device: M
     result = base.run("refresh", "admin", "-v", "--token-code", base.code(device))
 
     check(base, user, result.stdout + result.stderr)
-    version = f"mfa-profiles 0.1.0, Python {'.'.join(map(str, sys.version_info[:3]))}"
+    version = f"mfa-profiles {mfa_profiles.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}"
     session = "smce-veda-mfa needs an MFA session of smce-veda"
     asks, signed = "asks sts for AssumeRole at 127.0.0.1 in us-east-1", "signed with ****KEY"
     expected = f"""\

@@ -302,7 +302,7 @@ def test_a_source_that_is_a_role_profile_with_keys(
     role = f"role_arn = {aws.create_role('a', require_mfa=True).arn}\nsource_profile = a\n"
     home.write(base_section(user, "a"), f"[profile a]\n{role}mfa_serial = {device.serial_number}\n")
     home.add_role("b", aws.create_role("b", trusted=user.arn, require_mfa=True).arn, source="a")
-    first, second = home.code(device), ""
+    first = home.code(device)
     device.accept(first)
     second = home.code(device)
     device.spent.clear()

@@ -53,11 +53,6 @@ def twice_the_field(answer: bytes, name: str) -> bytes:
     )
 
 
-def field_names(answer: bytes) -> list[str]:
-    """The names of the elements of an answer that have a text."""
-    return list(dict.fromkeys(name.decode() for name in re.findall(rb"<(\w+)>[^<]", parts(answer)[1])))
-
-
 def _body(change: Callable[[bytes], bytes]) -> Wire:
     return lambda answer: [with_body(answer, change(parts(answer)[1]))]
 

@@ -1,6 +1,5 @@
 """The short version of ``tests.trials.answers``, and answers that would lead elsewhere."""
 
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def test_good_answers_with_something_changed() -> None:
 
 def test_answers_that_are_none(aws: LocalAWS, tmp_path: Path) -> None:
     """One of ten of the long run, for the command that stores what it gets."""
-    scene = next(answers.scenes(aws, Path(tempfile.mkdtemp(dir=tmp_path))))
+    scene = next(answers.scenes(aws, tmp_path))
     tried = list(answers.wires(scene))[::10]
 
     losses = [loss for name, wire in tried for loss in answers.losses(scene, name, wire)]
