@@ -18,7 +18,7 @@ def test_beside_a_tool_without_locks() -> None:
     outcome = races.beside_the_aws_cli(workers=3, seconds=3)
 
     assert () == outcome.losses
-    assert outcome.count >= 12
+    assert outcome.count >= 3 + 2
 
 
 def test_without_locks_the_losses_are_seen() -> None:
