@@ -338,21 +338,6 @@ def test_a_hard_link_is_pointed_out(tmp_path: Path) -> None:
     assert "had another name (a hard link)" in stored.warnings[0]
 
 
-def test_a_writer_that_never_stops_is_reported(tmp_path: Path) -> None:
-    """After ten attempts it is for a person to decide; the other's bytes stay."""
-    path = tmp_path / "credentials"
-    count = iter(range(100))
-
-    def edit(_: list[bytes | None]) -> list[bytes | None]:
-        path.write_bytes(b"theirs %d" % next(count))
-        return [b"ours"]
-
-    with pytest.raises(StorageError, match="keeps changing"):
-        rewrite([str(path)], edit)
-
-    assert b"theirs 9" == path.read_bytes()
-
-
 def test_a_temporary_file_left_by_a_crash_is_cleared_away(tmp_path: Path) -> None:
     """The next run removes it; a link planted in its place is not followed."""
     victim = tmp_path / "victim"
@@ -391,24 +376,6 @@ def test_a_file_that_need_not_change_may_be_unwritable(nobodys_directory: Path) 
         rewrite([str(credentials), str(config)], lambda _: [b"newer", b"wrong"])
 
     assert (b"new", b"right") == (credentials.read_bytes(), config.read_bytes())
-
-
-def test_one_file_under_two_names_is_refused(tmp_path: Path) -> None:
-    """Two edits of one file would undo each other."""
-    (tmp_path / "config").symlink_to("credentials")
-
-    with pytest.raises(StorageError, match="one and the same file"):
-        rewrite([str(tmp_path / "credentials"), str(tmp_path / "config")], lambda contents: contents)
-
-
-@pytest.mark.parametrize("kind", ["directory", "fifo"])
-def test_what_is_not_a_file_is_refused(tmp_path: Path, kind: str) -> None:
-    """And no reader waits on it for ever."""
-    path = tmp_path / "credentials"
-    path.mkdir() if kind == "directory" else os.mkfifo(path)
-
-    with pytest.raises(StorageError, match="is not a file"):
-        read(str(path))
 
 
 def test_an_unreadable_file_is_an_error(nobodys_directory: Path) -> None:

@@ -243,7 +243,7 @@ def test_two_names_for_one_file(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_never_stops_is_told_of(tmp_path: Path) -> None:
-    """Nobody knows which of the two files it is after."""
+    """After ten attempts: nobody knows which of the two files it is after. Its bytes stay."""
     paths = [str(tmp_path / name) for name in ("credentials", "config")]
     count = iter(range(100))
 
@@ -253,13 +253,18 @@ def test_a_writer_that_never_stops_is_told_of(tmp_path: Path) -> None:
 
     message = f"another program keeps changing {paths[0]} or {paths[1]}"
     assert (message, "try again when it has finished") == told(lambda: rewrite(paths, edit))
+    assert b"theirs 9" == Path(paths[1]).read_bytes()
     assert 10 == next(count)
 
 
-def test_what_is_no_file_is_told(tmp_path: Path) -> None:
-    """With the variables that may have led there."""
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_told(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """With the variables that may have led there; and no reader waits on it for ever."""
+    path = tmp_path / "credentials"
+    make(path)
+
     hint = "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE"
-    assert (f"{tmp_path} is not a file", hint) == told(lambda: storage.read(str(tmp_path)))
+    assert (f"{path} is not a file", hint) == told(lambda: storage.read(str(path)))
 
 
 def test_the_null_device_stands_for_no_file(tmp_path: Path) -> None:
