@@ -80,6 +80,12 @@ NAMES = {
     ".credentials.mfa-profiles.rotate.lock": "",
     ".credentials.mfa-profiles.lock.held": without_locks("ENOLCK"),
 }
+# What stands in the way, so that nothing is written; all else is cleared away, or does for a lock.
+REFUSED = {
+    ".credentials.mfa-profiles.tmp": (_directory,),
+    ".credentials.mfa-profiles.lock": (_symlink, _dangling_symlink, _directory, _socket),
+    ".credentials.mfa-profiles.lock.held": PLANTED,
+}
 SHORT_WAITS = "from mfa_profiles.shared_files import locking; locking.TIMEOUT = locking.IN_FLIGHT_TIMEOUT = 0.6\n"
 
 
@@ -96,11 +102,14 @@ def test_a_planted_file(commands: Commands, plant: Callable[[Path, Path], None])
         planted.unlink(missing_ok=True)
         plant(planted, victim)
         as_planted = _seen(planted)
+        old_key = home.section(BASE)["aws_access_key_id"]
 
         result = commands.run("rotate", before=hook + SHORT_WAITS)
 
-        if result.code:
-            assert str(planted) in result.stderr
+        is_refused = plant in REFUSED.get(name, ())
+        assert (1 if is_refused else 0) == result.code, result.stderr
+        assert is_refused == (old_key == home.section(BASE)["aws_access_key_id"])
+        assert is_refused == (str(planted) in result.stderr)
         if not name.endswith(".tmp") and planted.exists():
             assert as_planted == _seen(planted)
         assert before == _seen(victim)

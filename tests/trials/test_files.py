@@ -59,6 +59,9 @@ def test_what_the_documents_begin_with(target: str) -> None:
         TARGETS[target].check(case)
 
 
+LEGAL = {"a", "a-mfa", "default", "--to", "-h", "--all", "A" * 300, "123456"}
+
+
 @pytest.mark.parametrize("name", [name for name in seeds.NAMES if name and "\0" not in name])
 def test_a_session_under_any_name(base: Home, device: MFADevice, name: str) -> None:
     """It is under this name and no other section is there, or the name is refused and the file is as it was."""
@@ -66,6 +69,7 @@ def test_a_session_under_any_name(base: Home, device: MFADevice, name: str) -> N
 
     result = base.run_warm("refresh", BASE, "--token-code", base.code(device), f"--to={name}")
 
+    assert (0 if name in LEGAL else 1) == result.code
     if result.code == 0:
         assert base.section(name)["aws_session_token"]
         assert name in (strict_reader.read(base.text(base.credentials), is_config=False) or {})
