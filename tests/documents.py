@@ -47,10 +47,15 @@ class Document:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> Document:
-    """A file with up to five sections. Most are what botocore accepts; the rest the tests leave aside."""
+def documents(draw: st.DrawFn, *, with_section: bool = False) -> Document:
+    """A file with up to five sections, and one more if it is to be one ``with_section`` NAME and has none.
+
+    Most are what botocore accepts; the rest the tests leave aside.
+    """
     newline = draw(st.sampled_from(["\n", "\n", "\r\n", "mixed"]))
     names = draw(st.lists(st.sampled_from([*_NAMES, NAME, NAME, NAME]), unique=True, max_size=5))
+    if with_section and NAME not in names:
+        names.insert(draw(st.integers(0, len(names))), NAME)
     preamble = draw(st.lists(_blank_or_comment(), max_size=2))
     parts = [(None, preamble)] + [(name, draw(_section(name))) for name in names]
     endings = st.sampled_from(["\n", "\r\n"]) if newline == "mixed" else st.just(newline)

@@ -125,11 +125,13 @@ def test_adding_and_removing_gives_back_the_file(
     assert file.encode(file.text) == after.encode(after.text)
 
 
-@given(documents(), st.sets(st.sampled_from(["region", "s3", "aws_session_token", "key 2"]), min_size=1))
+@given(
+    documents(with_section=True), st.sets(st.sampled_from(["region", "s3", "aws_session_token", "key 2"]), min_size=1)
+)
 def test_take_keys_leaves_the_others(document: Document, taken: set[str]) -> None:
     """The section keeps its other settings, and nothing else changes."""
     file = parsed(document)
-    left = {key: value for key, value in file.sections.get(NAME, {}).items() if key not in taken}
+    left = {key: value for key, value in file.sections[NAME].items() if key not in taken}
     assume(left)
     try:
         after = take_keys(file, {NAME: taken})
@@ -143,11 +145,10 @@ def test_take_keys_leaves_the_others(document: Document, taken: set[str]) -> Non
     assert_others_unchanged(file, after)
 
 
-@given(documents())
+@given(documents(with_section=True))
 def test_remove_changes_nothing_outside_its_section(document: Document) -> None:
     """Whoever wrote the section, its neighbours stay, but for one blank line that stood above it."""
     file = parsed(document)
-    assume(NAME in file.sections)
     try:
         after = take_keys(file, {NAME: file.sections[NAME]})
     except FileRefusedError:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mfa_profiles.errors import FileRefusedError
@@ -39,7 +39,6 @@ def sections(draw: st.DrawFn, name: str) -> tuple[str, str]:
     return name, "".join(line + end for line in lines)
 
 
-@settings(max_examples=settings().max_examples // 3)
 @given(documents(), sections(BASE), sections("copy"), st.booleans())
 def test_a_rotation_that_is_taken_back_leaves_no_trace(
     others: Document, base: tuple[str, str], copy: tuple[str, str], keep_old: bool
