@@ -58,5 +58,5 @@ class Figure:
             return ""
         if self.beyond:
             return f"at most {self.at_most:g} {self.unit} more"
-        of_what = f"{self.unit}".rstrip() if self.theirs is None else "of it"
+        of_what = self.unit if self.theirs is None else "of it"
         return f"at most {self.at_most:g} {of_what}".rstrip()

@@ -1,8 +1,9 @@
 """The bench on which programs are compared: a local AWS, a home for each program, and the stopwatch."""
 
+import contextlib
 import statistics
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,6 +71,15 @@ class Bench:
         """Both files with a base profile whose device is known."""
         config = f"[profile {BASE}]\nregion = {REGION}\nmfa_serial = {self.device.serial_number}\n"
         return {"credentials": self.base_section(), "config": config}
+
+    @contextlib.contextmanager
+    def latency(self, seconds: float) -> Iterator[None]:
+        """A server that holds each answer back for so long."""
+        slow = self.aws.faults.add(latency=seconds)
+        try:
+            yield
+        finally:
+            self.aws.faults.remove(slow)
 
     def compare(self, contenders: Sequence[Contender]) -> dict[str, Time]:
         """Let programs take turns; of each number of each program the median."""

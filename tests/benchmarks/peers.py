@@ -1,7 +1,6 @@
 """The tool and its rivals, each in a virtual environment of its own, as people install them."""
 
 import io
-import json
 import platform
 import re
 import shutil
@@ -104,5 +103,5 @@ def _aws_version(program: str) -> str:
 
 
 def _version(python: str, package: str) -> str:
-    code = f"import importlib.metadata, json; print(json.dumps(importlib.metadata.version({package!r})))"
-    return str(json.loads(subprocess.run([python, "-c", code], capture_output=True, check=True).stdout))
+    code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -40,9 +40,8 @@ def run(bench: Bench) -> Iterator[Figure]:
     user = bench.user
     secrets = [arns, bench.device.serial_number, CODE, user.access_key_id, user.secret_access_key]
     one_by_one = replace(one_by_one, stdin=json.dumps(secrets))
-    slow = bench.aws.faults.add(latency=LATENCY)
     few = replace(bench, rounds=min(3, bench.rounds))  # one by one takes ten seconds
-    found = few.compare([Contender("ours", ours, files), Contender("theirs", one_by_one, files)])
-    bench.aws.faults.remove(slow)
+    with bench.latency(LATENCY):
+        found = few.compare([Contender("ours", ours, files), Contender("theirs", one_by_one, files)])
     what = f"sessions of {NUMBER} roles, 50 ms server"
     yield Figure(what, found["ours"].seconds, "s", "boto3, one by one", found["theirs"].seconds, 0.1)

@@ -1,6 +1,6 @@
 """Getting a session: until the prompt shows, from Enter to the end, and the whole command with the code on stdin."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tests.benchmarks import Figure
@@ -17,9 +17,11 @@ def run(bench: Bench) -> Iterator[Figure]:
 
 
 def _typed(bench: Bench) -> Iterator[Figure]:
-    slow = bench.aws.faults.add(latency=LATENCY)
-    found = bench.compare([refresh(bench, typed=True), aws_mfa(bench, typed=True), *_aws2(bench, typed=True)])
-    bench.aws.faults.remove(slow)
+    contenders = [refresh(bench, typed=True), aws_mfa(bench, typed=True)]
+    if bench.peers.aws2:
+        contenders.append(_aws2(bench, bench.peers.aws2, typed=True))
+    with bench.latency(LATENCY):
+        found = bench.compare(contenders)
     ours = found.pop("mfa-profiles")
     for name, theirs in found.items():
         target = 0.7 if name == "aws-mfa" else None
@@ -32,10 +34,11 @@ def _typed(bench: Bench) -> Iterator[Figure]:
 
 
 def _whole(bench: Bench, latency: float, share: float) -> Iterator[Figure]:
-    slow = bench.aws.faults.add(latency=latency)
-    rivals = [aws_mfa(bench), _awsume(bench), *_aws2(bench)]
-    found = bench.compare([refresh(bench), *rivals])
-    bench.aws.faults.remove(slow)
+    contenders = [refresh(bench), aws_mfa(bench), _awsume(bench)]
+    if bench.peers.aws2:
+        contenders.append(_aws2(bench, bench.peers.aws2))
+    with bench.latency(latency):
+        found = bench.compare(contenders)
     ours = found.pop("mfa-profiles")
     targets = {"aws-mfa": share, "aws configure mfa-login": 0.75}
     what = f"whole command, {latency * 1000:.0f} ms server"
@@ -48,37 +51,35 @@ def _whole(bench: Bench, latency: float, share: float) -> Iterator[Figure]:
 
 def refresh(bench: Bench, *, typed: bool = False) -> Contender:
     """A refresh by the tool, with the code typed or on stdin."""
-    home = bench.home()
-    if typed:
-        asked = replace(bench.tool("refresh", BASE, home=home), prompt="MFA code")
-        return Contender("mfa-profiles", asked, bench.base_files())
-    run = bench.tool("refresh", BASE, "--token-code", "-", home=home, stdin=f"{CODE}\n")
-    return Contender("mfa-profiles", run, bench.base_files())
+    command = [bench.peers.program("mfa-profiles", "mfa-profiles"), "refresh", BASE]
+    command += [] if typed else ["--token-code", "-"]
+    return _contender(bench, "mfa-profiles", command, bench.base_files(), "MFA code" if typed else None)
 
 
 def aws_mfa(bench: Bench, *, typed: bool = False) -> Contender:
     """The same by aws-mfa."""
-    home = bench.home()
+    command = [bench.peers.program("aws-mfa", "aws-mfa"), "--profile", BASE]
     credentials = bench.base_section(f"{BASE}-long-term") + f"aws_mfa_device = {bench.device.serial_number}\n"
     # It does not look for the region of the profile.
     files = {"credentials": credentials, "config": f"[default]\nregion = {REGION}\n"}
-    run = bench.run(bench.peers.program("aws-mfa", "aws-mfa"), "--profile", BASE, home=home, stdin=f"{CODE}\n")
-    return Contender("aws-mfa", replace(run, prompt="Enter AWS MFA code") if typed else run, files)
+    return _contender(bench, "aws-mfa", command, files, "Enter AWS MFA code" if typed else None)
 
 
 def _awsume(bench: Bench) -> Contender:
     # What `awsume` runs; what it prints is for the shell. Its cache of sessions is left out: a new one is wanted.
-    home = bench.home()
-    program = bench.peers.program("awsume", "awsumepy")
-    run = bench.run(program, BASE, "--refresh", "--mfa-token", CODE, home=home)
-    return Contender("awsume", run, bench.base_files())
+    command = [bench.peers.program("awsume", "awsumepy"), BASE, "--refresh", "--mfa-token", CODE]
+    return _contender(bench, "awsume", command, bench.base_files())
 
 
-def _aws2(bench: Bench, *, typed: bool = False) -> list[Contender]:
-    if bench.peers.aws2 is None:
-        return []
-    home = bench.home()
-    arguments = ("configure", "mfa-login", "--profile", BASE, "--update-profile", DERIVED)
-    run = bench.run(bench.peers.aws2, *arguments, home=home, stdin=f"{CODE}\n")
-    run = replace(run, prompt="MFA token code") if typed else run
-    return [Contender("aws configure mfa-login", run, bench.base_files())]
+def _aws2(bench: Bench, program: str, *, typed: bool = False) -> Contender:
+    command = [program, "configure", "mfa-login", "--profile", BASE, "--update-profile", DERIVED]
+    files = bench.base_files()
+    return _contender(bench, "aws configure mfa-login", command, files, "MFA token code" if typed else None)
+
+
+def _contender(
+    bench: Bench, name: str, command: Sequence[str], files: Mapping[str, str], prompt: str | None = None
+) -> Contender:
+    """A command in a home of its own, which has a code on stdin, or asks for it at a ``prompt``."""
+    run = bench.run(*command, home=bench.home(), stdin=f"{CODE}\n")
+    return Contender(name, replace(run, prompt=prompt), files)
