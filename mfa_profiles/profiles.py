@@ -170,7 +170,8 @@ class Profiles:
             return ProfilePair(name + LONG_TERM_SUFFIX, name)
         base = name.removesuffix(DERIVED_SUFFIX)
         is_itself_a_base = self._has_long_term_keys(name) or self.setting(name, "role_arn")
-        if base != name and base in self and not is_itself_a_base:
+        # A session is no base: nothing is derived from it, whatever a name looks like.
+        if base != name and base in self and self.session(base) is None and not is_itself_a_base:
             return ProfilePair(base, name)
         if self.session(name) is not None:
             return ProfilePair(name, name)  # a session of another tool, which has no base that we know of

@@ -88,6 +88,20 @@ def test_no_such_profile(names: list[str], name: str, hints: list[str]) -> None:
     assert hints == [hint.replace(files, "FILES") for hint in raised.value.hints]
 
 
+@pytest.mark.parametrize(
+    ("credentials", "name"),
+    [
+        (f"[a]\n{KEYS}", "b"),
+        (f"[a]\n{SESSION}", "a-mfa"),
+        (f"[a]\n{KEYS}[a-mfa]\n{comment('a')}{SESSION}", "a-mfa-mfa"),
+    ],
+)
+def test_no_such_pair(credentials: str, name: str) -> None:
+    """A name that is in neither file, as itself or as that of a base: what holds a session is none."""
+    with pytest.raises(ProfileError, match=f"there is no profile {name}"):
+        profiles(credentials).pair(name)
+
+
 def test_a_comment_counts_directly_under_its_header_only() -> None:
     """Somewhere else it is left over from something."""
     credentials = f"[a]\n{SESSION}{comment('x')}[b]\n\n{comment('x')}{SESSION}[c]\n{comment('x')}{SESSION}"

@@ -80,8 +80,7 @@ def credentials(name: str, options: CredentialsOptions, context: Context) -> Pro
 
 
 def _keys(profiles: Profiles, ready: ReadyProfile) -> tuple[Keys, datetime | None]:
-    has_session = profiles.session(ready.profile) is not None
-    if has_session or (profiles.has_keys(ready.profile) and not profiles.outranked_by(ready.profile)):
+    if _has_its_own_keys(profiles, ready.profile):
         return profiles.keys(ready.profile), ready.expiration
     log.step(f"has boto3 get the keys of profile {ready.profile}: it has {profiles.provider(ready.profile)}")
     from mfa_profiles import parallel
@@ -89,6 +88,12 @@ def _keys(profiles: Profiles, ready: ReadyProfile) -> tuple[Keys, datetime | Non
 
     found = parallel.run(lambda: resolve(profiles, ready.profile))
     return found.keys, found.expiration
+
+
+def _has_its_own_keys(profiles: Profiles, name: str) -> bool:
+    """True if what a profile holds are the keys to hand out, and no way to others outranks them."""
+    has_session = profiles.session(name) is not None
+    return has_session or (profiles.has_keys(name) and not profiles.outranked_by(name))
 
 
 def _end(expiration: datetime | None) -> str:
@@ -116,7 +121,7 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     if before.state is State.VALID and is_right:
         return _with_session(profiles, pair, before), profiles
     if before.state is State.MISSING and _needs_no_session(profiles, pair):
-        return _as_it_is(profiles, pair), profiles
+        return _as_it_is(profiles, pair, context.now()), profiles
     ask = context.ask if options.ask_while_valid or not (is_right and before.is_usable) else None
     after, refreshed, error = _refresh(name, options, replace(context, ask=ask))
     profiles = shared_files.load(context.paths)  # another process may have refreshed it just as well
@@ -124,7 +129,7 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
         ready = _with_session(profiles, pair, after)
         return replace(ready, refreshed=refreshed, not_refreshed=error), profiles
     if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):
-        return replace(_as_it_is(profiles, pair), not_refreshed=error), profiles
+        return replace(_as_it_is(profiles, pair, context.now()), not_refreshed=error), profiles
     raise error
 
 
@@ -150,13 +155,18 @@ def _refresh(
 
 
 def _of_another_tool(status: SessionStatus) -> ReadyProfile:
-    if status.state is State.EXPIRED:
-        tool = status.managed_by or "another tool"
+    _refuse_expired(status.profile, status.state, status.managed_by)
+    return ReadyProfile(profile=status.profile, expiration=status.expiration, region=status.region)
+
+
+def _refuse_expired(profile: str, state: State, tool: str | None) -> None:
+    """Raise SessionEndedError for a session that has expired and is not ours to refresh."""
+    if state is State.EXPIRED:
         raise SessionEndedError(
-            f"the session in {status.profile} has expired, and mfa-profiles cannot refresh it: {tool} wrote it",
+            f"the session in {profile} has expired, and mfa-profiles cannot refresh it: "
+            f"{tool or 'another tool'} wrote it",
             "get a new one the way you got it, or name a profile that has long-term keys",
         )
-    return ReadyProfile(profile=status.profile, expiration=status.expiration, region=status.region)
 
 
 def _needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
@@ -171,12 +181,19 @@ def _needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
     return profiles.provider(chain[-1]) is not None
 
 
-def _as_it_is(profiles: Profiles, pair: ProfilePair) -> ReadyProfile:
+def _as_it_is(profiles: Profiles, pair: ProfilePair, now: datetime) -> ReadyProfile:
     from mfa_profiles import roles
 
+    session = sessions.stored_session(profiles.settings(pair.base), None)  # in either file
+    if session is not None and _has_its_own_keys(profiles, pair.base):
+        state = sessions.state_of(session.expiration, now=now, min_remaining=timedelta(0))
+        _refuse_expired(pair.base, state, session.managed_by)
+    else:
+        session = None
     sources = [profiles.setting(name, "credential_source") or "" for name in roles.sources(profiles, pair.base)]
     return ReadyProfile(
         profile=pair.base,
+        expiration=session and session.expiration,
         region=profiles.call_settings(pair.base).get("region"),
         reads=tuple(name for source in sources for name in environment.READ_BY_SOURCE.get(source.lower(), ())),
     )

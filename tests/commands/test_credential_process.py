@@ -186,6 +186,34 @@ def test_a_session_of_another_tool(home: Home, expires: timedelta, code: int) ->
         assert expected(home, "sso") == printed(result)
 
 
+@pytest.mark.parametrize(("expires", "code"), [(timedelta(hours=1), 0), (timedelta(hours=-1), 3)])
+def test_a_session_in_the_config_file(home: Home, expires: timedelta, code: int) -> None:
+    """SDKs take keys from there, too: the end of a session is handed on with it, and afterwards it is refused."""
+    end = ends_in(seconds=int(expires.total_seconds()))
+    home.write("", session_section("profile sso", expires=end))
+    home.secrets.extend(["secret/of/a/session", "token/of/a/session=="])
+
+    result = credential_process(home, "sso")
+
+    assert code == result.code
+    if code:
+        assert "" == result.stdout
+        assert "error: the session in sso has expired, and mfa-profiles cannot refresh it:" in result.errors[0]
+    else:
+        assert end == printed(result)["Expiration"]
+
+
+@pytest.mark.parametrize("command", ["export", "credential-process"])
+def test_nothing_is_derived_from_a_session(home: Home, command: str) -> None:
+    """What looks like the name of a derived profile does not get around the end of another tool's session."""
+    home.write(session_section("saml", expires="2001-01-01T00:00:00Z"))
+
+    result = home.run(command, "saml-mfa")
+
+    assert (1, "") == (result.code, result.stdout)
+    assert "mfa-profiles: error: there is no profile saml-mfa" == result.errors[0]
+
+
 def test_a_role(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
     """Assumed with the session of its source, and no code, as long as that is valid."""
     role = aws.create_role("operator", trusted=user.arn, require_mfa=True)
