@@ -43,7 +43,10 @@ def run(arguments: "Sequence[str]") -> int:
         return _run(arguments)
     except KeyboardInterrupt:
         if sys.stderr is not None:
-            sys.stderr.write("mfa-profiles: error: interrupted\n")
+            try:  # noqa: SIM105 - contextlib would have to be imported
+                sys.stderr.write("mfa-profiles: error: interrupted\n")
+            except (OSError, ValueError):
+                pass
         return EXIT_INTERRUPTED
 
 
@@ -97,9 +100,7 @@ def _invoke(arguments: "Sequence[str]") -> int:
     from mfa_profiles.cli import app
 
     if "_MFA_PROFILES_COMPLETE" in os.environ:  # a shell asks what could stand where TAB was pressed
-        from typer._completion_classes import completion_init
-
-        completion_init()
+        return _complete(app, arguments)
     try:
         code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
     except typer.TyperException as error:
@@ -107,6 +108,17 @@ def _invoke(arguments: "Sequence[str]") -> int:
     if code == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _complete(app: "typer.Typer", arguments: "Sequence[str]") -> int:
+    import contextlib
+
+    from typer._completion_classes import completion_init
+
+    completion_init()
+    with contextlib.suppress(Exception):  # a person who presses TAB hears of no trouble: the command itself will say
+        app(arguments, prog_name="mfa-profiles", standalone_mode=False)
+    return 1  # all that goes well exits by itself
 
 
 def _usage(error: "typer.TyperException") -> int:

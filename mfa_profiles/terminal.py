@@ -269,14 +269,16 @@ def wait(seconds: int, reason: str) -> None:
         note(f"{reason} {seconds} s")
         time.sleep(seconds)
         return
-    with writer, log.held():
+    with log.held():
         try:
             for left in range(seconds, 0, -1):
-                writer.write(f"\r{printable(reason)} {left} s \x1b[K")
-                writer.flush()
+                with contextlib.suppress(OSError):  # the terminal may go away, and the time has to pass all the same
+                    writer.write(f"\r{printable(reason)} {left} s \x1b[K")
+                    writer.flush()
                 time.sleep(1)
         finally:
-            writer.write("\r\x1b[K")
+            with contextlib.suppress(OSError), writer:
+                writer.write("\r\x1b[K")
 
 
 @contextlib.contextmanager

@@ -72,3 +72,11 @@ def test_a_file_that_cannot_be_read_completes_nothing(home: Home) -> None:
 def test_nobody_has_files_yet(home: Home) -> None:
     """No profile, and no error."""
     assert [] == complete(home, "refresh", "")
+
+
+@pytest.mark.parametrize("env", [{}, {"COMP_WORDS": "mfa-profiles", "COMP_CWORD": "x"}])
+def test_a_question_that_makes_no_sense_is_not_answered(home: Home, env: dict[str, str]) -> None:
+    """A person who presses TAB hears nothing of that either."""
+    result = home.run(env={"_MFA_PROFILES_COMPLETE": "complete_bash", **env})
+
+    assert (1, "", "") == (result.code, result.stdout, result.stderr)

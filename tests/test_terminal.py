@@ -1,6 +1,9 @@
 """In a real pseudo-terminal: prompts, choices, interruptions, tables."""
 
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -345,6 +348,45 @@ def test_ctrl_c_while_another_process_is_waited_for(base: Home, aws: LocalAWS, d
 
     assert (130, 0) == (code, first.end())
     assert ["GetSessionToken"] == acted(aws)
+
+
+OUTLIVES = """
+import os, signal, time
+from mfa_profiles import terminal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.open(os.ttyname(0), os.O_RDWR)
+started = time.monotonic()
+terminal.wait(3, "trying again in")
+print(round(time.monotonic() - started), flush=True)
+"""
+
+
+def test_a_countdown_outlives_its_terminal() -> None:
+    """What is waited for is the time: a terminal that goes away ends neither that nor the command."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", OUTLIVES], stdin=theirs, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        while b"trying again in 3 s" not in os.read(ours, 1024):
+            pass
+        os.close(ours)
+        out, _ = process.communicate(timeout=20)
+
+    assert (0, "3\n") == (process.returncode, out)
+
+
+def test_ctrl_c_on_a_terminal_of_which_stderr_is_full(base: Home) -> None:
+    """The exit code tells what cannot be written."""
+    child = pexpect.spawn(
+        "/bin/sh", ["-c", f"exec {TOOL} refresh {BASE} 2>/dev/full"], env=base.environment(), encoding="utf-8"
+    )
+    child.expect(PROMPT)
+    child.send(CTRL_C)
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert 130 == child.exitstatus
 
 
 def test_devices_on_a_terminal_is_a_table(base: Home, user: User, device: MFADevice) -> None:
