@@ -19,12 +19,12 @@ def duration(text: str | timedelta) -> timedelta:
     """Seconds (``43200``), or hours, minutes and seconds (``12h``, ``45m``, ``1h30m``)."""
     if isinstance(text, timedelta):  # typer parses defaults too
         return text
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip(), re.ASCII)
+    match = re.fullmatch(r"(\d+)|(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip(), re.ASCII)
     if match is None or not any(match.groups()) or len(text) > 12:
         raise typer.BadParameter("write it in seconds or like 12h, 45m, 1h30m")
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    alone, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     try:
-        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        return timedelta(hours=hours, minutes=minutes, seconds=alone + seconds)
     except OverflowError:
         raise typer.BadParameter("that is longer than anything lasts") from None
 
@@ -167,6 +167,8 @@ class WithCommandBehind(Command):
         if begun and begun[0].startswith("-"):
             hint = f"{ctx.command_path} --help"
             raise UsageError("options come before the profile, and the command behind --", hint)
+        if "--" in args and not begun and not behind:  # a script whose variable is empty wants no shell
+            raise UsageError("there is no command behind --", "without -- it is your shell")
         if begun:  # without the --, which is then its own
             behind = ["--", *behind] if "--" in args else []
         ctx.params["command"] = [*(ctx.params.get("command") or ()), *behind]

@@ -1,5 +1,7 @@
 """Options that commands share."""
 
+import re
+
 import pytest
 
 from tests.home import BASE, DERIVED, TOOL, Home, session_section
@@ -13,7 +15,7 @@ def test_the_profile_may_be_named_as_the_aws_cli_has_it(home: Home, command: str
     def said(*arguments: str) -> tuple[int, str, str]:
         home.write(f"[{BASE}]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n{section}")
         result = home.run(command, *arguments, prints_secrets=command == "credential-process")
-        return result.code, result.stdout, result.stderr
+        return result.code, re.sub(r"\t\d+\t", "\tseconds\t", result.stdout), result.stderr
 
     usual = said(BASE)
 
@@ -49,3 +51,12 @@ def test_a_command_behind_a_profile_that_is_named_so(home: Home) -> None:
     result = home.run("-c", f"{TOOL} exec --profile a -- printf '%s ' --profile x --help", program="/bin/sh")
 
     assert (0, "--profile x --help ") == (result.code, result.stdout)
+
+
+@pytest.mark.parametrize("time", ["1h30", "1m30", "30m15", "", "h", "1.5h", "-900"])
+def test_times_that_may_mean_another(home: Home, time: str) -> None:
+    """Seconds without their letter stand alone: nobody has to guess what the 30 of 1h30 are."""
+    result = home.run("status", f"--min-remaining={time}")
+
+    sentence = "invalid value for '--min-remaining': write it in seconds or like 12h, 45m, 1h30m"
+    assert (2, f"mfa-profiles: error: {sentence}") == (result.code, result.errors[0])

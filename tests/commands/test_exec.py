@@ -185,6 +185,15 @@ def test_without_a_command_it_is_a_shell(refreshed: Home, tmp_path: Path) -> Non
     assert "this is 0\n" == refreshed.run("exec", BASE, env={"SHELL": str(shell)}).stdout
 
 
+@pytest.mark.parametrize("arguments", [[BASE, "--"], ["--"], ["--profile", BASE, "--"]])
+def test_a_command_that_is_forgotten(refreshed: Home, arguments: list[str]) -> None:
+    """What a script meant, whose variable is empty, is no shell with credentials."""
+    result = refreshed.run("exec", *arguments, env={"SHELL": "/bin/echo"})
+
+    assert (2, "") == (result.code, result.stdout)
+    assert "mfa-profiles: error: there is no command behind --" == result.errors[0]
+
+
 def test_no_code_no_command(base: Home, aws: LocalAWS) -> None:
     """Exit 5 at once, and the command was not run."""
     result = base.run("exec", BASE, "--", "echo", "ran")
