@@ -9,7 +9,6 @@ from mfa_profiles.aws.refreshing import make_default
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile
 from mfa_profiles.errors import MfaProfilesError, UsageError
-from mfa_profiles.profiles import SharedPaths
 from mfa_profiles.token_code import Call, nothing
 
 if TYPE_CHECKING:
@@ -83,4 +82,4 @@ def _told(ready: ReadyProfile, context: Context) -> str:
 
 
 def _complete(_: "InteractiveShell", event: "SimpleNamespace") -> list[str]:
-    return shared_files.names_like(SharedPaths.from_environment(os.environ), event.symbol)
+    return shared_files.names_like(os.environ, event.symbol)

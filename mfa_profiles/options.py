@@ -85,9 +85,8 @@ def _one_of(text: str, allowed: list[str]) -> str:
 def profile_names(incomplete: str) -> list[str]:
     """The profiles whose names begin like this, for a person who presses TAB: of any trouble they hear nothing."""
     from mfa_profiles import shared_files
-    from mfa_profiles.profiles import SharedPaths
 
-    return shared_files.names_like(SharedPaths.from_environment(os.environ), incomplete)
+    return shared_files.names_like(os.environ, incomplete)
 
 
 Profile = Annotated[

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mfa_profiles import ini, log, rotations, sessions, settings
 from mfa_profiles.access_keys import looks_like_secret
-from mfa_profiles.errors import ProfileError
+from mfa_profiles.errors import ProfileError, StorageError
 from mfa_profiles.ini import IniFile
 from mfa_profiles.rotations import Rotation
 from mfa_profiles.sessions import Origin, StoredSession
@@ -34,7 +34,8 @@ class SharedPaths(NamedTuple):
     def from_environment(cls, environment: Mapping[str, str]) -> "SharedPaths":
         """The paths that ``AWS_SHARED_CREDENTIALS_FILE`` and ``AWS_CONFIG_FILE`` name, else those in ``~/.aws``.
 
-        ``~`` and ``$VARIABLES`` in them are this process's, as they are for botocore.
+        ``~`` and ``$VARIABLES`` in them are this process's, as they are for botocore. Raises StorageError for a path
+        that means nothing, as the working directory is gone.
         """
         return cls(
             _expand(environment.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"),
@@ -43,7 +44,13 @@ class SharedPaths(NamedTuple):
 
 
 def _expand(path: str) -> str:
-    return os.path.expanduser(os.path.expandvars(path))
+    path = os.path.expanduser(os.path.expandvars(path))
+    if not os.path.isabs(path):
+        try:
+            os.getcwd()
+        except OSError:
+            raise StorageError(f"{path} is in a directory that is not there any more", "cd to one that is") from None
+    return path
 
 
 class ProfilePair(NamedTuple):

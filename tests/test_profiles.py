@@ -8,6 +8,7 @@ from mfa_profiles import ini
 from mfa_profiles.errors import FileRefusedError, ProfileError
 from mfa_profiles.profiles import Profiles, SharedPaths, config_profile_name, derived_name, shown
 from tests.documents import Document, documents
+from tests.home import TOOL, Home
 
 KEYS = "aws_access_key_id = AKIA\naws_secret_access_key = s\n"
 SESSION = "aws_access_key_id = ASIA\naws_secret_access_key = s\naws_session_token = t\n"
@@ -192,3 +193,15 @@ def test_shared_paths(monkeypatch: pytest.MonkeyPatch, environment: dict[str, st
     monkeypatch.setenv("D", "/d")
 
     assert paths == SharedPaths.from_environment(environment)
+
+
+@pytest.mark.parametrize("variable", ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"])
+@pytest.mark.parametrize("arguments", ["refresh", "clear --all", "rotate", "status"])
+def test_files_in_a_directory_that_is_gone(base: Home, variable: str, arguments: str) -> None:
+    """The working directory of a terminal may have been deleted since, and what is relative to it is nowhere."""
+    script = f"mkdir gone; cd gone; rmdir ../gone; exec {TOOL} {arguments}"
+
+    result = base.run("-c", script, program="/bin/sh", env={variable: "file"})
+
+    error = "mfa-profiles: error: file is in a directory that is not there any more"
+    assert (1, [error, "hint: cd to one that is"]) == (result.code, result.errors)

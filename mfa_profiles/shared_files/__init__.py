@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from mfa_profiles import ini, log
@@ -124,10 +124,12 @@ def refusals(path: str) -> list[FileRefusedError]:
     return ini_survey.refusals(storage.read(path), path)
 
 
-def names_like(paths: SharedPaths, beginning: str) -> list[str]:
+def names_like(environment: Mapping[str, str], beginning: str) -> list[str]:
     """The profiles whose names begin so, for a person who presses TAB; none if the files cannot be read."""
     try:
-        return [name for name in load(paths).names() if name.startswith(beginning)]
+        return [
+            name for name in load(SharedPaths.from_environment(environment)).names() if name.startswith(beginning)
+        ]
     except MfaProfilesError:
         return []
 

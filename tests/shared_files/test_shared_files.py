@@ -90,13 +90,22 @@ def test_a_version_is_another_one_after_either_file_has_changed(paths: SharedPat
     assert [] == [version for number, version in enumerate(versions) if version in versions[:number]]
 
 
-def test_names_for_a_person_who_presses_tab(paths: SharedPaths) -> None:
-    """Those that begin so; none if a file is broken."""
+def test_names_for_a_person_who_presses_tab(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, paths: SharedPaths
+) -> None:
+    """Those that begin so; none if a file is broken, or in a directory that is gone."""
+    environment = {"AWS_SHARED_CREDENTIALS_FILE": paths.credentials, "AWS_CONFIG_FILE": paths.config}
     write(paths, "[ab]\n[b]\n", "[profile abc]\n")
-    assert ["ab", "abc"] == shared_files.names_like(paths, "a")
+    assert ["ab", "abc"] == shared_files.names_like(environment, "a")
 
     write(paths, "[ab]\n[b]\n", "hunter2")
-    assert [] == shared_files.names_like(paths, "a")
+    assert [] == shared_files.names_like(environment, "a")
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert [] == shared_files.names_like({"AWS_CONFIG_FILE": "config"}, "a")
 
 
 def test_both_files_are_changed(paths: SharedPaths) -> None:
