@@ -23,8 +23,28 @@ app = typer.Typer(
 )
 
 
+class _Interruptions:
+    """Ctrl-C, which is put off while something is written: one that came meanwhile is not forgotten."""
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGINT)
+        self._has_come = False
+
+    def put_off(self) -> None:
+        signal.signal(signal.SIGINT, self._remember)
+
+    def _remember(self, _number: int, _frame: object) -> None:
+        self._has_come = True
+
+    def report(self) -> None:
+        signal.signal(signal.SIGINT, self._handler)
+        if self._has_come:
+            self._has_come = False
+            raise KeyboardInterrupt
+
+
 def _context() -> Context:
-    interrupt = signal.getsignal(signal.SIGINT)
+    interruptions = _Interruptions()
     has_terminal = terminal.is_there()
     log.step(f"mfa-profiles {mfa_profiles.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}")
     return Context(
@@ -35,8 +55,8 @@ def _context() -> Context:
         note=terminal.note,
         wait=terminal.wait,
         progress=terminal.progress,
-        before_writing=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        after_writing=lambda: signal.signal(signal.SIGINT, interrupt),
+        before_writing=interruptions.put_off,
+        after_writing=interruptions.report,
         ask_secret=terminal.ask_secret if has_terminal else None,
     )
 
@@ -153,9 +173,9 @@ def setup(
     rendering.set_up(made)
     if not made.wants_session:
         return 0
-    context.after_writing()
     exit_code = 1
     try:
+        context.after_writing()
         exit_code = rendering.refreshed(command.first_session(made, how, context), context.now(), as_json=False)
     finally:  # whatever has come between, the profile itself is there
         rendering.first_session(made, exit_code)

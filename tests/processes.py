@@ -5,6 +5,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+INTERRUPT_AT_THE_WRITING = """
+import os, signal
+change = signal.signal
+def changed(number, handler):
+    before = change(number, handler)
+    if number == signal.SIGINT:
+        signal.signal = change
+        os.kill(os.getpid(), number)
+    return before
+signal.signal = changed
+"""
+"""Python to be run first by the tool: Ctrl-C comes just when it is put off, as something is written."""
+
 
 def is_gone(pid_file: Path) -> bool:
     """True if the process whose ID is in a file does not run any more, or ends within a moment."""

@@ -34,7 +34,8 @@ class Context:
     """Called when all is ready and only the writing is left: an interruption from here on would come too late to be
     reported as one that left the files alone."""
     after_writing: Callable[[], object] = lambda: None
-    """Called when an interruption may be reported again, by a command that has more to do than to write."""
+    """Called when an interruption may be reported again, by a command that has more to do than to write. Raises
+    KeyboardInterrupt for one that came meanwhile."""
     ask_secret: Callable[[str], str] | None = None
     """The same as ``ask`` for an answer that is not to be seen while it is typed."""
 

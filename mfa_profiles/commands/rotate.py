@@ -91,13 +91,18 @@ def rotate(name: str, options: RotateOptions, context: Context) -> Rotated:
 
 def _signing_credentials(base: str, options: RotateOptions, context: Context) -> ProfileCredentials:
     try:
-        return credentials(base, CredentialsOptions(token_code=options.token_code), context)
+        signing = credentials(base, CredentialsOptions(token_code=options.token_code), context)
     except KeysRefusedError as error:
         if base in shared_files.load(context.paths).rotations:
             error.add_hint(f"it may be too new for AWS to know it: in a minute mfa-profiles rotate {base} goes on")
         raise
-    finally:
-        context.after_writing()  # a refresh ignores Ctrl-C from its writing on
+    try:
+        context.after_writing()  # a refresh puts Ctrl-C off from its writing on
+    except KeyboardInterrupt:
+        if signing.refreshed:
+            context.note(f"{signing.profile} is refreshed; the access key of {base} is as it was")
+        raise
+    return signing
 
 
 def _long_term_keys(profiles: Profiles, base: str) -> Keys:
@@ -314,10 +319,9 @@ class _Rotation:
     def _replace(self, old: Keys) -> None:
         """Make a new key, and put it into the files; else all is as it was."""
         self._context.before_writing()
-        try:
-            self._change(lambda latest: self._begin(latest, old))
-            self._store(old, self._create())
-        finally:
+        self._change(lambda latest: self._begin(latest, old))
+        self._store(old, self._create())
+        with self._unfinished():  # an error of these says more than an interruption that came meanwhile
             self._context.after_writing()
 
     def _create(self) -> Keys:

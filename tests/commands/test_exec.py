@@ -9,6 +9,7 @@ import pytest
 
 from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import INTERRUPT_AT_THE_WRITING
 
 # Variables of AWS's that a program finds, by name only where they are secret.
 AWS_VARIABLES = """
@@ -192,6 +193,17 @@ def test_a_command_that_is_forgotten(refreshed: Home, arguments: list[str]) -> N
 
     assert (2, "") == (result.code, result.stdout)
     assert "mfa-profiles: error: there is no command behind --" == result.errors[0]
+
+
+def test_an_interruption_while_the_session_is_stored(base: Home, device: MFADevice) -> None:
+    """Who has pressed Ctrl-C does not want the command any more; the session is there, and that was said."""
+    env = {"MFA_PROFILES_TOKEN_CODE": base.code(device)}
+
+    result = base.run_warm("exec", BASE, "--", "echo", "ran", env=env, before=INTERRUPT_AT_THE_WRITING)
+
+    assert (130, "") == (result.code, result.stdout)
+    assert result.errors[0].startswith(f"{DERIVED} is valid until ")
+    assert ["mfa-profiles: error: interrupted"] == result.errors[1:]
 
 
 def test_no_code_no_command(base: Home, aws: LocalAWS) -> None:

@@ -1,14 +1,16 @@
 """Whatever becomes of files, keys and answers while a key is rotated: nobody is stranded, the next run goes on."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.commands.test_rotate import identity, learn_keys
-from tests.home import BASE, Home, base_section
+from tests.home import BASE, DERIVED, Home, base_section
 from tests.local_aws import LocalAWS, MFADevice, Request, User
 from tests.local_aws.answers import AWSError
+from tests.processes import INTERRUPT_AT_THE_WRITING
 from tests.screens import Screen
 
 
@@ -233,3 +235,53 @@ def test_an_interruption_while_the_new_key_is_waited_for(refreshed: Home, aws: L
 
     aws.delay_new_keys(0)
     finish(refreshed, user)
+
+
+def test_an_interruption_while_the_new_key_is_made(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """It comes too late for the new key, which is stored, and in time for the old one, which stays."""
+    aws.faults.add(action="CreateAccessKey", latency=1)
+
+    with Screen(refreshed, ["rotate", BASE], columns=200) as screen:
+        while "CreateAccessKey" not in aws.actions:
+            time.sleep(0.01)
+        screen.child.sendintr()
+        assert 130 == screen.end()
+        old, new = user.access_keys
+        assert {old: "Active", new: "Active"} == user.access_keys
+        told = (
+            f"mfa-profiles: warning: {BASE} has the new access key ****{new[-4:]}, and the old one is still there: "
+            f"mfa-profiles rotate {BASE} goes on from here"
+        )
+        assert f"{told}\nmfa-profiles: error: interrupted" in screen.text
+
+    learn_keys(refreshed, user)
+    assert new == refreshed.section(BASE)["aws_access_key_id"]
+    finish(refreshed, user)
+
+
+def test_an_error_says_more_than_an_interruption(refreshed: Home, aws: LocalAWS) -> None:
+    """Of a key that was refused there is more to tell than that somebody had enough of waiting."""
+    aws.faults.add(action="CreateAccessKey", latency=1, refusal=(409, "LimitExceeded", "Cannot exceed quota."))
+    before = refreshed.files()
+
+    with Screen(refreshed, ["rotate", BASE], columns=200) as screen:
+        while "CreateAccessKey" not in aws.actions:
+            time.sleep(0.01)
+        screen.child.sendintr()
+        assert 1 == screen.end()
+        assert "interrupted" not in screen.text
+
+    assert before == refreshed.files()
+
+
+def test_an_interruption_while_the_session_is_stored(base: Home, user: User, device: MFADevice) -> None:
+    """The session is there, of which it tells; nothing is done to the keys."""
+    learn_keys(base, user)
+    env = {"MFA_PROFILES_TOKEN_CODE": base.code(device)}
+
+    result = base.run_warm("rotate", BASE, env=env, before=INTERRUPT_AT_THE_WRITING)
+
+    told = f"{DERIVED} is refreshed; the access key of {BASE} is as it was"
+    assert (130, [told, "mfa-profiles: error: interrupted"]) == (result.code, result.errors)
+    assert {user.access_key_id: "Active"} == user.access_keys
+    assert "aws_session_token" in base.section(DERIVED)

@@ -14,6 +14,7 @@ from mfa_profiles.commands.setup import SetupOptions, set_up
 from mfa_profiles.errors import MfaProfilesError
 from tests.home import BASE, DERIVED, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import INTERRUPT_AT_THE_WRITING
 from tests.screens import Screen
 
 OTHER_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -562,6 +563,17 @@ def test_ctrl_c_at_the_code(home: Home, user: User, device: MFADevice) -> None:
         assert 130 == screen.end()
 
     assert {"config": config_of(device), "credentials": home.masked(base_section(user))} == home.files()
+
+
+def test_an_interruption_while_the_profile_is_written(home: Home, user: User, device: MFADevice) -> None:
+    """It ends before the first session, and says how that is had."""
+    options = ("--access-key-id", user.access_key_id, "--secret-access-key-file", "-", "--token-code", device.code())
+
+    result = home.run_warm("setup", BASE, *options, stdin=user.secret_access_key, before=INTERRUPT_AT_THE_WRITING)
+
+    told = f"{BASE} itself is set up; the session: mfa-profiles refresh {BASE}"
+    assert (130, [told, "mfa-profiles: error: interrupted"]) == (result.code, result.errors[-2:])
+    assert home.masked(base_section(user)) == home.text(home.credentials)
 
 
 @pytest.mark.usefixtures("device")
