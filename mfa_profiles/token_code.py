@@ -72,14 +72,15 @@ class CodeSources:
             return CodeSource(_from_function(self._given), attempts=3)
         if self._given:
             given_in = "--token-code" if self.option else environment.TOKEN_CODE
-            return CodeSource(_given(_six_digits(self._given), given_in))
+            return CodeSource(_given(_six_digits(self._given, given_in), given_in))
         if process is not None:
             return CodeSource(_from_process(process), attempts=2, waits=True)
         if self.ask is not None:
             return CodeSource(_from_terminal(self.ask, self._typed, meanwhile), attempts=3)
         raise TokenCodeNeededError(
             "a token code is needed, and there is no terminal to ask for it on",
-            f"give it in {environment.TOKEN_CODE}, or to mfa-profiles refresh with --token-code CODE (- reads stdin)",
+            "run it in a terminal",
+            f"or give it in {environment.TOKEN_CODE}, or mfa-profiles refresh --token-code CODE (- reads stdin)",
             "or set mfa_process in the base profile to a command that prints it",
         )
 
@@ -88,10 +89,13 @@ class CodeSources:
         return self.option or self.environment.get(environment.TOKEN_CODE) or None
 
 
-def _six_digits(text: str) -> str:
+def _six_digits(text: str, given_in: str) -> str:
     code = parse(text)
     if code is None:
-        raise UsageError("a token code is six digits", "read it from the app or token that is your MFA device")
+        raise UsageError(
+            f"a token code is six digits, which {given_in} is not",
+            "read it from the app or token that is your MFA device",
+        )
     return code
 
 
@@ -111,7 +115,7 @@ def _from_stdin(_: str) -> str:
         line = ""
     if not line:
         raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
-    return _six_digits(line)
+    return _six_digits(line, "the line on stdin")
 
 
 def _from_function(function: Callable[[], str]) -> Callable[[str], str]:
@@ -120,7 +124,7 @@ def _from_function(function: Callable[[], str]) -> Callable[[str], str]:
     def code(_: str) -> str:  # whoever wrote the function knows the device
         nonlocal last
         answer: object = function()
-        digits = _six_digits(answer if isinstance(answer, str) else "")
+        digits = _six_digits(answer if isinstance(answer, str) else "", "the answer of token_code")
         if digits == last:
             raise UsageError(
                 "token_code was called again and gave the same answer, which is no unused code of the device",

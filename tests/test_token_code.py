@@ -67,7 +67,8 @@ def test_without_a_source() -> None:
 
     assert "a token code is needed, and there is no terminal to ask for it on" == raised.value.message
     assert (
-        "give it in MFA_PROFILES_TOKEN_CODE, or to mfa-profiles refresh with --token-code CODE (- reads stdin)",
+        "run it in a terminal",
+        "or give it in MFA_PROFILES_TOKEN_CODE, or mfa-profiles refresh --token-code CODE (- reads stdin)",
         "or set mfa_process in the base profile to a command that prints it",
     ) == raised.value.hints
 
@@ -89,13 +90,19 @@ def test_the_command_is_run_for_each_code(tmp_path: Path) -> None:
     assert "x\nx\n" == log.read_text()
 
 
-@pytest.mark.parametrize(("option", "environment"), [("hunter2", {}), (None, {"MFA_PROFILES_TOKEN_CODE": "hunter2"})])
-def test_what_is_no_code_is_not_repeated(option: str | None, environment: dict[str, str]) -> None:
-    """It is refused before anything else is done."""
+@pytest.mark.parametrize(
+    ("option", "environment", "given_in"),
+    [
+        ("hunter2", {"MFA_PROFILES_TOKEN_CODE": "123456"}, "--token-code"),
+        (None, {"MFA_PROFILES_TOKEN_CODE": "hunter2"}, "MFA_PROFILES_TOKEN_CODE"),
+    ],
+)
+def test_what_is_no_code_is_not_repeated(option: str | None, environment: dict[str, str], given_in: str) -> None:
+    """It is refused before anything else is done, and who has typed none is told where it came from."""
     with pytest.raises(UsageError) as raised:
         CodeSources(option, environment, None).for_profile()
 
-    assert "a token code is six digits" == raised.value.message
+    assert f"a token code is six digits, which {given_in} is not" == raised.value.message
     assert "hunter2" not in " ".join(raised.value.hints)
 
 
