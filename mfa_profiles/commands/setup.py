@@ -18,6 +18,7 @@ from mfa_profiles.commands.known_device import known_serial_number
 from mfa_profiles.commands.new_keys import GivenKeys, ask_for_rest, given_keys, refuse_missing
 from mfa_profiles.commands.refresh import Refreshed, RefreshOptions, refresh, warn_of_hidden_settings
 from mfa_profiles.errors import (
+    NOTHING_CHANGED,
     AWSError,
     KeysRefusedError,
     MfaProfilesError,
@@ -160,8 +161,10 @@ def _refuse_to_replace(profiles: Profiles, name: str, options: SetupOptions) -> 
     """What is replaced, in words, or None. Raises ProfileError unless --force allows it."""
     held = _held(profiles, name)
     if held is not None and not options.force:
+        has_keys = profiles.has_keys(name) and profiles.session(name) is None
         raise ProfileError(
             f"profile {name} is there already: it holds {held}",
+            *([f"mfa-profiles refresh {name} uses the keys that are there"] if has_keys else []),
             "--force replaces what is there; another name leaves it alone",
         )
     return held
@@ -204,13 +207,21 @@ def _checked_caller(
             _tell_whose_keys(caller, context)
         except AWSError as error:
             are_refused = isinstance(error, KeysRefusedError)
+            if are_refused:
+                error = _of_given_keys(error, context)
             asks_again = not given.are_complete if are_refused else asks_region
             if not (asks_again and attempts):
-                raise
+                raise error from None
             _tell(error, context)
             keys = None if are_refused else keys
         else:
             return caller
+
+
+def _of_given_keys(error: AWSError, context: Context) -> AWSError:
+    """The error with hints for keys that were given, and are in no file yet that could be mended."""
+    hints = [hint for hint in error.hints if context.paths.credentials not in hint]
+    return KeysRefusedError(error.message, *hints, f"{NOTHING_CHANGED}: give both halves again")
 
 
 def _tell(error: MfaProfilesError, context: Context) -> None:

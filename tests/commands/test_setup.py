@@ -218,7 +218,8 @@ def test_a_profile_that_is_there_stays(home: Home, credentials: str, config: str
     error = refusal(home, SetupOptions(None, "AKIAIOSFODNN7EXAMPLE", str(home.path / "secret")))
 
     assert (1, f"profile {BASE} is there already: it holds {held}") == (error.exit_code, error.message)
-    assert ("--force replaces what is there; another name leaves it alone",) == error.hints
+    uses = [f"mfa-profiles refresh {BASE} uses the keys that are there"] if "long-term" in held else []
+    assert (*uses, "--force replaces what is there; another name leaves it alone") == error.hints
 
 
 def test_force_replaces_all_that_leads_to_credentials(home: Home, aws: LocalAWS, device: MFADevice) -> None:
@@ -347,12 +348,18 @@ def test_a_file_that_cannot_be_read(home: Home) -> None:
 def test_keys_that_aws_does_not_take(home: Home, user: User) -> None:
     """Nothing is written, and no hint is about a file in which they do not stand."""
     result = run(home, user, stdin=OTHER_SECRET)
+    files = home.files()
+    home.write(f"[{BASE}]\naws_access_key_id = AKIAIOSFODNN7OLDKEY\naws_secret_access_key = old/secret\n")
+    before = home.files()
+    forced = run(home, user, "--force", stdin=OTHER_SECRET)
 
-    assert (1, {}) == (result.code, home.files())
+    assert (1, {}, 1, before) == (result.code, files, forced.code, home.files())
     last = user.access_key_id[-4:]
-    assert [f"mfa-profiles: error: the secret access key of profile {BASE} does not belong to ****{last}"] == (
-        result.errors
-    )
+    expected = [
+        f"mfa-profiles: error: the secret access key of profile {BASE} does not belong to ****{last}",
+        "hint: nothing was changed: give both halves again",
+    ]
+    assert (expected, expected) == (result.errors, forced.errors[1:])
 
 
 def test_no_code_for_the_first_session(home: Home, user: User) -> None:
