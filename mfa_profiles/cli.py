@@ -1,5 +1,6 @@
 """The command line: parse, call one command, render. It decides nothing."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ import typer
 import mfa_profiles
 from mfa_profiles import log, options, rendering, terminal
 from mfa_profiles.commands import Context
-from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError
+from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError, UsageError
 from mfa_profiles.sessions import DEFAULT_MAX_KEY_AGE, DEFAULT_MIN_REMAINING
 
 app = typer.Typer(
@@ -247,7 +248,7 @@ def refresh(
         force=force,
     )
     if refresh_all and profiles:
-        raise typer.BadParameter("--all cannot be combined with profile names")
+        raise UsageError("--all cannot be combined with profile names", "leave out one of them")
     names = profiles or [context.default_profile]
     try:
         outcomes = command.refresh_all(how, context) if refresh_all else command.refresh(names, how, context)
@@ -255,11 +256,13 @@ def refresh(
         if as_json:
             statuses = [] if refresh_all else [command.status_after_failure(name, how, context) for name in names]
             failure = {"refreshed": False, "error": error.message}
-            rendering.for_programs([{**status.as_json(), **failure} for status in statuses])
+            with contextlib.suppress(terminal.OutputError):  # which would hide what has failed before
+                rendering.for_programs([{**status.as_json(), **failure} for status in statuses])
         raise
     if not outcomes:
         terminal.note("nothing to refresh: no profile has a session or an MFA device; name one")
-    return rendering.refreshed(outcomes, context.now(), as_json=as_json)
+    in_vain = (code, serial_number, duration) != (None, None, None)
+    return rendering.refreshed(outcomes, context.now(), as_json=as_json, options_for_new=in_vain)
 
 
 @app.command(cls=options.Command)
@@ -377,7 +380,8 @@ def status(
     from mfa_profiles.commands import status as command
 
     if watch and (as_json or verify):
-        raise typer.BadParameter(f"--watch cannot be combined with {'--json' if as_json else '--verify'}")
+        other = "--json" if as_json else "--verify"
+        raise UsageError(f"--watch cannot be combined with {other}", "leave out one of them")
     context = _context()
     names = profiles or []
     if watch:
@@ -408,7 +412,7 @@ def clear(
     from mfa_profiles.commands import clear as command
 
     if clear_all and profiles:
-        raise typer.BadParameter("--all cannot be combined with profile names")
+        raise UsageError("--all cannot be combined with profile names", "leave out one of them")
     context = _context()
     cleared = (
         command.clear_all(context) if clear_all else command.clear(profiles or [context.default_profile], context)
@@ -503,7 +507,7 @@ def export(
         rendering.ready(exported.ready, context.now())
         terminal.data(exported.text)
     elif format_name != "dotenv":
-        raise typer.BadParameter("--output is for --format dotenv")
+        raise UsageError("--output is for --format dotenv", "add --format dotenv")
     else:
         rendering.ready(command.export_to_env_file(name, output, how, context, by_profile=by_profile), context.now())
     return 0

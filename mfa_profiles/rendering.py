@@ -49,16 +49,21 @@ def first_session(made: "SetUp", exit_code: int) -> None:
         terminal.note(f"{made.profile} itself is set up; the session: {made.refresh_command}")
 
 
-def refreshed(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool) -> int:
-    """Say what became of each profile, and return the exit code: that of the failures if nothing else is there."""
+def refreshed(outcomes: "Sequence[Refreshed]", now: datetime, *, as_json: bool, options_for_new: bool = False) -> int:
+    """Say what became of each profile, and return the exit code: that of the failures if nothing else is there.
+
+    ``options_for_new`` are options that only a new session would have followed. JSON comes last: should it not be
+    taken, what has been done was told.
+    """
     requested = [outcome for outcome in outcomes if outcome.requested]
-    if as_json:
-        for_programs([_refreshed_object(outcome) for outcome in requested])
     for outcome in outcomes:
         if outcome.error is None:
             still = "" if outcome.refreshed else "still "
-            terminal.note(f"{outcome.status.profile} is {still}valid{_until(outcome.status.expiration, now)}")
+            force = "; --force refreshes it all the same" if options_for_new and not outcome.refreshed else ""
+            terminal.note(f"{outcome.status.profile} is {still}valid{_until(outcome.status.expiration, now)}{force}")
     _tell_errors([(outcome.status.profile, outcome.error) for outcome in requested])
+    if as_json:
+        for_programs([_refreshed_object(outcome) for outcome in requested])
     codes = {outcome.error.exit_code if outcome.error else 0 for outcome in requested}
     return next(iter(codes)) if len(codes) == 1 else int(bool(codes))
 
@@ -80,9 +85,9 @@ def _refreshed_object(outcome: "Refreshed") -> dict[str, str | int | bool | None
 
 def _some(names: Sequence[str]) -> str:
     """Names in a sentence, however many there are."""
-    shown = 3 if len(names) > 4 else len(names)
-    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + rest
+    count = 3 if len(names) > 4 else len(names)
+    rest = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + rest
 
 
 def devices(listed: "Sequence[ListedDevice]", *, as_json: bool) -> None:
@@ -120,8 +125,10 @@ def findings(found: "Sequence[Finding]", name: str | None, *, offline: bool, as_
     ``offline``: it did not ask AWS, and should not when it is run again.
     """
     if as_json:
+        terminal.note(_summary(found, name))
         for_programs([finding.as_json() for finding in found])
-    elif terminal.stdout_is_terminal():
+        return
+    if terminal.stdout_is_terminal():
         for subject in dict.fromkeys(finding.subject for finding in found):
             terminal.data(_heading(subject))
             for line in _lines_of_findings([finding for finding in found if finding.subject == subject]):
@@ -203,15 +210,18 @@ def _count(number: int, word: str) -> str:
 
 def statuses(listed: "Sequence[SessionStatus]", now: datetime, *, as_json: bool) -> None:
     """Print how long sessions live and, if AWS was asked, whether they work; why not goes to stderr."""
+    errors = [(status.profile, status.verification.error if status.verification else None) for status in listed]
     if as_json:
+        _tell_errors(errors)
         for_programs([status.as_json() for status in listed])
-    elif not listed:
+        return
+    if not listed:
         terminal.note(NO_SESSION)
     elif terminal.stdout_is_terminal():
         terminal.data(_table(listed, now))
     else:
         terminal.data("\n".join(_line(status) for status in listed))
-    _tell_errors([(status.profile, status.verification.error if status.verification else None) for status in listed])
+    _tell_errors(errors)
 
 
 NO_SESSION = (

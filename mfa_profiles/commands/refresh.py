@@ -1,5 +1,6 @@
 """Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -51,8 +52,13 @@ def refresh(names: Sequence[str], options: RefreshOptions, context: Context) -> 
     if options.to is not None and len(names) > 1:
         raise UsageError("--to names one derived profile, and there are several profiles to refresh")
     profiles = shared_files.load(context.paths)
-    pairs, unknown = _pairs(profiles, names, options)
-    return _refresh(profiles, pairs, options, context) + unknown
+    meant = _meant(profiles, names, options)
+    pairs = [pair for pair in meant if isinstance(pair, ProfilePair)]
+    unknown = [outcome for outcome in meant if isinstance(outcome, Refreshed)]
+    outcomes = _refresh(profiles, pairs, options, context) + unknown
+    # In the order asked for, behind the sources of roles.
+    order = [meaning.derived if isinstance(meaning, ProfilePair) else meaning.status.profile for meaning in meant]
+    return sorted(outcomes, key=lambda outcome: order.index(outcome.status.profile) if outcome.requested else -1)
 
 
 def refresh_all(options: RefreshOptions, context: Context) -> list[Refreshed]:
@@ -63,22 +69,20 @@ def refresh_all(options: RefreshOptions, context: Context) -> list[Refreshed]:
     return _refresh(profiles, planning.all_pairs(profiles, context.warn), options, context)
 
 
-def _pairs(
-    profiles: Profiles, names: Sequence[str], options: RefreshOptions
-) -> tuple[list[ProfilePair], list[Refreshed]]:
-    """The pairs that names mean, and an outcome for each name that means none."""
-    pairs, unknown = [], []
+def _meant(profiles: Profiles, names: Sequence[str], options: RefreshOptions) -> list[ProfilePair | Refreshed]:
+    """The pair that each name means, or an outcome if it means none."""
+    meant: list[ProfilePair | Refreshed] = []
     for name in dict.fromkeys(names):
         try:
             pair = profiles.pair(name, options.to)
             log.step(f"{name} means {pair.derived}, derived from {pair.base}")
-            pairs.append(pair)
+            meant.append(pair)
         except ProfileError as error:
             if shown(name) != name:  # a token code, as other tools take it
                 raise
             status = SessionStatus(options.to or shown(name), None, State.UNKNOWN)
-            unknown.append(Refreshed(status, refreshed=False, error=error))
-    return pairs, unknown
+            meant.append(Refreshed(status, refreshed=False, error=error))
+    return meant
 
 
 def _refresh(
@@ -165,7 +169,8 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, warn:
     if pair.base == pair.derived:
         raise no_mfa_session(profiles, pair.base)
     if pair.derived not in profiles.credentials.sections:
-        refuse_illegal_name(pair.derived, "--to NAME chooses the name of the derived profile")
+        command = f"mfa-profiles refresh {shlex.quote(pair.base)} --to NAME"
+        refuse_illegal_name(pair.derived, f"{command} chooses another name for the derived profile")
     replaced = _refuse_to_overwrite(profiles, pair, force=options.force)
     if replaced is not None:
         warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")

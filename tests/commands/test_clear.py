@@ -143,7 +143,7 @@ def test_all_goes_without_names(home: Home) -> None:
     """Someone who gives both means one of them, and only they know which."""
     result = home.run_warm("clear", "--all", BASE)
 
-    assert (2, "mfa-profiles: error: invalid value: --all cannot be combined with profile names") == (
+    assert (2, "mfa-profiles: error: --all cannot be combined with profile names") == (
         result.code,
         result.errors[0],
     )

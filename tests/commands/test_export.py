@@ -106,6 +106,7 @@ def test_the_process_format_is_the_aws_clis(stored: Home) -> None:
     [
         (["--format", "json"], "invalid value for '--format': it is one of env, env-no-export,"),
         (["--output", ".env"], "--output is for --format dotenv"),
+        (["--format", "dotenv", "--output", ""], "--output takes the name of a file, and this one is empty"),
         (["--format", "process", "--by-profile"], "--format process is for keys, and --by-profile gives none"),
         (["--min-remaining", "soon"], "invalid value for '--min-remaining'"),
     ],

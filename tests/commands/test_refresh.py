@@ -13,7 +13,7 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.refresh import RefreshOptions, refresh
 from mfa_profiles.profiles import shown
 from mfa_profiles.token_code import Call, nothing
-from tests.home import BASE, DERIVED, Home, base_section, session_section
+from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.processes import wait_until
 
@@ -182,7 +182,7 @@ def test_what_is_no_code_is_not_sent_to_aws(
     result = home.run_warm("refresh", BASE, "--token-code", "-", stdin=f"{code}\n")
 
     assert (2, []) == (result.code, aws.requests)
-    assert "mfa-profiles: error: a token code is six digits" == result.errors[0]
+    assert "mfa-profiles: error: a token code is six digits, which the line on stdin is not" == result.errors[0]
 
 
 def test_without_a_code_or_a_terminal_it_ends_at_once(home: Home, aws: LocalAWS, user: User) -> None:
@@ -193,7 +193,7 @@ def test_without_a_code_or_a_terminal_it_ends_at_once(home: Home, aws: LocalAWS,
     result = home.run_warm("refresh", BASE)
 
     assert (5, [], before) == (result.code, aws.requests, home.files())
-    assert "hint: give it in MFA_PROFILES_TOKEN_CODE, or to mfa-profiles refresh with --token-code" in result.stderr
+    assert "hint: or give it in MFA_PROFILES_TOKEN_CODE, or mfa-profiles refresh --token-code" in result.stderr
 
 
 def test_a_wrong_code_leaves_the_files_alone(home: Home, user: User, device: MFADevice) -> None:
@@ -218,8 +218,19 @@ def test_a_valid_session_is_left_alone(home: Home, aws: LocalAWS, user: User, de
 
     again = home.run_warm("refresh", BASE)
     sooner = home.run_warm("refresh", DERIVED, "--min-remaining", "13h")
+    in_vain = [
+        home.run_warm("refresh", BASE, *options)
+        for options in (
+            ("--token-code", "123456"),
+            ("--duration-seconds", "1h"),
+            ("--serial-number", device.serial_number),
+        )
+    ]
     forced = home.run_warm("refresh", BASE, "--force", "--token-code", home.code(device))
 
+    hint = "; --force refreshes it all the same"
+    assert not again.errors[0].endswith(hint)
+    assert [True] * 3 == [result.errors[0].endswith(hint) for result in in_vain]
     assert (0, 5, 0) == (again.code, sooner.code, forced.code)
     assert "is still valid until" in again.stderr
     assert ["GetSessionToken"] == aws.actions
@@ -431,6 +442,18 @@ def test_settings_that_say_who_you_are_are_not_copied(home: Home, user: User, de
     assert {"region", "output", "retry_mode", "use_fips_endpoint"} == set(derived)
 
 
+@pytest.mark.parametrize("command", ["refresh", "export", "credential-process", "rotate"])
+def test_a_name_that_leads_to_no_derived_one(home: Home, user: User, device: MFADevice, command: str) -> None:
+    """The command that chooses another is told in full: most commands have no --to."""
+    home.add_base(user, "a b", config=None)
+
+    result = home.run_warm(command, "a b", env={"MFA_PROFILES_TOKEN_CODE": home.code(device)})
+
+    assert 1 == result.code
+    assert "is not a profile name that every AWS SDK can read" in result.errors[0]
+    assert "hint: mfa-profiles refresh 'a b' --to NAME chooses another name for the derived profile" in result.errors
+
+
 @pytest.mark.parametrize("key", ["role_arn", "web_identity_token_file", "sso_start_url"])
 def test_what_outranks_the_session_is_pointed_out(home: Home, user: User, device: MFADevice, key: str) -> None:
     """It is not ours to remove, but the SDKs would not use the session: so it takes --force to make one."""
@@ -609,6 +632,23 @@ def test_json(home: Home, user: User, device: MFADevice) -> None:
     assert expected == first
     assert 43100 < first["remaining_seconds"] <= 43200
     assert False is second["refreshed"]
+
+
+def test_json_that_is_not_taken_hides_nothing(home: Home, user: User, device: MFADevice) -> None:
+    """What was done, or what has failed, is told on stderr all the same."""
+    home.add_base(user)
+    command = f"{TOOL} refresh {BASE} --json --token-code"
+
+    wrong = home.run("-c", f"{command} {device.wrong_code()} >/dev/full", program="/bin/sh")
+    broken = home.run("-c", f"AWS_CONFIG_FILE=/ {command} 123456 >/dev/full", program="/bin/sh")
+    done = home.run("-c", f"{command} {home.code(device)} >/dev/full", program="/bin/sh")
+
+    full = "mfa-profiles: error: the output could not be written: no space left on device"
+    assert (1, full) == (wrong.code, wrong.errors[-1])
+    assert "mfa-profiles: error: AWS did not accept the token code" in wrong.errors[0]
+    assert (1, "mfa-profiles: error: / ") == (broken.code, broken.errors[0][:23])
+    assert (1, full) == (done.code, done.errors[-1])
+    assert done.errors[0].startswith(f"{DERIVED} is valid until ")
 
 
 def test_json_of_a_failure(home: Home, user: User, device: MFADevice) -> None:

@@ -93,6 +93,17 @@ def test_what_succeeded_is_written_though_something_failed(base: Home, aws: Loca
     assert "[gone-mfa]" not in base.text(base.credentials)
 
 
+def test_outcomes_come_in_the_order_asked_for(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+    """Also those of names that no profile has; the source that is refreshed on the way is not among them."""
+    add_roles(base, aws, ["role-0", "role-1"])
+    names = ["nope", "role-1", "nothing", "role-0-mfa"]
+
+    result = base.run("refresh", *names, "--json", "--token-code", base.code(device))
+
+    profiles = [outcome["profile"] for outcome in json.loads(result.stdout)]
+    assert (1, ["nope", "role-1-mfa", "nothing", "role-0-mfa"]) == (result.code, profiles)
+
+
 def test_a_failure_that_many_share_is_told_once(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """Roles behind a code that was refused."""
     add_roles(base, aws, [f"role-{number}" for number in range(9)])
