@@ -113,6 +113,8 @@ Profiles = Annotated[
 class Command(TyperCommand):
     """A command whose profile may be named as the AWS CLI has it, too: ``--profile NAME``."""
 
+    hints_if_named_twice: tuple[str, ...] = ()
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._argument = next((name for one in self.params if (name := one.name) in ("profile", "profiles")), "")
@@ -125,8 +127,11 @@ class Command(TyperCommand):
         named = ctx.params.pop("profile_option", None)
         if named:
             takes_one = self._argument == "profile"
-            if ctx.params[self._argument] or (takes_one and len(named) > 1):
-                raise UsageError("the profile is named twice", f"{ctx.command_path} --help")
+            given = ctx.params[self._argument]
+            if given or given == "" or (takes_one and len(named) > 1):
+                raise UsageError(
+                    "the profile is named twice", *self.hints_if_named_twice, f"{ctx.command_path} --help"
+                )
             ctx.params[self._argument] = named[0] if takes_one else named
         return rest
 
@@ -157,6 +162,8 @@ def _made_by_typer(function: Callable[..., None]) -> list[Any]:
 
 class WithCommandBehind(Command):
     """A command whose arguments from ``--`` on are another command's: they are not looked at."""
+
+    hints_if_named_twice = ("with --profile, the command goes behind --",)
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Parse what is before ``--``."""

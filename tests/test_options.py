@@ -34,7 +34,7 @@ def test_several_profiles(home: Home) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["status a --profile b", "export a --profile a", "export --profile a --profile b", "exec --profile a b"],
+    ["status a --profile b", "export a --profile a", "export --profile a --profile b"],
 )
 def test_a_profile_that_is_named_twice(home: Home, arguments: str) -> None:
     """Nobody has to guess which one counts."""
@@ -42,6 +42,40 @@ def test_a_profile_that_is_named_twice(home: Home, arguments: str) -> None:
 
     hint = f"hint: mfa-profiles {arguments.split()[0]} --help"
     assert (2, ["mfa-profiles: error: the profile is named twice", hint]) == (result.code, result.errors)
+
+
+def test_an_empty_profile_is_one(home: Home) -> None:
+    """As of a variable that is not set: it does not give way to another."""
+    home.write(session_section("a", expires="2099-01-01T00:00:00Z"))
+
+    result = home.run("export", "", "--profile", "a")
+
+    assert (2, "mfa-profiles: error: the profile is named twice") == (result.code, result.errors[0])
+
+
+def test_a_command_that_is_taken_for_the_profile(home: Home) -> None:
+    """Who names the profile by the option may not expect it to be looked for behind."""
+    result = home.run("exec", "--profile", "a", "echo", "hi")
+
+    hints = ["hint: with --profile, the command goes behind --", "hint: mfa-profiles exec --help"]
+    assert (2, ["mfa-profiles: error: the profile is named twice", *hints]) == (result.code, result.errors)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "hint"),
+    [
+        ("refresh --all a", "--all cannot be combined with profile names", "leave out one of them"),
+        ("clear --all a", "--all cannot be combined with profile names", "leave out one of them"),
+        ("status --watch --json", "--watch cannot be combined with --json", "leave out one of them"),
+        ("status --watch --verify", "--watch cannot be combined with --verify", "leave out one of them"),
+        ("export a --output b", "--output is for --format dotenv", "add --format dotenv"),
+    ],
+)
+def test_options_that_do_not_go_together(home: Home, arguments: str, sentence: str, hint: str) -> None:
+    """No value of theirs is wrong, and what to do is said."""
+    result = home.run(*arguments.split())
+
+    assert (2, [f"mfa-profiles: error: {sentence}", f"hint: {hint}"]) == (result.code, result.errors)
 
 
 def test_a_command_behind_a_profile_that_is_named_so(home: Home) -> None:

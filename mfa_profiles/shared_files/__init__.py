@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from mfa_profiles import ini, log
-from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, MfaProfilesError, StorageError
+from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, MfaProfilesError, StorageError, UsageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
 from mfa_profiles.shared_files.base_edits import NewBase, with_base
@@ -191,7 +191,12 @@ def _change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str], 
 
 
 def refuse_env_file(paths: SharedPaths, path: str) -> None:
-    """Raise StorageError for a path at which no ``.env`` file can be: the shared files would be ruined by it."""
+    """Raise StorageError for a path at which no ``.env`` file can be: the shared files would be ruined by it.
+
+    For no path at all, as of a variable that is not set, it is UsageError.
+    """
+    if not path:
+        raise UsageError("--output takes the name of a file, and this one is empty")
     try:
         target = os.path.realpath(path)
         shared = {os.path.realpath(paths.credentials), os.path.realpath(paths.config)}
