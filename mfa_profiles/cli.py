@@ -513,7 +513,11 @@ def export(
     return 0
 
 
-@app.command(cls=options.WithCommandBehind, context_settings={"allow_interspersed_args": False})
+@app.command(
+    cls=options.WithCommandBehind,
+    context_settings={"allow_interspersed_args": False},
+    epilog="Exit codes: that of the command; 126 it cannot be run, 127 it is not found.",
+)
 def exec(  # noqa: A001 - the command's name
     profile: options.Profile = None,
     command: options.CommandBehind = None,
@@ -532,7 +536,7 @@ def exec(  # noqa: A001 - the command's name
     context = _context()
     name = context.named(profile)
     words = command or [os.environ.get("SHELL") or "/bin/sh"]
-    use_case.refuse_missing_command(words[0])
+    use_case.refuse_what_cannot_run(name, words[0], context)
     execution = use_case.execution(name, CredentialsOptions(min_remaining), context)
     rendering.ready(execution.ready, context.now())
     context.after_writing()

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from mfa_profiles import environment, log
+from mfa_profiles import environment, log, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials
 from mfa_profiles.errors import CommandError
@@ -45,12 +45,21 @@ def _lc_ctype_is_pythons() -> bool:
         return False
 
 
-def refuse_missing_command(command: str) -> None:
-    """Raise CommandError if there is no such command, before a code is asked for its sake."""
+def refuse_what_cannot_run(name: str, command: str, context: Context) -> None:
+    """Raise CommandError for a command that cannot be run, before a code is asked for its sake.
+
+    Raises ProfileError first if there is no such profile: who forgets it has given the command in its place.
+    """
     import shutil
 
-    if not (os.path.exists(command) if os.sep in command else shutil.which(command, mode=os.F_OK)):
+    shared_files.load(context.paths).pair(name)
+    is_path = os.sep in command
+    if not (os.path.exists(command) if is_path else shutil.which(command, mode=os.F_OK)):
         raise CommandError(127, f"there is no command {shown(command)}")
+    if os.path.isdir(command) and is_path:
+        raise CommandError(126, f"{shown(command)} could not be run: it is a directory")
+    if not (os.access(command, os.X_OK) if is_path else shutil.which(command)):
+        raise CommandError(126, f"{shown(command)} could not be run: permission denied")
 
 
 def replace_process(command: list[str], execution: Execution) -> NoReturn:

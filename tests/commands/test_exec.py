@@ -163,7 +163,7 @@ def test_the_code_is_asked_for_on_the_terminal_and_the_command_has_it_after(
     ("command", "code", "sentence"),
     [
         ("nosuch", 127, "there is no command nosuch"),
-        ("/", 126, "/ could not be run: permission denied"),
+        ("/", 126, "/ could not be run: it is a directory"),
         ("./data", 126, "./data could not be run: exec format error"),
     ],
 )
@@ -236,11 +236,36 @@ def test_an_option_behind_the_profile_is_a_mistake(base: Home, aws: LocalAWS, ar
     assert "options come before the profile, and the command behind --" in result.errors[0]
 
 
-def test_a_command_that_is_not_there_costs_no_code(base: Home, aws: LocalAWS, device: MFADevice) -> None:
+@pytest.mark.parametrize(
+    ("command", "code"), [("nosuch", 127), ("./nosuch", 127), ("./plain", 126), ("plain", 126), ("./bin", 126)]
+)
+def test_a_command_that_cannot_be_run_costs_no_code(
+    base: Home, aws: LocalAWS, device: MFADevice, command: str, code: int
+) -> None:
     """A slip of the finger is found before AWS is asked."""
-    result = base.run("exec", BASE, "--", "nosuch", env={"MFA_PROFILES_TOKEN_CODE": base.code(device)})
+    directory = base.path / "bin"
+    directory.mkdir()
+    for path in (base.path / "plain", directory / "plain"):
+        path.touch(mode=0o600)
+    env = {"MFA_PROFILES_TOKEN_CODE": base.code(device), "PATH": f"{directory}:{base.environment()['PATH']}"}
 
-    assert (127, []) == (result.code, aws.actions)
+    result = base.run("exec", BASE, "--", command, env=env)
+
+    assert (code, []) == (result.code, aws.actions)
+
+
+def test_its_own_exit_codes_are_in_the_help(home: Home) -> None:
+    """A script that looks at the code of the command has to know them."""
+    help_text = home.run("exec", "--help").stdout
+
+    assert "Exit codes: that of the command; 126 it cannot be run, 127 it is not found." in help_text
+
+
+def test_a_profile_that_is_forgotten(base: Home) -> None:
+    """The command has taken its place, and that is what is wrong."""
+    result = base.run("exec", "aws", "sts", "get-caller-identity")
+
+    assert (1, "mfa-profiles: error: there is no profile aws") == (result.code, result.errors[0])
 
 
 def test_no_locale_is_added(refreshed: Home) -> None:
