@@ -54,6 +54,7 @@ def _context() -> Context:
         ask=terminal.ask if has_terminal else None,
         warn=terminal.warn,
         note=terminal.note,
+        hint=terminal.hint,
         wait=terminal.wait,
         progress=terminal.progress,
         before_writing=interruptions.put_off,
@@ -249,7 +250,7 @@ def refresh(
     )
     if refresh_all and profiles:
         raise UsageError("--all cannot be combined with profile names", "leave out one of them")
-    names = profiles or [context.default_profile]
+    names = context.all_named(profiles)
     try:
         outcomes = command.refresh_all(how, context) if refresh_all else command.refresh(names, how, context)
     except MfaProfilesError as error:
@@ -414,9 +415,7 @@ def clear(
     if clear_all and profiles:
         raise UsageError("--all cannot be combined with profile names", "leave out one of them")
     context = _context()
-    cleared = (
-        command.clear_all(context) if clear_all else command.clear(profiles or [context.default_profile], context)
-    )
+    cleared = command.clear_all(context) if clear_all else command.clear(context.all_named(profiles), context)
     for name in cleared:
         terminal.note(f"{name} is cleared")
     if not cleared:

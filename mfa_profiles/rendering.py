@@ -287,7 +287,7 @@ def ready(profile: "ReadyProfile", now: datetime) -> None:
         how = f"{until}, as it could not be refreshed" if until else " without an MFA session"
         terminal.warn(f"{profile.profile} is used{how}: {reason.message}")
         for hint in reason.hints:
-            terminal.note(f"hint: {hint}")
+            terminal.hint(hint)
 
 
 def _until(expiration: datetime | None, now: datetime) -> str:

@@ -24,7 +24,7 @@ TERMINAL = "/dev/tty"
 
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 # C0 and C1 controls, and the marks that turn the direction of text.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def prepare_streams() -> None:
@@ -97,8 +97,13 @@ def warn(text: str) -> None:
 def error(message: str, hints: Sequence[str] = ()) -> None:
     """Write an error, and lines that say what to do about it, to stderr."""
     _labelled("error", "red", message)
-    for hint in hints:
-        note(f"hint: {hint}")
+    for line in hints:
+        hint(line)
+
+
+def hint(text: str) -> None:
+    """Tell the person what to do about what they were told last, in a line on stderr."""
+    _tell(f"hint: {printable(text)}")
 
 
 def _labelled(label: str, colour: str, text: str) -> None:

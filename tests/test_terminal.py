@@ -476,4 +476,11 @@ def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
 
 def test_printable_keeps_text_and_shows_controls() -> None:
     """What would move a cursor, turn text around or cannot be encoded is shown as an escape."""
-    assert "é ü 漢 \\x1b[2J\\n\\u202e\\udcff" == terminal.printable("é ü 漢 \x1b[2J\n\u202e\udcff")
+    assert "é ü 漢 \\x1b[2J\\n\\u202e\\u061c\\udcff" == terminal.printable("é ü 漢 \x1b[2J\n\u202e\u061c\udcff")
+
+
+def test_a_hint_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name with a line break in it begins no line of its own, which could say anything."""
+    terminal.error("a\nb", ["c\nhint: d"])
+
+    assert "mfa-profiles: error: a\\nb\nhint: c\\nhint: d\n" == capsys.readouterr().err

@@ -1,6 +1,6 @@
 """The use cases, one a file: what they need comes in as arguments, what they found goes out. They print nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +38,8 @@ class Context:
     KeyboardInterrupt for one that came meanwhile."""
     ask_secret: Callable[[str], str] | None = None
     """The same as ``ask`` for an answer that is not to be seen while it is typed."""
+    hint: Callable[[str], None] = lambda _: None
+    """Tells a person what to do about what they were told last."""
 
     @property
     def paths(self) -> SharedPaths:
@@ -52,3 +54,7 @@ class Context:
     def named(self, name: str | None) -> str:
         """The profile that is meant: an empty name, as of a variable that is not set, is not the same as none."""
         return self.default_profile if name is None else name
+
+    def all_named(self, names: Sequence[str] | None) -> Sequence[str]:
+        """The profiles that are meant, which are one if none is named."""
+        return names or [self.default_profile]

@@ -228,7 +228,7 @@ def _tell(error: MfaProfilesError, context: Context) -> None:
     """Say what does not end the command."""
     context.warn(error.message)
     for hint in error.hints:
-        context.note(f"hint: {hint}")
+        context.hint(hint)
 
 
 def _tell_whose_keys(caller: Caller, context: Context) -> None:
@@ -296,7 +296,7 @@ def _ask_device(caller: Caller, denied: PermissionDeniedError, context: Context)
         else:
             return answer
     section = profiles.config_header(caller.profile)
-    context.note(f"hint: once you know it, add to [{section}] in {profiles.config.path}: mfa_serial = ARN")
+    context.hint(f"once you know it, add to [{section}] in {profiles.config.path}: mfa_serial = ARN")
     return None
 
 
