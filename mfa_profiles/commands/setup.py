@@ -94,7 +94,9 @@ def set_up(name: str, options: SetupOptions, context: Context) -> SetUp:
     refuse_missing(given, context)
     _prepare_to_write(profiles, name, options, context)
     caller = _checked_caller(profiles, pair, given, options, context)
-    mfa_serial = options.serial_number or _device(caller, context)
+    mfa_serial = options.serial_number
+    if not mfa_serial and (mfa_serial := _device(caller, context)):
+        context.note(f"MFA device: {mfa_serial}")
     wants_session = _wants_session(options, context, can_have_one=mfa_serial is not None)
     new = NewBase(name, caller.keys, caller.region, mfa_serial)
     profiles, taken_out = _write(new, options, context)

@@ -75,6 +75,7 @@ def test_the_file_of_the_console(home: Home, aws: LocalAWS, user: User, device: 
     assert (0, "") == (result.code, result.stdout)
     assert [
         f"these are the keys of {user.arn}",
+        f"MFA device: {device.serial_number}",
         f"{BASE} is set up in {home.credentials} and {home.config}",
         f"{csv.name} still holds the secret access key, and others on this machine can read it: delete it",
         f"next: mfa-profiles refresh {BASE}",
@@ -246,10 +247,11 @@ def test_force_replaces_all_that_leads_to_credentials(home: Home, aws: LocalAWS,
         f"mfa-profiles: warning: profile {BASE} holds session credentials (****MPLE), which --force replaces",
         f"these are the keys of {user.arn}",
         f"mfa-profiles: warning: {device.serial_number} is not a device of this user, but profile {BASE} names it",
+        f"MFA device: {jane.serial_number}",
         f"{BASE} is set up in {home.credentials} and {home.config}",
         "taken out of it, as it led to other credentials: role_arn, source_profile, sso_account_id, "
         "aws_session_token, aws_security_token, aws_account_id",
-    ] == result.errors[:5]
+    ] == result.errors[:6]
     assert (
         home.masked(
             f"[{BASE}]\naws_access_key_id = {user.access_key_id}\naws_secret_access_key = {user.secret_access_key}\n"
