@@ -508,7 +508,9 @@ def export(
     elif format_name != "dotenv":
         raise UsageError("--output is for --format dotenv", "add --format dotenv")
     else:
-        rendering.ready(command.export_to_env_file(name, output, how, context, by_profile=by_profile), context.now())
+        rendering.env_file(
+            command.export_to_env_file(name, output, how, context, by_profile=by_profile), context.now()
+        )
     return 0
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mfa_profiles.commands.credentials import ReadyProfile
     from mfa_profiles.commands.devices import ListedDevice
     from mfa_profiles.commands.doctor import Finding
+    from mfa_profiles.commands.export import EnvFile
     from mfa_profiles.commands.refresh import Refreshed
     from mfa_profiles.commands.rotate import Rotated
     from mfa_profiles.commands.setup import SetUp
@@ -288,6 +289,16 @@ def ready(profile: "ReadyProfile", now: datetime) -> None:
         terminal.warn(f"{profile.profile} is used{how}: {reason.message}")
         for hint in reason.hints:
             terminal.hint(hint)
+
+
+def env_file(file: "EnvFile", now: datetime) -> None:
+    """Say what became of a profile, and of the ``.env`` file that it was exported to."""
+    ready(file.ready, now)
+    holds = "names" if file.by_profile else "has the credentials of"
+    already = "" if file.changed else "already "
+    until = _until(file.ready.expiration, now)
+    end = f", valid{until}" if until else ""
+    terminal.note(f"{file.path} {already}{holds} {file.ready.profile}{end}")
 
 
 def _until(expiration: datetime | None, now: datetime) -> str:

@@ -20,6 +20,16 @@ class Exported:
     ready: ReadyProfile
 
 
+@dataclass(frozen=True)
+class EnvFile:
+    """A ``.env`` file that has the credentials of a profile, or names it; ``changed`` if it did not before."""
+
+    path: str
+    ready: ReadyProfile
+    by_profile: bool
+    changed: bool
+
+
 def export(
     name: str, format_name: str, options: CredentialsOptions, context: Context, *, by_profile: bool
 ) -> Exported:
@@ -40,7 +50,7 @@ def export(
 
 def export_to_env_file(
     name: str, path: str, options: CredentialsOptions, context: Context, *, by_profile: bool
-) -> ReadyProfile:
+) -> EnvFile:
     """Write the credentials of a profile into a ``.env`` file; its other lines stay. Raises MfaProfilesError."""
     _rehearse(name, path, options, context)
     ready, variables = _variables(name, options, context, by_profile=by_profile)
@@ -56,13 +66,14 @@ def export_to_env_file(
         ]
         return dotenv.update(text, {key: value for key, value in variables.items() if key not in others})
 
-    for warning in shared_files.change_env_file(context.paths, path, edit).warnings:
+    stored = shared_files.change_env_file(context.paths, path, edit)
+    for warning in stored.warnings:
         context.warn(warning)
     for other in others:
         context.warn(f"{path} also sets {other}, which some SDKs prefer: take that line out")
     if not by_profile:
         _warn_of_who_may_read_it(path, context)
-    return ready
+    return EnvFile(path, ready, by_profile, stored.changed)
 
 
 def _rehearse(name: str, path: str, options: CredentialsOptions, context: Context) -> None:

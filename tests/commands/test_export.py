@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -154,11 +155,15 @@ def test_what_is_left_is_used_with_a_warning(home: Home, user: User, device: MFA
 
 
 def test_a_new_env_file(stored: Home) -> None:
-    """Private, and with the session alone."""
-    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
-
+    """Private, and with the session alone; what was done is said."""
     path = stored.path / ".env"
-    assert (0, "", "") == (result.code, result.stdout, result.stderr)
+    result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+    again = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
+
+    assert (0, "", 0) == (result.code, result.stdout, again.code)
+    end = r"valid until 2098-12-31 16:00 \(\d+ h( \d+ m)?\)\n"
+    assert re.fullmatch(rf"\.env has the credentials of {DERIVED}, {end}", result.stderr)
+    assert re.fullmatch(rf"\.env already has the credentials of {DERIVED}, {end}", again.stderr)
     assert assignments(stored) == stored.text(path)
     assert 0o600 == path.stat().st_mode & 0o777
     assert [".aws", ".env"] == sorted(entry.name for entry in stored.path.iterdir())
@@ -188,7 +193,7 @@ def test_an_env_file_that_is_there(stored: Home) -> None:
     assert expected + new + "LAST=1" == stored.text(real)
     assert link.is_symlink()
     assert 0o640 == real.stat().st_mode & 0o777
-    assert ["mfa-profiles: warning: .env can be read by others: chmod 600 .env"] == result.errors
+    assert ["mfa-profiles: warning: .env can be read by others: chmod 600 .env"] == result.errors[:-1]
     assert [real.name] == [entry.name for entry in real.parent.iterdir()]
 
 
@@ -225,7 +230,8 @@ def test_an_env_file_with_the_name_of_the_profile(stored: Home) -> None:
 
     result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env", "--by-profile")
 
-    assert (0, "") == (result.code, result.stderr)
+    assert (0, 1) == (result.code, len(result.errors))
+    assert result.stderr.startswith(f".env names {DERIVED}, valid until ")
     expected = {
         "A=1",
         f"AWS_PROFILE={DERIVED}",
@@ -324,7 +330,8 @@ def test_the_name_of_the_profile_gives_way_to_keys(stored: Home) -> None:
 
     result = stored.run("export", BASE, "--format", "dotenv", "--output", ".env")
 
-    assert (0, "") == (result.code, result.stderr)
+    assert 0 == result.code
+    assert not any("warning" in line for line in result.errors)
     assert "AWS_PROFILE" not in stored.text(stored.path / ".env")
 
 
