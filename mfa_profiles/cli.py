@@ -32,7 +32,8 @@ class _Interruptions:
         self._has_come = False
 
     def put_off(self) -> None:
-        signal.signal(signal.SIGINT, self._remember)
+        if self._handler is not signal.SIG_IGN:  # as it is for what a script has started in the background
+            signal.signal(signal.SIGINT, self._remember)
 
     def _remember(self, _number: int, _frame: object) -> None:
         self._has_come = True

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.commands.test_rotate import identity, learn_keys
-from tests.home import BASE, DERIVED, Home, base_section
+from tests.home import BASE, DERIVED, TOOL, Home, base_section
 from tests.local_aws import LocalAWS, MFADevice, Request, User
 from tests.local_aws.answers import AWSError
 from tests.processes import INTERRUPT_AT_THE_WRITING
@@ -257,6 +257,20 @@ def test_an_interruption_while_the_new_key_is_made(refreshed: Home, aws: LocalAW
     learn_keys(refreshed, user)
     assert new == refreshed.section(BASE)["aws_access_key_id"]
     finish(refreshed, user)
+
+
+def test_an_interruption_that_is_meant_for_others(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """What runs in the background of a script is left alone by Ctrl-C, also while it writes."""
+    aws.faults.add(action="CreateAccessKey", latency=1)
+    [old] = user.access_keys
+
+    with Screen(refreshed, ["-c", f"trap '' INT; exec {TOOL} rotate {BASE}"], program="/bin/sh") as screen:
+        while "CreateAccessKey" not in aws.actions:
+            time.sleep(0.01)
+        screen.child.sendintr()
+        assert 0 == screen.end()
+
+    assert old not in user.access_keys
 
 
 def test_an_error_says_more_than_an_interruption(refreshed: Home, aws: LocalAWS) -> None:
