@@ -160,6 +160,24 @@ def test_a_full_disk_is_an_error(home: Home, user: User, arguments: str) -> None
     assert (1, [error]) == (result.code, result.errors)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("doctor --offline --json", "1 warning"),
+        ("status a --verify --json", "mfa-profiles: error: the session of profile a is no longer good"),
+    ],
+)
+def test_what_goes_to_stderr_does_not_wait_for_a_full_disk(home: Home, arguments: str, told: str) -> None:
+    """JSON comes last, and that it did not arrive is told behind the rest."""
+    home.write(session_section("a", expires="2099-01-01T00:00:00Z"))
+
+    result = home.run("-c", f"mfa-profiles {arguments} >/dev/full", program="/bin/sh")
+
+    assert 1 == result.code
+    assert result.errors[0].startswith(told)
+    assert "mfa-profiles: error: the output could not be written: no space left on device" == result.errors[-1]
+
+
 def test_streams_that_are_closed_or_narrow(home: Home) -> None:
     """No stdout, no stdin, or an encoding without the characters that a name has."""
     home.write(session_section("\u6f22", expires="2099-01-01T00:00:00Z") + "[base]\naws_access_key_id = AKIA\n")
