@@ -5,6 +5,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
@@ -29,11 +30,7 @@ class _Outcome(Generic[T]):
 
 def run(call: Callable[[], T], *, within: float | None = None) -> T:
     """Make one call. Raises TimeoutError if it takes longer than that many seconds; it is not ended by that."""
-    outcomes = _start([call], at_once=1)
-    try:
-        _, outcome = outcomes.get(timeout=within)
-    except queue.Empty:
-        raise TimeoutError from None
+    _, outcome = _next(_start([call], at_once=1), within)
     return outcome.get()
 
 
@@ -62,8 +59,24 @@ def run_all(calls: Sequence[Callable[[], T]], *, at_once: int) -> Iterator[tuple
     """
     outcomes = _start(calls, at_once)
     for _ in calls:
-        index, outcome = outcomes.get()
+        index, outcome = _next(outcomes)
         yield index, outcome.get
+
+
+_GLANCE = 0.1  # seconds
+
+
+def _next(
+    outcomes: "queue.SimpleQueue[tuple[int, _Outcome[T]]]", within: float | None = None
+) -> tuple[int, _Outcome[T]]:
+    """The next outcome. Raises TimeoutError if there is none within that many seconds."""
+    deadline = None if within is None else time.monotonic() + within
+    while True:
+        # Not for longer: of a signal that comes between Python's last look for one and the wait, it hears after that.
+        with contextlib.suppress(queue.Empty):
+            return outcomes.get(timeout=_GLANCE if within is None else min(_GLANCE, within))
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimeoutError
 
 
 def _start(calls: Sequence[Callable[[], T]], at_once: int) -> "queue.SimpleQueue[tuple[int, _Outcome[T]]]":

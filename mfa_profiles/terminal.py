@@ -213,7 +213,7 @@ def _ask(question: str, meanwhile: Callable[[], object]) -> str:
         writer.flush()
         meanwhile()
         try:
-            answer = reader.readline()
+            answer = _line(reader)
         except KeyboardInterrupt:
             writer.write("\n")
             raise
@@ -221,6 +221,15 @@ def _ask(question: str, meanwhile: Callable[[], object]) -> str:
             writer.write("\n")
             raise KeyboardInterrupt
         return answer.rstrip("\n")
+
+
+def _line(terminal: TextIO) -> str:
+    import select
+
+    # A signal that comes between Python's last look for one and the wait is heard after that: so none is long.
+    while not select.select([terminal], [], [], 0.1)[0]:
+        pass
+    return terminal.readline()
 
 
 def ask_secret(question: str) -> str:

@@ -3,6 +3,9 @@
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -69,3 +72,24 @@ def test_a_process_that_a_call_starts_takes_signals() -> None:
         return found
 
     assert "False\n" == parallel.run(child)
+
+
+WAITS: dict[str, Callable[[threading.Event], object]] = {
+    "for one call": lambda event: parallel.run(event.wait),
+    "for one call, not for ever": lambda event: parallel.run(event.wait, within=60),
+    "for several": lambda event: list(parallel.run_all([event.wait, event.wait], at_once=2)),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_signal_that_does_not_interrupt_the_wait_is_heard(wait: str) -> None:
+    """As one that comes just before it: here another thread takes it."""
+    event = threading.Event()
+    began = time.monotonic()
+    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        WAITS[wait](event)
+
+    assert time.monotonic() - began < 30
+    event.set()

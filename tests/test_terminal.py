@@ -125,6 +125,23 @@ def test_three_refusals_are_enough(base: Home, aws: LocalAWS, device: MFADevice,
     assert before == base.files()
 
 
+def test_a_signal_that_does_not_interrupt_the_wait_is_heard(home: Home) -> None:
+    """As one that comes just before it: here another thread takes it."""
+    script = """
+import signal, threading
+from mfa_profiles import terminal
+threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+try:
+    terminal.ask("Yes?")
+except KeyboardInterrupt:
+    print("heard")
+"""
+    child = pexpect.spawn(sys.executable, ["-c", script], env=home.environment(), encoding="utf-8", timeout=20)
+
+    child.expect_exact("Yes? \r\nheard\r\n")
+    child.close()
+
+
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
 def test_an_interrupted_prompt_writes_nothing(base: Home, aws: LocalAWS, refreshing: Terminal, key: str) -> None:
     """Exit 130, one line, no traceback, and both files untouched."""
