@@ -126,7 +126,7 @@ def findings(found: "Sequence[Finding]", name: str | None, *, offline: bool, as_
     ``offline``: it did not ask AWS, and should not when it is run again.
     """
     if as_json:
-        terminal.note(_summary(found, name))
+        terminal.note(_summary(found, name, offline=offline))
         for_programs([finding.as_json() for finding in found])
         return
     if terminal.stdout_is_terminal():
