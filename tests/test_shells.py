@@ -365,7 +365,7 @@ def test_settings_of_the_person_do_not_matter(shell: str, valid: Home) -> None:
     assert re.fullmatch("\n".join(expected) + "\n", result.stdout), result
     assert 1 == result.code
     assert re.fullmatch(
-        rf"{DERIVED}: .* left\nother: .* left\nmfa-profiles: error: there is no profile nope\nhint: .*\n",
+        rf"{DERIVED}: .* left\nother: .* left\nmfa-profiles: error: there is no profile nope\nhint: .*\nhint: .*\n",
         result.stderr,
     ), result
 
