@@ -26,7 +26,8 @@ def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
                 printed.append(line.strip())
                 if line.startswith("Ctrl-C"):
                     break
-            exports = dict(shlex.split(line)[1].split("=", 1) for line in printed if line.startswith("export "))
+            lines = (os.path.expandvars(line) for line in printed if line.startswith("export "))
+            exports = dict(shlex.split(line)[1].split("=", 1) for line in lines)
             code = next(shlex.split(line) for line in printed if ".local_aws code " in line)
             yield process, exports, code
         finally:

@@ -71,7 +71,6 @@ def serve(port: int, latency: float, home: Path | None) -> None:
         }
         with _directory_with(files, home) as directory:
             exports = {
-                "PATH": f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}",
                 "AWS_ENDPOINT_URL": aws.endpoint_url,
                 "AWS_SHARED_CREDENTIALS_FILE": str(directory / "credentials"),
                 "AWS_CONFIG_FILE": str(directory / "config"),
@@ -79,6 +78,7 @@ def serve(port: int, latency: float, home: Path | None) -> None:
             print(f"A local AWS is running, with the user {user.arn}")
             print(f"and the MFA device {device.serial_number}.")
             print("Point another terminal at it, in this directory:\n")
+            print(f'  export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
             for name, value in exports.items():
                 print(f"  export {name}={shlex.quote(value)}")
             print("\nThen `mfa-profiles refresh` takes the profile", PROFILE, "and its role", f"{ROLE_PROFILE}.")
