@@ -57,8 +57,9 @@ def refresh(names: Sequence[str], options: RefreshOptions, context: Context) -> 
     unknown = [outcome for outcome in meant if isinstance(outcome, Refreshed)]
     outcomes = _refresh(profiles, pairs, options, context) + unknown
     # In the order asked for, behind the sources of roles.
-    order = [meaning.derived if isinstance(meaning, ProfilePair) else meaning.status.profile for meaning in meant]
-    return sorted(outcomes, key=lambda outcome: order.index(outcome.status.profile) if outcome.requested else -1)
+    asked = (meaning.derived if isinstance(meaning, ProfilePair) else meaning.status.profile for meaning in meant)
+    place = {profile: number for number, profile in enumerate(asked)}
+    return sorted(outcomes, key=lambda outcome: place[outcome.status.profile] if outcome.requested else -1)
 
 
 def refresh_all(options: RefreshOptions, context: Context) -> list[Refreshed]:
