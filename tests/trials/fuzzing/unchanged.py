@@ -138,7 +138,7 @@ def _comments(text: str) -> list[str]:
 def is_ours(line: str) -> bool:
     """True for a comment that the tool itself writes."""
     return (
-        line.startswith(_OURS)
+        f"{line} ".startswith(_OURS)  # without the blanks at its end, and maybe without a name there
         or sessions.parse_expiration_comment(line) is not None
         or rotations.parse_comment(line) is not None
     )
