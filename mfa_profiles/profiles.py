@@ -190,7 +190,6 @@ class Profiles:
     def no_such_profile(self, name: str) -> ProfileError:
         """The error for a name that no profile has, with those that are like it, or else with all."""
         import difflib
-        import shlex
 
         if name and shown(name) != name:
             hint = "a token code goes behind --token-code of mfa-profiles refresh"
