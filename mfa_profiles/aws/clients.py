@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import log, settings
+from mfa_profiles.aws import botocore_data
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -50,12 +51,12 @@ class Clients:
 
     def get(self, service: Any, *, profile: str, keys: Keys, region: str) -> Any:
         """A client that signs with keys and honours the settings of a profile: endpoints, proxies, CAs, ..."""
-        # What botocore sees; the region aside, which every client is given.
+        # What botocore sees; the region aside, which every client is given, but for what it reads for it.
         seen = settings.call_settings(self.profiles.settings(profile))
-        alike = frozenset((seen | {"region": ""}).items())
+        alike = frozenset((seen | {"region": region if botocore_data.is_variant(region) else ""}).items())
         with self._lock, _setup_explained(self.profiles, profile):
             if alike not in self._sessions:
-                self._sessions[alike] = session_of(self.profiles, profile)
+                self._sessions[alike] = session_of(self.profiles, profile, region)
             name = (service, alike, keys, region)
             if name not in self._clients:
                 self._clients[name] = _client(self._sessions[alike], service, keys, region)
@@ -68,8 +69,8 @@ class Clients:
                 client._endpoint.http_session.close()
 
 
-def session_of(profiles: Profiles, profile: str) -> "botocore.session.Session":
-    """A session of botocore's with the call settings of a profile: none if it is not there yet.
+def session_of(profiles: Profiles, profile: str, region: str) -> "botocore.session.Session":
+    """A session of botocore's for clients in a region, with the call settings of a profile: none if it is not there.
 
     It reads neither file: it is given what has been read, since botocore takes longer to read files of thousands of
     profiles than we do for all that we do with them.
@@ -85,9 +86,7 @@ def session_of(profiles: Profiles, profile: str) -> "botocore.session.Session":
     session = botocore.session.Session(profile=profile)
     # Botocore has no public way to give it what it would read into full_config.
     session._config = {**build_profile_map(referred), "profiles": {profile: own}}  # type: ignore[attr-defined]
-    # Which services there are is looked up in four hundred directories, for each client twice: longer than all else
-    # that it takes to make one.
-    session.get_component("data_loader").list_available_services = lambda _: ["iam", "sts"]
+    botocore_data.read_less(session, region)
     return session
 
 

@@ -43,7 +43,7 @@ def test_settings_are_those_that_botocore_would_read(credentials: Document, conf
         everything = theirs.full_config
 
     for name in profiles.names():
-        ours = clients.session_of(profiles, name)
+        ours = clients.session_of(profiles, name, "us-west-2")
         counting = settings.call_settings(profiles.settings(name))
         expected = {
             key: re.sub("\n+", "\n", value) if isinstance(value, str) else value
@@ -61,7 +61,7 @@ def test_a_profile_that_is_not_there_has_no_settings(tmp_path: Path, monkeypatch
     monkeypatch.setenv("AWS_PROFILE", "other")
     monkeypatch.setenv("AWS_CONFIG_FILE", paths.config)
 
-    session = clients.session_of(shared_files.load(paths), "new")
+    session = clients.session_of(shared_files.load(paths), "new", "us-west-2")
 
     assert {} == session.get_scoped_config()
     assert session.get_config_variable("region") is None
