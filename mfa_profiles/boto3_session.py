@@ -4,7 +4,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ def open_session(
         return plain_session(ready.profile, region_name or ready.region), ready
     kept = {key: value for key, value in context.environment.items() if key != environment.TOKEN_CODE}
     # Requests are made in threads of all kinds, long after somebody sat there; and that code is spent.
-    unattended = replace(context, environment=kept, ask=None, warn=logger.debug, note=logger.debug, wait=_wait)
+    unattended = context._replace(environment=kept, ask=None, warn=logger.debug, note=logger.debug, wait=_wait)
 
     read = partial(_read, name, ready.profile, unattended)
     return refreshing_session(ready.profile, region_name or ready.region, read), ready

@@ -5,12 +5,19 @@ Home.run looks for all of them in whatever the tool prints in every test; here i
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mfa_profiles import ini
+from mfa_profiles.commands import Context
+from mfa_profiles.commands.refresh import RefreshOptions
 from mfa_profiles.profiles import Keys
 from mfa_profiles.sessions import SessionCredentials
+from mfa_profiles.shared_files import storage
+from mfa_profiles.shared_files.blocks import Document
+from mfa_profiles.shared_files.editing import Put
 from tests.home import BASE, TOOL, Home
 from tests.local_aws import LocalAWS, MFADevice
 from tests.processes import wait_until
@@ -86,16 +93,24 @@ def test_whoever_gives_codes_is_given_nothing(base: Home, device: MFADevice) -> 
     assert "socket" not in opened
 
 
-def test_no_secret_in_repr() -> None:
+def test_no_secret_in_repr(tmp_path: Path) -> None:
     """What holds a secret does not show it when it is printed, as in a traceback with locals."""
-    from datetime import UTC, datetime
-
-    from mfa_profiles.commands.refresh import RefreshOptions
-    from mfa_profiles.ini import parse
-
+    text = "[a]\naws_secret_access_key = hunter2\n"
+    path = tmp_path / "credentials"
+    path.write_text(text)
     credentials = SessionCredentials("ASIAX", "hunter2", "hunter2", datetime.now(UTC))
-    file = parse(b"[a]\naws_secret_access_key = hunter2\n", "credentials")
-    shown = repr([credentials, Keys("AKIAX", "hunter2"), file, RefreshOptions(token_code="hunter2")])
+    file = ini.parse(text.encode(), str(path))
+    document = Document.of(file)
+    section = document.section(1)
+    content = storage._read(str(path))
+    assert content is not None
+    assert any("hunter2" in part.text for part in section.parts)
+    change = storage._Change(str(path), str(path), text.encode(), content)
+    context = Context({"AWS_SECRET_ACCESS_KEY": "hunter2"}, now=lambda: datetime.now(UTC), ask=None, warn=print)
+    options, put = RefreshOptions(token_code="hunter2"), Put({"aws_secret_access_key": "hunter2"})
+
+    held = [credentials, Keys("AKIAX", "hunter2"), file, document, section, *section.parts, content, change, context]
+    shown = repr([*held, options, put])
 
     assert "hunter2" not in shown
     assert "ASIAX" in shown

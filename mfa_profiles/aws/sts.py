@@ -1,9 +1,8 @@
 """AWS STS: session credentials for a token code, and of roles."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mfa_profiles import log
 from mfa_profiles.aws import values
@@ -23,8 +22,7 @@ T = TypeVar("T")
 _MARGIN = timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """Whose keys a caller has, and when AWS said so by its own clock (aware and in UTC; None if it did not tell)."""
 
     account: str

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from mfa_profiles.profiles import SharedPaths
 
@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from mfa_profiles.token_code import Ask
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """The world as a command sees it."""
 
-    environment: Mapping[str, str] = field(repr=False)
+    environment: Mapping[str, str]
     now: Callable[[], datetime]
     ask: "Ask | None"
     """Puts a question to a person on the terminal; None if there is none."""
@@ -40,6 +39,9 @@ class Context:
     """The same as ``ask`` for an answer that is not to be seen while it is typed."""
     hint: Callable[[str], None] = lambda _: None
     """Tells a person what to do about what they were told last."""
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
     @property
     def paths(self) -> SharedPaths:

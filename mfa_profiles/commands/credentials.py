@@ -123,7 +123,7 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     if before.state is State.MISSING and _needs_no_session(profiles, pair):
         return _as_it_is(profiles, pair, context.now()), profiles
     ask = context.ask if options.ask_while_valid or not (is_right and before.is_usable) else None
-    after, refreshed, error = _refresh(name, options, replace(context, ask=ask))
+    after, refreshed, error = _refresh(name, options, context._replace(ask=ask))
     profiles = shared_files.load(context.paths)  # another process may have refreshed it just as well
     if error is None or (is_right and after.is_usable):
         ready = _with_session(profiles, pair, after)
@@ -147,7 +147,7 @@ def _refresh(
     # Keys in the environment are no reason for a warning: they are about to be replaced.
     kept = {key: value for key, value in context.environment.items() if key not in environment.CREDENTIAL_VARIABLES}
     try:
-        outcomes = refresh([name], refresh_options, replace(context, environment=kept))
+        outcomes = refresh([name], refresh_options, context._replace(environment=kept))
     except MfaProfilesError as error:
         return status_after_failure(name, refresh_options, context), False, error
     outcome = next(outcome for outcome in outcomes if outcome.requested)

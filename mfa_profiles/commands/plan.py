@@ -58,14 +58,13 @@ class Plan:
             self._drop_if_unused(step.source)
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """When a session is good enough."""
 
     now: datetime
     min_remaining: timedelta
     force: bool = False
-    seen: Mapping[ProfilePair, str | None] = field(default_factory=dict)
+    seen: Mapping[ProfilePair, str | None] = {}
     """Access key IDs that were found before; a session with another one is new, and not refreshed by force again."""
 
 

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -18,16 +17,18 @@ from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, Origin, SessionCredenti
 from mfa_profiles.token_code import CodeSources, GivenCode
 
 
-@dataclass(frozen=True)
-class RefreshOptions:
+class RefreshOptions(NamedTuple):
     """How to refresh; each field is the option of the same name."""
 
     to: str | None = None
-    token_code: GivenCode = field(default=None, repr=False)
+    token_code: GivenCode = None
     serial_number: str | None = None
     duration: timedelta | None = None
     min_remaining: timedelta = DEFAULT_MIN_REMAINING
     force: bool = False
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 class Refreshed(NamedTuple):

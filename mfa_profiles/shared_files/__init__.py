@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mfa_profiles import ini, log
 from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, MfaProfilesError, StorageError, UsageError
@@ -81,10 +81,12 @@ EditOfBoth = Callable[[Profiles], Profiles]
 """Makes of both files, as they are, what they are to be."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredBoth(Stored):
+class StoredBoth(NamedTuple):
     """What became of both files, and what is in them now: nobody has to read them again, which may fail."""
 
+    changed: bool
+    warnings: tuple[str, ...]
+    """Sentences for a person."""
     profiles: Profiles
 
 
@@ -147,7 +149,7 @@ def change(paths: SharedPaths, edit: EditOfBoth) -> StoredBoth:
         return after
 
     stored = storage.rewrite(_in_order(paths), _edit_of_bytes(paths, told))
-    return StoredBoth(changed=stored.changed, warnings=stored.warnings, profiles=latest[0])
+    return StoredBoth(*stored, profiles=latest[0])
 
 
 def _in_order(paths: SharedPaths) -> tuple[str, str]:

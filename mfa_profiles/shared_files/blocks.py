@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import IniFile
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from configupdater.block import Block
 
 
-@dataclass(frozen=True, repr=False)
-class Part:
+class Part(NamedTuple):
     """A key with the lines of its value, or (without a key) comments or blank lines.
 
     Indented comments below a key belong to it: the SDKs for Rust and Java read them as a part of its value.
@@ -28,13 +27,18 @@ class Part:
     key: str | None
     text: str
 
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
-@dataclass(frozen=True, repr=False)
-class Section:
+
+class Section(NamedTuple):
     """A header line and the parts below it, which, joined, are the section."""
 
     header: str
     parts: list[Part]
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,7 @@ botocore's parser does not read as meant, with every other section unchanged.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mfa_profiles import ini, rotations, sessions, settings
 from mfa_profiles.errors import FileRefusedError
@@ -15,8 +15,7 @@ from mfa_profiles.plain_ini import Sections
 from mfa_profiles.shared_files.blocks import Document, Section, doubt
 
 
-@dataclass(frozen=True)
-class Put:
+class Put(NamedTuple):
     """What a section is to hold.
 
     ``comment`` (a line of ours, without its ending) goes directly under the header, in the place of one that is there
@@ -24,10 +23,13 @@ class Put:
     indented block, as RawConfigParser gives it (``"\\nkey = value"``); else line breaks are refused.
     """
 
-    values: Mapping[str, str] = field(repr=False)
+    values: Mapping[str, str]
     comment: str | None = None
     drop: Collection[str] = ()
     may_have_blocks: bool = False
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 def put_sections(file: IniFile, puts: Mapping[str, Put]) -> IniFile:

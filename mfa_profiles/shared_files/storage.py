@@ -12,7 +12,6 @@ import os
 import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from mfa_profiles import log
@@ -27,21 +26,22 @@ _MAX_BYTES = 16 * 2**20
 """30,000 profiles are not that large; parsing a file of 100 MiB would take minutes, and gigabytes."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """What became of the files; ``warnings`` are sentences for a person."""
 
     changed: bool
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, repr=False)
-class _Content:
+class _Content(NamedTuple):
     """A file as it was read: its bytes, who may do what with it, and if nobody was writing it."""
 
     data: bytes
     status: os.stat_result
     is_whole: bool
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 def read(path: str) -> bytes | None:
@@ -203,14 +203,16 @@ def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, 
     return denied
 
 
-@dataclass(frozen=True, repr=False)
-class _Change:
+class _Change(NamedTuple):
     """A file that gets new bytes: by the name it was given, and by the name that links lead to."""
 
     path: str
     target: str
     new: bytes
     old: _Content | None
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 class _Copy(NamedTuple):

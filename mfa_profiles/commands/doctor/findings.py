@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 from mfa_profiles import ini_survey, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.profiles import Profiles
-from mfa_profiles.shared_files import Stored
+from mfa_profiles.shared_files import Stored, StoredBoth
 
 
 class Level(StrEnum):
@@ -29,7 +29,7 @@ class Subject(StrEnum):
     AWS = "aws"
 
 
-Fix = Callable[[], Stored | None]
+Fix = Callable[[], Stored | StoredBoth | None]
 """Repairs what was found, and raises an MfaProfilesError if that cannot be done."""
 
 
