@@ -97,12 +97,12 @@ def _invoke(arguments: "Sequence[str]") -> int:
 
     import typer
 
-    from mfa_profiles.cli import app
+    from mfa_profiles.cli import app, app_for
 
     if "_MFA_PROFILES_COMPLETE" in os.environ:  # a shell asks what could stand where TAB was pressed
         return _complete(app, arguments)
     try:
-        code = app(arguments, prog_name="mfa-profiles", standalone_mode=False)
+        code = app_for(arguments)(arguments, prog_name="mfa-profiles", standalone_mode=False)
     except typer.TyperException as error:
         return _usage(error)
     if code == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt

@@ -1,13 +1,16 @@
 """The command line: parse, call one command, render. It decides nothing."""
 
 import contextlib
+import copy
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
 import mfa_profiles
 from mfa_profiles import log, options, rendering, terminal
@@ -587,3 +590,17 @@ def shell_init(
 
     terminal.data(shells.script(shell))
     return 0
+
+
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The command line as far as it is needed: if a command is named first, typer need not make all of them."""
+    named = [command for command in app.registered_commands if arguments[:1] == [_name_of(command)]]
+    if not named:
+        return app
+    needed = copy.copy(app)
+    needed.registered_commands = named
+    return needed
+
+
+def _name_of(command: CommandInfo) -> str | None:
+    return command.name or (typer.main.get_command_name(command.callback.__name__) if command.callback else None)

@@ -6,7 +6,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import typer.main
 
+from mfa_profiles.cli import app, app_for
 from mfa_profiles.sessions import format_time
 from tests.home import BASE, Home, base_section, session_section
 from tests.local_aws import User
@@ -120,6 +122,15 @@ def test_imports_open_nothing() -> None:
     assert ["[] ['socket.__new__', 'socket.bind']", "open"] == done.stdout.splitlines(), done.stderr
 
 
+def test_the_command_that_is_named_is_made_alone() -> None:
+    """Typer takes longer to make them all than many take to run; the help and what is misspelt need them all."""
+    names = list(typer.main.get_group(app).commands)
+
+    assert ["refresh", "credential-process"] == [name for name in names if name in ("refresh", "credential-process")]
+    assert names == [one for name in names for one in typer.main.get_group(app_for([name, "x"])).commands]
+    assert all(app_for(arguments) is app for arguments in ([], ["--help"], ["refesh"], ["--verbose", "refresh"]))
+
+
 def test_an_unforeseen_error_is_a_line_without_its_text() -> None:
     """Whatever the text of an exception quotes, it is not shown; where it was raised is."""
     script = """
@@ -127,7 +138,7 @@ import sys
 from mfa_profiles import __main__, cli
 def app(*_, **__):
     raise RuntimeError("hunter2")
-cli.app = app
+cli.app_for = lambda _: app
 sys.exit(__main__.run([]))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
