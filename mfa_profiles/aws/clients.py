@@ -7,12 +7,12 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import log, settings
-from mfa_profiles.aws import botocore_data
+from mfa_profiles.aws import botocore_session
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -53,10 +53,10 @@ class Clients:
         """A client that signs with keys and honours the settings of a profile: endpoints, proxies, CAs, ..."""
         # What botocore sees; the region aside, which every client is given, but for what it reads for it.
         seen = settings.call_settings(self.profiles.settings(profile))
-        alike = frozenset((seen | {"region": region if botocore_data.is_variant(region) else ""}).items())
+        alike = frozenset((seen | {"region": region if botocore_session.is_variant(region) else ""}).items())
         with self._lock, _setup_explained(self.profiles, profile):
             if alike not in self._sessions:
-                self._sessions[alike] = session_of(self.profiles, profile, region)
+                self._sessions[alike] = botocore_session.session_of(self.profiles, profile, region)
             name = (service, alike, keys, region)
             if name not in self._clients:
                 self._clients[name] = _client(self._sessions[alike], service, keys, region)
@@ -67,37 +67,6 @@ class Clients:
         with self._lock:
             for client in self._clients.values():
                 client._endpoint.http_session.close()
-
-
-def session_of(profiles: Profiles, profile: str, region: str) -> "botocore.session.Session":
-    """A session of botocore's for clients in a region, with the call settings of a profile: none if it is not there.
-
-    It reads neither file: it is given what has been read, since botocore takes longer to read files of thousands of
-    profiles than we do for all that we do with them.
-    """
-    import botocore.session
-    from botocore.configloader import build_profile_map
-
-    sections = profiles.config.sections.items()
-    # What settings of a profile may refer to.
-    referred = {name: _nested(values) for name, values in sections if name.startswith("services")}
-    # Not who that is, or a sso_session which is not there would fail a call that is signed with keys.
-    own = _nested(settings.call_settings(profiles.settings(profile)))
-    session = botocore.session.Session(profile=profile)
-    # Botocore has no public way to give it what it would read into full_config.
-    session._config = {**build_profile_map(referred), "profiles": {profile: own}}  # type: ignore[attr-defined]
-    botocore_data.read_less(session, region)
-    return session
-
-
-def _nested(values: Mapping[str, str]) -> dict[str, str | dict[str, str]]:
-    """Settings as botocore has them: with a mapping for each indented block, as under ``s3 =``."""
-    return {key: _block(value) if value.startswith("\n") else value for key, value in values.items()}
-
-
-def _block(value: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in value.splitlines() if line.strip())
-    return {key.strip(): nested.strip() for key, _, nested in pairs}
 
 
 def _client(session: "botocore.session.Session", service: Any, keys: Keys, region: str) -> Any:

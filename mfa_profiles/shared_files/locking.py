@@ -116,7 +116,7 @@ def _path(target: str) -> str:
 
 def _acquire(path: str, timeout: float, waiting: Callable[[], None]) -> "BaseFileLock":
     """Take a lock; ``waiting`` is called if another process holds it. Raises filelock's Timeout, or OSError."""
-    from filelock import FileLock, SoftFileLock
+    from filelock import FileLock
 
     try:
         # filelock's own fallback takes the lock file of an earlier day, which stays, for a lock that is held.
@@ -124,6 +124,8 @@ def _acquire(path: str, timeout: float, waiting: Callable[[], None]) -> "BaseFil
     except OSError as error:
         if error.errno not in _NO_LOCKS_HERE:
             raise
+    from filelock import SoftFileLock
+
     log.step(f"{path} cannot be locked on this file system: takes a file that is there while the lock is held")
     return _wait_for(SoftFileLock(path + _SOFT_SUFFIX, mode=_MODE), timeout, waiting)
 

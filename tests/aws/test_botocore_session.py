@@ -1,17 +1,75 @@
-"""Calls go where botocore would send them, and are signed as it would sign them, though it reads less."""
+"""Sessions have the settings that botocore would read, and their calls go where it would send them."""
 
 import itertools
 import json
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import botocore.loaders
 import botocore.session
 import pytest
+from botocore.handlers import BUILTIN_HANDLERS
+from hypothesis import assume, example, given
 
-from mfa_profiles import shared_files
-from mfa_profiles.aws import botocore_data, clients
+from mfa_profiles import settings, shared_files
+from mfa_profiles.aws.botocore_session import is_variant, session_of
+from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.profiles import SharedPaths
+from tests.documents import Document, documents
+
+REFERRED = Document(
+    "",
+    (
+        ("profile d", "[profile d]\nservices = local\nsso_session = s\ns3 =\n  addressing_style = path\n"),
+        ("services local", "[services local]\nsts =\n  endpoint_url = http://127.0.0.1:1\n"),
+        ("sso-session s", "[sso-session s]\nsso_region = us-west-2\n"),
+    ),
+)
+
+
+@given(documents(), documents())
+@example(Document("", (("d", "[d]\ns3 =\n  addressing_style = virtual\n"),)), REFERRED)
+def test_settings_are_those_that_botocore_would_read(credentials: Document, config: Document) -> None:
+    """Of each profile what says how to call AWS, but for blank lines, and all that this may refer to."""
+    with TemporaryDirectory() as directory:
+        paths = SharedPaths(f"{directory}/credentials", f"{directory}/config")
+        Path(paths.credentials).write_bytes(credentials.text.encode())
+        Path(paths.config).write_bytes(config.text.encode())
+        try:
+            profiles = shared_files.load(paths)
+        except FileRefusedError:
+            assume(False)
+        theirs = botocore.session.Session()
+        theirs.set_config_variable("credentials_file", paths.credentials)
+        theirs.set_config_variable("config_file", paths.config)
+        everything = theirs.full_config
+
+    for name in profiles.names():
+        ours = session_of(profiles, name, "us-west-2")
+        counting = settings.call_settings(profiles.settings(name))
+        expected = {
+            key: re.sub("\n+", "\n", value) if isinstance(value, str) else value
+            for key, value in everything["profiles"][name].items()
+            if key in counting
+        }
+        assert expected == ours.get_scoped_config()
+        assert everything.get("services", {}) == ours.full_config["services"]
+
+
+def test_a_profile_that_is_not_there_has_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor those of the profile that AWS_PROFILE names."""
+    paths = SharedPaths(str(tmp_path / "credentials"), str(tmp_path / "config"))
+    Path(paths.config).write_text("[profile other]\nregion = us-west-2\n")
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    monkeypatch.setenv("AWS_CONFIG_FILE", paths.config)
+
+    session = session_of(shared_files.load(paths), "new", "us-west-2")
+
+    assert {} == session.get_scoped_config()
+    assert session.get_config_variable("region") is None
+
 
 FIPS, DUAL_STACK = "use_fips_endpoint = true\n", "use_dualstack_endpoint = true\n"
 LEGACY = "sts_regional_endpoints = legacy\n"
@@ -68,13 +126,13 @@ def test_calls_go_where_botocore_would_send_them(paths: SharedPaths, settings: s
     Path(paths.config).write_text(f"[profile p]\n{settings}")
     profiles = shared_files.load(paths)
     theirs = botocore.session.Session(profile="p")
-    ours = {kind: clients.session_of(profiles, "p", kind) for kind in ("", "fips")}
+    ours = {kind: session_of(profiles, "p", kind) for kind in ("", "fips")}
     in_regions = regions() if settings in ("", LEGACY) else ["us-west-2", "cn-north-1"]
 
     differ = []
     for region, service in itertools.product(in_regions, CALLS):
         expected = where(theirs, service, region)
-        found = where(ours["fips" if botocore_data.is_variant(region) else ""], service, region)
+        found = where(ours["fips" if is_variant(region) else ""], service, region)
         if expected != found:
             differ.append((region, service, expected, found))
 
@@ -105,7 +163,7 @@ def test_endpoints_are_read_where_they_count(
 
     monkeypatch.setattr(botocore.loaders.JSONFileLoader, "load_file", load_file)
 
-    where(clients.session_of(shared_files.load(paths), "p", region), "sts", region)
+    where(session_of(shared_files.load(paths), "p", region), "sts", region)
 
     assert is_read == ("endpoints" in read)
     assert "service-2" in read
@@ -126,6 +184,27 @@ def test_endpoints_of_a_private_aws(paths: SharedPaths, tmp_path: Path, monkeypa
     (tmp_path / "endpoints.json").write_text(json.dumps({"version": 3, "partitions": [partition]}))
     monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
 
-    session = clients.session_of(shared_files.load(paths), "p", "private-1")
+    session = session_of(shared_files.load(paths), "p", "private-1")
 
     assert ("https://sts.private.example/", "private-1", "sts") == where(session, "sts", "private-1")
+
+
+def test_what_botocore_does_to_calls_is_done(paths: SharedPaths) -> None:
+    """In the same order, for each operation of the services that we call."""
+    Path(paths.config).write_text("[profile p]\n")
+    ours = session_of(shared_files.load(paths), "p", "us-west-2")
+    theirs = botocore.session.Session(profile="p")
+    kinds = {event.partition(".")[0] for event, *_ in BUILTIN_HANDLERS} - {"docs", "getattr"}
+    events = [
+        f"{kind}.{service}.{operation}"
+        for service in CALLS
+        for operation in theirs.get_service_model(service).operation_names
+        for kind in kinds
+    ]
+
+    assert [_handlers(theirs, event) for event in events] == [_handlers(ours, event) for event in events]
+    assert 10 < len({handler for event in events for handler in _handlers(ours, event)}) < 30
+
+
+def _handlers(session: Any, event: str) -> list[object]:
+    return list(session.get_component("event_emitter")._emitter._handlers.prefix_search(event))
