@@ -1,6 +1,10 @@
 """What the two halves of an access key look like, as far as that can be told before AWS is asked."""
 
 import re
+from datetime import timedelta
+
+DEFAULT_MAX_AGE = timedelta(days=60)
+"""Long-term keys that are older should be replaced."""
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html and, for what the first letters mean,
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html

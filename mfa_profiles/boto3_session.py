@@ -38,12 +38,18 @@ def session(
     given: object = token_code
     if given is not None and not callable(given) and not (isinstance(given, str) and parse(given)):
         raise UsageError("a token code is six digits, as a string")
-    context = Context(os.environ, now=now, ask=ask_person, warn=logger.warning, note=logger.warning, wait=_wait)
+    context = Context(
+        os.environ, now=now, ask=ask_person, warn=logger.warning, note=logger.warning, wait=_wait, hint=_hint
+    )
     options = CredentialsOptions(
         min_remaining=DEFAULT_MIN_REMAINING if min_remaining is None else min_remaining,
         token_code=token_code,
     )
     return open_session(context.named(profile), options, region_name, context)[0]
+
+
+def _hint(text: str) -> None:
+    logger.warning("hint: %s", text)
 
 
 def now() -> datetime:
@@ -60,12 +66,13 @@ def open_session(
         how = "as it could not be refreshed" if ready.expiration else "without an MFA session"
         context.warn(f"{ready.profile} is used as it is, {how}: {ready.not_refreshed.message}")
         for hint in ready.not_refreshed.hints:
-            context.note(f"hint: {hint}")
+            context.hint(hint)
     if ready.expiration is None:
         return plain_session(ready.profile, region_name or ready.region), ready
     kept = {key: value for key, value in context.environment.items() if key != environment.TOKEN_CODE}
     # Requests are made in threads of all kinds, long after somebody sat there; and that code is spent.
-    unattended = context._replace(environment=kept, ask=None, warn=logger.debug, note=logger.debug, wait=_wait)
+    quiet = logger.debug
+    unattended = context._replace(environment=kept, ask=None, warn=quiet, note=quiet, wait=_wait, hint=quiet)
 
     read = partial(_read, name, ready.profile, unattended)
     return refreshing_session(ready.profile, region_name or ready.region, read), ready

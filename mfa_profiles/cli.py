@@ -13,10 +13,10 @@ import typer
 from typer.models import CommandInfo
 
 import mfa_profiles
-from mfa_profiles import log, options, rendering, terminal
+from mfa_profiles import access_keys, log, options, rendering, terminal
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError, UsageError
-from mfa_profiles.sessions import DEFAULT_MAX_KEY_AGE, DEFAULT_MIN_REMAINING
+from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
 app = typer.Typer(
     cls=options.WithSharedOptions,
@@ -308,7 +308,7 @@ def doctor(
             help="Warn of access keys that are older, in days or like 90d; if not given, 60d.",
             show_default=False,
         ),
-    ] = DEFAULT_MAX_KEY_AGE,
+    ] = access_keys.DEFAULT_MAX_AGE,
     as_json: options.Json = False,
 ) -> int:
     """Find what is wrong, and what to do about it.

@@ -42,7 +42,10 @@ def load(shell: "InteractiveShell") -> None:
         `mfa-profiles refresh PROFILE` in a terminal. Clients that exist go on with it.
         """
         try:
-            _mfa(line, Context(os.environ, boto3_session.now, ask, terminal.warn, terminal.note, terminal.wait))
+            context = Context(
+                os.environ, boto3_session.now, ask, terminal.warn, terminal.note, terminal.wait, hint=terminal.hint
+            )
+            _mfa(line, context)
         except MfaProfilesError as error:
             lines = [f"mfa-profiles: error: {error.message}", *(f"hint: {hint}" for hint in error.hints)]
             # How IPython lets an error show itself. It stays one, so that the cells below are not run.

@@ -37,9 +37,6 @@ DEFAULT_DURATION = timedelta(hours=12)
 DEFAULT_MIN_REMAINING = timedelta(minutes=15)
 """A session with no more than this left is refreshed, and reported as expiring."""
 
-DEFAULT_MAX_KEY_AGE = timedelta(days=60)
-"""Long-term keys that are older should be replaced."""
-
 
 class State(StrEnum):
     """What is left of a session."""

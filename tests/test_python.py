@@ -223,13 +223,16 @@ def test_a_profile_that_needs_no_mfa(home: Home, aws: LocalAWS, monkeypatch: pyt
 
 
 def test_a_user_without_a_device(home: Home, aws: LocalAWS, caplog: pytest.LogCaptureFixture) -> None:
-    """Its keys are used as they are, with a warning that says why."""
+    """Its keys are used as they are, with a warning that says why, and what to do about it."""
     robot = aws.create_user("robot")
     home.add_base(robot)
 
     assert robot.arn == who(mfa_profiles.session(BASE))
 
-    assert f"{BASE} is used as it is, without an MFA session: " in caplog.text
+    why, *hints = (record.getMessage() for record in caplog.records if record.name == "mfa_profiles")
+    assert why.startswith(f"{BASE} is used as it is, without an MFA session: ")
+    assert hints
+    assert all(hint.startswith("hint: ") for hint in hints)
 
 
 def test_a_session_of_another_tool(home: Home) -> None:

@@ -37,6 +37,7 @@ from mfa_profiles.shared_files.storage import (
     make_private,
     others_can_read,
     remove_leftovers,
+    rescued,
 )
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "rehearse",
     "rehearse_env_file",
     "remove_leftovers",
+    "rescued",
     "single_flight",
     "version",
     "with_base",

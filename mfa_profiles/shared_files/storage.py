@@ -289,6 +289,17 @@ def _temporary_path(target: str) -> str:
     return os.path.join(directory, f".{name.lstrip('.')}.mfa-profiles.tmp")
 
 
+def _rescue_path(target: str) -> str:
+    # No run removes it, as it may be all that is left of a file.
+    return f"{_temporary_path(target).removesuffix('.tmp')}.rescued"
+
+
+def rescued(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """What was kept of files that were damaged when they were written in place, each with the file that it is for."""
+    targets = [os.path.realpath(path) for path in paths if path != os.devnull]
+    return [(kept, target) for target in targets if os.path.lexists(kept := _rescue_path(target))]
+
+
 def leftovers(paths: Sequence[str]) -> list[str]:
     """The temporary copies of files that a crash has left, with all that the files held."""
     targets = [os.path.realpath(path) for path in paths if path != os.devnull]
@@ -442,8 +453,8 @@ def _write_over(descriptor: int, data: bytes) -> None:
 
 
 def _damaged(copy: _Copy, error: OSError) -> StorageError:
-    """The error for a file that is neither the old one nor the new; the new one is kept where no run removes it."""
-    target, kept = copy.change.target, f"{copy.path.removesuffix('.tmp')}.rescued"
+    """The error for a file that is neither the old one nor the new; the new one is kept."""
+    target, kept = copy.change.target, _rescue_path(copy.change.target)
     hint = "put it back from a backup"
     with contextlib.suppress(OSError):
         os.rename(copy.path, kept)

@@ -511,6 +511,25 @@ def test_leftovers_of_a_crash(home: Home) -> None:
     assert {"credentials": home.text(home.credentials), "config": ""} == home.files()
 
 
+def test_what_was_rescued_of_a_damaged_file(home: Home) -> None:
+    """Whoever has closed the terminal that told of it is told again; --fix leaves it alone."""
+    home.write(BASE_KEYS, "")
+    rescued = home.credentials.with_name(".credentials.mfa-profiles.rescued")
+    rescued.write_text(BASE_KEYS)
+
+    said = told(home)
+    fixed = told(home, "--fix")
+
+    expected = (
+        "warning leftovers ~/.aws/.credentials.mfa-profiles.rescued is what ~/.aws/credentials was to hold when "
+        "the disk failed\n"
+        "  if ~/.aws/credentials is damaged yet: cp ~/.aws/.credentials.mfa-profiles.rescued ~/.aws/credentials\n"
+        "  once it is well: rm ~/.aws/.credentials.mfa-profiles.rescued\n"
+    )
+    assert (0, expected) == said == fixed
+    assert BASE_KEYS == rescued.read_text()
+
+
 def test_keys_in_a_git_repository(home: Home) -> None:
     """Unless it ignores them."""
     home.write(BASE_KEYS, "")

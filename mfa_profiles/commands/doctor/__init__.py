@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from mfa_profiles import log, roles, shared_files
+from mfa_profiles import access_keys, log, roles, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.doctor import files, online, profile_checks, terminal_checks
 from mfa_profiles.commands.doctor.findings import Check, Finding, Level, Scope, Subject, ok, run, warning
 from mfa_profiles.errors import MfaProfilesError, ProfileError
 from mfa_profiles.profiles import Profiles
-from mfa_profiles.sessions import DEFAULT_MAX_KEY_AGE
 
 __all__ = ["DoctorOptions", "Finding", "Level", "Subject", "doctor", "exit_code"]
 
@@ -21,7 +20,7 @@ class DoctorOptions:
 
     fix: bool = False
     offline: bool = False
-    max_key_age: timedelta = DEFAULT_MAX_KEY_AGE
+    max_key_age: timedelta = access_keys.DEFAULT_MAX_AGE
 
 
 def doctor(name: str | None, options: DoctorOptions, context: Context) -> list[Finding]:

@@ -198,7 +198,7 @@ def _user(number: int) -> str:
 
 
 def leftovers(scope: Scope) -> Iterator[Finding]:
-    """Copies of the files that a crash of this tool has left beside them."""
+    """Copies of the files that a crash of this tool, or a disk that failed under it, has left beside them."""
     paths = scope.context.paths
     both = (paths.credentials, paths.config)
     for path in shared_files.leftovers(both):
@@ -207,6 +207,13 @@ def leftovers(scope: Scope) -> Iterator[Finding]:
             f"rm {shlex.quote(path)}",
             path=path,
             fix=functools.partial(shared_files.remove_leftovers, both),
+        )
+    for kept, target in shared_files.rescued(both):
+        yield warning(
+            f"{kept} is what {target} was to hold when the disk failed",
+            f"if {target} is damaged yet: cp {shlex.quote(kept)} {shlex.quote(target)}",
+            f"once it is well: rm {shlex.quote(kept)}",
+            path=kept,
         )
 
 
