@@ -51,7 +51,7 @@ class Clients:
 
     def get(self, service: Any, *, profile: str, keys: Keys, region: str) -> Any:
         """A client that signs with keys and honours the settings of a profile: endpoints, proxies, CAs, ..."""
-        # What botocore sees; the region aside, which every client is given, but for what it reads for it.
+        # What botocore sees. Each client is given its region; a session has to know it only if it is more than that.
         seen = settings.call_settings(self.profiles.settings(profile))
         alike = frozenset((seen | {"region": region if botocore_session.is_variant(region) else ""}).items())
         with self._lock, _setup_explained(self.profiles, profile):

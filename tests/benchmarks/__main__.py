@@ -103,7 +103,9 @@ def _markdown(figures: Sequence[Figure]) -> Iterator[str]:
 def _compared(figure: Figure) -> str:
     if figure.theirs is None:
         return ""
-    return f"{figure.ours - figure.theirs:+.3f}" if figure.beyond else f"{figure.ours / figure.theirs:.2f}"
+    if not figure.beyond:
+        return f"{figure.ours / figure.theirs:.2f}"
+    return f"{figure.ours - figure.theirs:+.{3 if figure.unit == 's' else 1}f}"
 
 
 def _amount(number: float, unit: str) -> str:
