@@ -41,7 +41,7 @@ class Context(NamedTuple):
     """Tells a person what to do about what they were told last."""
 
     def __repr__(self) -> str:
-        return object.__repr__(self)
+        return object.__repr__(self)  # without what it holds
 
     @property
     def paths(self) -> SharedPaths:

@@ -28,7 +28,7 @@ class RefreshOptions(NamedTuple):
     force: bool = False
 
     def __repr__(self) -> str:
-        return object.__repr__(self)
+        return object.__repr__(self)  # without what it holds
 
 
 class Refreshed(NamedTuple):

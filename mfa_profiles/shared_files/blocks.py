@@ -28,7 +28,7 @@ class Part(NamedTuple):
     text: str
 
     def __repr__(self) -> str:
-        return object.__repr__(self)
+        return object.__repr__(self)  # without what it holds
 
 
 class Section(NamedTuple):
@@ -38,7 +38,7 @@ class Section(NamedTuple):
     parts: list[Part]
 
     def __repr__(self) -> str:
-        return object.__repr__(self)
+        return object.__repr__(self)  # without what it holds
 
 
 @dataclass(frozen=True, repr=False)

@@ -29,7 +29,7 @@ class Put(NamedTuple):
     may_have_blocks: bool = False
 
     def __repr__(self) -> str:
-        return object.__repr__(self)
+        return object.__repr__(self)  # without what it holds
 
 
 def put_sections(file: IniFile, puts: Mapping[str, Put]) -> IniFile:

@@ -41,7 +41,7 @@ class _Content(NamedTuple):
     is_whole: bool
 
     def __repr__(self) -> str:
-        return object.__repr__(self)
+        return object.__repr__(self)  # without what it holds
 
 
 def read(path: str) -> bytes | None:
@@ -212,7 +212,7 @@ class _Change(NamedTuple):
     old: _Content | None
 
     def __repr__(self) -> str:
-        return object.__repr__(self)
+        return object.__repr__(self)  # without what it holds
 
 
 class _Copy(NamedTuple):
