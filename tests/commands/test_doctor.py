@@ -523,7 +523,7 @@ def test_what_was_rescued_of_a_damaged_file(home: Home) -> None:
     expected = (
         "warning leftovers ~/.aws/.credentials.mfa-profiles.rescued is what ~/.aws/credentials was to hold when "
         "the disk failed\n"
-        "  if ~/.aws/credentials is damaged yet: cp ~/.aws/.credentials.mfa-profiles.rescued ~/.aws/credentials\n"
+        "  if ~/.aws/credentials is still damaged: cp ~/.aws/.credentials.mfa-profiles.rescued ~/.aws/credentials\n"
         "  once it is well: rm ~/.aws/.credentials.mfa-profiles.rescued\n"
     )
     assert (0, expected) == said == fixed

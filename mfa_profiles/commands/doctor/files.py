@@ -211,7 +211,7 @@ def leftovers(scope: Scope) -> Iterator[Finding]:
     for kept, target in shared_files.rescued(both):
         yield warning(
             f"{kept} is what {target} was to hold when the disk failed",
-            f"if {target} is damaged yet: cp {shlex.quote(kept)} {shlex.quote(target)}",
+            f"if {target} is still damaged: cp {shlex.quote(kept)} {shlex.quote(target)}",
             f"once it is well: rm {shlex.quote(kept)}",
             path=kept,
         )
