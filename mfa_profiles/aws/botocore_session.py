@@ -70,7 +70,8 @@ def _load_less(session: "Session", region: str) -> None:
     """Spare a session what takes longer than all else that a client in this region is made of.
 
     That is a list of services, for which four hundred directories would be looked into twice; and endpoints.json, a
-    megabyte that says once more what the rules of each service say (``endpoint-rule-set-1``), which go before it.
+    megabyte that says once more what botocore's rules for each service say (``endpoint-rule-set-1``), which go before
+    it. Without it the endpoint, region and partition in a client's ``meta`` are guesses; where calls go is not.
     """
     loader = session.get_component("data_loader")
     loader.list_available_services = lambda _: _SERVICES
@@ -86,14 +87,16 @@ def _load_less(session: "Session", region: str) -> None:
 
 
 def _endpoints_count(session: "Session", loader: "Loader", region: str) -> bool:
-    """Whether endpoints.json may say what the rules do not: what signs for a variant, or where a private AWS is."""
-    return (
+    """Whether endpoints.json may count beside the rules.
+
+    For the region that signs for a variant, where a private AWS is, and which host NO_PROXY is compared with.
+    """
+    from urllib.request import getproxies
+
+    return bool(
         is_variant(region)
         or session.get_config_variable("use_fips_endpoint")
         or session.get_config_variable("use_dualstack_endpoint")
-        or any(
-            loader.file_loader.exists(os.path.join(path, _ENDPOINTS))
-            for path in loader.search_paths
-            if not loader.is_builtin_path(path)
-        )
+        or getproxies()
+        or any(path != loader.BUILTIN_DATA_PATH and os.path.isdir(path) for path in loader.search_paths)
     )

@@ -16,7 +16,7 @@ def tell(client: Any, keys: profiles.Keys) -> None:
         context = request.context
         context["mfa_profiles_attempt"] = attempt = context.get("mfa_profiles_attempt", 0) + 1
         again = f", attempt {attempt}" if attempt > 1 else ""
-        # IAM has one region for all; what the client calls its region is then none that AWS knows.
+        # IAM has one region for all, which need not be what the client calls its region.
         region = context.get("signing", {}).get("region") or client.meta.region_name
         where = f"{network.host_of(request.url) or 'a host'} in {region}{_proxy(request.url)}"
         log.step(f"asks {service} for {action} at {where}, signed with {profiles.masked(keys.access_key_id)}{again}")

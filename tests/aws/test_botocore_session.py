@@ -169,6 +169,25 @@ def test_endpoints_are_read_where_they_count(
     assert "service-2" in read
 
 
+@pytest.mark.parametrize("without_proxy", ["iam.amazonaws.com", ".amazonaws.com.cn", ".amazonaws.com"])
+def test_the_proxy_is_that_of_the_host_that_is_called(
+    paths: SharedPaths, monkeypatch: pytest.MonkeyPatch, without_proxy: str
+) -> None:
+    """Botocore compares NO_PROXY with the host that it knows of when a client is made."""
+    Path(paths.config).write_text("[profile p]\n")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    monkeypatch.setenv("NO_PROXY", without_proxy)
+    theirs, ours = botocore.session.Session(profile="p"), session_of(shared_files.load(paths), "p", "")
+
+    for region, service in itertools.product(["us-west-2", "cn-north-1"], CALLS):
+        assert _proxy(theirs, service, region) == _proxy(ours, service, region)
+
+
+def _proxy(session: Any, service: str, region: str) -> object:
+    client = session.create_client(service, region, aws_access_key_id="AKIA", aws_secret_access_key="secret")
+    return client._endpoint.http_session._proxy_config.proxy_url_for(where(session, service, region)[0])
+
+
 def test_endpoints_of_a_private_aws(paths: SharedPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those beside botocore's own go before its rules: AWS_DATA_PATH, and ~/.aws/models."""
     Path(paths.config).write_text("[profile p]\n")
