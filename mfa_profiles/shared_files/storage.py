@@ -296,14 +296,17 @@ def _rescue_path(target: str) -> str:
 
 def rescued(paths: Sequence[str]) -> list[tuple[str, str]]:
     """What was kept of files that were damaged when they were written in place, each with the file that it is for."""
-    targets = [os.path.realpath(path) for path in paths if path != os.devnull]
-    return [(kept, target) for target in targets if os.path.lexists(kept := _rescue_path(target))]
+    return [(kept, target) for target in _targets(paths) if os.path.lexists(kept := _rescue_path(target))]
 
 
 def leftovers(paths: Sequence[str]) -> list[str]:
     """The temporary copies of files that a crash has left, with all that the files held."""
-    targets = [os.path.realpath(path) for path in paths if path != os.devnull]
-    return [_temporary_path(target) for target in targets if _has_leftover(target)]
+    return [_temporary_path(target) for target in _targets(paths) if _has_leftover(target)]
+
+
+def _targets(paths: Sequence[str]) -> list[str]:
+    # Beside the null device nothing is ever put.
+    return [os.path.realpath(path) for path in paths if path != os.devnull]
 
 
 def _has_leftover(target: str) -> bool:

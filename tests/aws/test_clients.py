@@ -1,4 +1,4 @@
-"""The settings that clients are made with are those that botocore would read itself."""
+"""The clients of one command: what they share, and what they know of."""
 
 from datetime import UTC, datetime
 from pathlib import Path
