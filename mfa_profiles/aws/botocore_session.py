@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 _SERVICES = ["iam", "sts"]
-_ENDPOINTS = "endpoints"
 _NO_ENDPOINTS = {"version": 3, "partitions": []}
 
 
@@ -78,7 +77,7 @@ def _load_less(session: "Session", region: str) -> None:
     load = loader.load_data_with_path
 
     def load_less(name: str) -> tuple[Any, str]:
-        if name != _ENDPOINTS or _endpoints_count(session, loader, region):
+        if name != "endpoints" or _endpoints_count(session, loader, region):
             found: tuple[Any, str] = load(name)
             return found
         return _NO_ENDPOINTS, os.path.join(loader.BUILTIN_DATA_PATH, name)

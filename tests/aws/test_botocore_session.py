@@ -108,9 +108,7 @@ def where(session: Any, service: str, region: str) -> tuple[object, ...]:
         raise Sent(request.url, *scope)
 
     try:
-        client = session.create_client(
-            service, region_name=region, aws_access_key_id="AKIA", aws_secret_access_key="secret"
-        )
+        client = _client(session, service, region)
         client.meta.events.register_first("before-send", stop)
         getattr(client, CALLS[service])()
     except Sent as sent:
@@ -118,6 +116,10 @@ def where(session: Any, service: str, region: str) -> tuple[object, ...]:
     except Exception as error:  # noqa: BLE001 - of any kind, which is to be the same
         return (repr(error),)
     raise AssertionError
+
+
+def _client(session: Any, service: str, region: str) -> Any:
+    return session.create_client(service, region, aws_access_key_id="AKIA", aws_secret_access_key="secret")
 
 
 @pytest.mark.parametrize("settings", ["", LEGACY, FIPS + LEGACY, DUAL_STACK + LEGACY])
@@ -184,8 +186,8 @@ def test_the_proxy_is_that_of_the_host_that_is_called(
 
 
 def _proxy(session: Any, service: str, region: str) -> object:
-    client = session.create_client(service, region, aws_access_key_id="AKIA", aws_secret_access_key="secret")
-    return client._endpoint.http_session._proxy_config.proxy_url_for(where(session, service, region)[0])
+    sender = _client(session, service, region)._endpoint.http_session
+    return sender._proxy_config.proxy_url_for(where(session, service, region)[0])
 
 
 def test_endpoints_of_a_private_aws(paths: SharedPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +208,21 @@ def test_endpoints_of_a_private_aws(paths: SharedPaths, tmp_path: Path, monkeypa
     session = session_of(shared_files.load(paths), "p", "private-1")
 
     assert ("https://sts.private.example/", "private-1", "sts") == where(session, "sts", "private-1")
+
+
+def test_rules_of_a_private_aws(paths: SharedPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They need not say, as botocore's do, which region signs: endpoints.json does."""
+    Path(paths.config).write_text("[profile p]\n")
+    rule = {"type": "endpoint", "conditions": [], "endpoint": {"url": "https://iam.private.example"}}
+    directory = tmp_path / "iam" / "2010-05-08"
+    directory.mkdir(parents=True)
+    rules = {"version": "1.0", "parameters": {}, "rules": [rule]}
+    (directory / "endpoint-rule-set-1.json").write_text(json.dumps(rules))
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    theirs, ours = botocore.session.Session(profile="p"), session_of(shared_files.load(paths), "p", "us-west-2")
+
+    signed_in_us_east_1 = ("https://iam.private.example/", "us-east-1", "iam")
+    assert signed_in_us_east_1 == where(theirs, "iam", "us-west-2") == where(ours, "iam", "us-west-2")
 
 
 def test_what_botocore_does_to_calls_is_done(paths: SharedPaths) -> None:
