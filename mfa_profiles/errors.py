@@ -5,8 +5,22 @@ parsers and SDKs, whose texts quote what they read, are never chained (``from No
 themselves are not even the context of another, which is raised after the ``except`` then.
 """
 
+import shlex
+
 NOTHING_CHANGED = "nothing was changed"
 """The hint of all that is refused, or that failed, with the files as they were."""
+
+
+def shell_command(*words: str) -> str:
+    """Return a command as it can be pasted into a shell, whatever its words contain: every hint writes commands so."""
+    return shlex.join(words)
+
+
+def tool_command(command: str, profile: str, *options: str) -> str:
+    """Return a command line of this tool for a profile, such as ``mfa-profiles refresh work --force``, to be pasted."""
+    # A name that begins with a dash would be read as an option.
+    words = [f"--profile={profile}"] if profile.startswith("-") else [profile]
+    return shell_command("mfa-profiles", command, *words, *options)
 
 
 class MfaProfilesError(Exception):
