@@ -12,12 +12,12 @@ NOTHING_CHANGED = "nothing was changed"
 
 
 def shell_command(*words: str) -> str:
-    """Return a command as it can be pasted into a shell, whatever its words contain: every hint writes commands so."""
+    """Return a command that can be pasted into a shell, whatever its words contain. Hints write commands with it."""
     return shlex.join(words)
 
 
 def tool_command(command: str, profile: str, *options: str) -> str:
-    """Return a command line of this tool for a profile, such as ``mfa-profiles refresh work --force``, to be pasted."""
+    """Return a command of this tool, such as ``mfa-profiles refresh work --force``, that can be pasted."""
     # A name that begins with a dash would be read as an option.
     words = [f"--profile={profile}"] if profile.startswith("-") else [profile]
     return shell_command("mfa-profiles", command, *words, *options)

@@ -30,12 +30,9 @@ NAMES = (
 def test_a_command_can_be_pasted_whatever_the_profile_is_called(name: str) -> None:
     command = tool_command("refresh", name, "--force")
 
-    words = subprocess.run(
-        ["sh", "-c", f'mfa-profiles() {{ printf "%s\\0" "$@"; }}; {command}'],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")[:-1]
+    _, _, arguments = command.partition(" ")
+    shell = ["sh", "-c", f"printf '%s\\0' {arguments}"]
+    words = subprocess.run(shell, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
 
     expected = [f"--profile={name}"] if name.startswith("-") else [name]
     assert words == ["refresh", *expected, "--force"]
