@@ -69,7 +69,9 @@ def assume_role(known: Accounts, caller: Caller, parameters: Mapping[str, str]) 
         or not trust.takes(caller.arns, mfa=mfa, external_id=parameters.get("ExternalId"))
     ):
         raise _denied(f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}")
-    if caller.user is None and duration > LONGEST_OF_CHAIN:
+    # Any session credentials count, those of GetSessionToken too:
+    # https://repost.aws/knowledge-center/iam-role-chaining-limit, github.com/mmmorris1975/aws-runas/issues/11
+    if caller.session is not None and duration > LONGEST_OF_CHAIN:
         limit = "the 1 hour session limit for roles assumed by role chaining."
         raise AWSError(400, "ValidationError", f"The requested DurationSeconds exceeds {limit}")
     if duration > int(role.max_session_duration or DEFAULT_OF_ROLE):
