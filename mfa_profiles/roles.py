@@ -10,10 +10,13 @@ from mfa_profiles.profiles import Profiles
 DEFAULT_DURATION = timedelta(hours=1)
 """What AWS gives if nothing else is asked for; every role allows it."""
 
-MAX_CHAINED_DURATION = timedelta(hours=1)
-"""What AWS gives at most to a role that another role assumes.
+MIN_DURATION, MAX_DURATION = timedelta(minutes=15), timedelta(hours=12)
+"""What AWS allows for a role session: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html."""
 
-https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, DurationSeconds
+MAX_CHAINED_DURATION = timedelta(hours=1)
+"""The limit for a role that is assumed with temporary credentials, those of GetSessionToken included.
+
+https://repost.aws/knowledge-center/iam-role-chaining-limit
 """
 
 DEFAULT_SESSION_NAME = "mfa-profiles"
@@ -73,11 +76,12 @@ def _refuse_missing_source(profiles: Profiles, name: str, source: str) -> None:
 def _duration(profile: str, text: str | None) -> timedelta | None:
     if not text:
         return None
-    if not re.fullmatch(r"\d{1,6}", text, re.ASCII):
-        raise ProfileError(
-            f"duration_seconds of profile {profile} is not a number of seconds", "it is 900 to 43200, such as 3600"
-        )
-    return timedelta(seconds=int(text))
+    number = re.fullmatch(r"\d{1,6}", text, re.ASCII)
+    duration = timedelta(seconds=int(text)) if number else None
+    if duration is None or not MIN_DURATION <= duration <= MAX_DURATION:
+        what = "out of AWS's bounds" if number else "not a number of seconds"
+        raise ProfileError(f"duration_seconds of profile {profile} is {what}", "it is 900 to 43200, such as 3600")
+    return duration
 
 
 def sources(profiles: Profiles, name: str) -> list[str]:

@@ -59,6 +59,11 @@ class CodeSources:
         """True if there is one code and no more: AWS takes it once, so it does not serve two identities."""
         return isinstance(self._given, str) and self._given != "-"
 
+    @property
+    def has_one_for_all(self) -> bool:
+        """True if codes can be had for any profile, whether or not it has ``mfa_process``."""
+        return bool(self._given) or self.ask is not None
+
     def for_profile(self, process: MFAProcess | None = None, meanwhile: Call = nothing) -> CodeSource:
         """The first source that there is for a base profile with this ``mfa_process``.
 

@@ -143,6 +143,13 @@ class Home:
         parser.read_string(self.text(path or self.credentials))
         return dict(parser.items(name))
 
+    def parsed_credentials(self) -> RawConfigParser:
+        """The credentials file as botocore's parser reads it, with the secrets in it."""
+        self.text(self.credentials)  # which are secrets from now on
+        parser = RawConfigParser()
+        parser.read_string(self.credentials.read_text())
+        return parser
+
     def masked(self, text: str) -> str:
         """The text with each secret replaced by a number of its own: as good to compare, and fit to be printed."""
         self.secrets.extend(_SECRET.findall(text))

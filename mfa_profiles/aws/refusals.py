@@ -19,7 +19,7 @@ from mfa_profiles.aws.iam import devices_of
 from mfa_profiles.aws.mfa_device import SERIAL_NUMBER_FORM
 from mfa_profiles.aws.rows import Facts
 from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
-from mfa_profiles.errors import MfaProfilesError
+from mfa_profiles.errors import MfaProfilesError, tool_command
 from mfa_profiles.profiles import Profiles, masked, shown
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
         max_duration=partial(_max_duration, attempt),
         mfa=_mfa(attempt),
         off=partial(_off, response, attempt),
+        one_hour=_one_hour(attempt),
         own_devices=lambda: _listed(own_devices()),
         permission=permission,
         place_of_keys=_place_of_keys(caller),
@@ -216,6 +217,15 @@ def _mfa(attempt: Attempt) -> str | None:
     if attempt.caller.keys.session_token is not None:
         return None
     return f"if it asks for MFA: mfa_serial = ARN under [{profiles.config_header(base)}] in {profiles.config.path}"
+
+
+def _one_hour(attempt: Attempt) -> str | None:
+    """How to get a session without a code of its own, for a role that was assumed directly for a longer one."""
+    is_direct = attempt.role is not None and attempt.role.source_profile and attempt.serial_number
+    if not is_direct or attempt.role is None:
+        return None
+    command = tool_command("refresh", attempt.role.profile, "--duration-seconds", "3600")
+    return f"the MFA session of its source may do more, for one hour: {command}"
 
 
 def _external_id(attempt: Attempt) -> str | None:

@@ -122,6 +122,7 @@ ROWS: tuple[Refusal, ...] = (
         hints=(
             "a Deny outweighs every Allow: {policy_owner} can change it",
             "if it denies all that comes without MFA: {before_mfa} belongs among the exceptions in its NotAction",
+            "{one_hour}",
         ),
         error=PermissionDeniedError,
     ),
@@ -135,6 +136,7 @@ ROWS: tuple[Refusal, ...] = (
             "its trust policy has to name the user or its account as Principal, and to be met in all it asks for",
             "{mfa}",
             "{external_id}",
+            "{one_hour}",
         ),
     ),
     Refusal(
@@ -157,6 +159,7 @@ ROWS: tuple[Refusal, ...] = (
             "and the trust policy of the role has to name the user or its account as Principal",
             "{mfa}",
             "{external_id}",
+            "{one_hour}",
         ),
     ),
     Refusal(
@@ -290,10 +293,10 @@ ROWS: tuple[Refusal, ...] = (
         name="duration of a chained role",
         codes=_INVALID,
         message="role chaining",
-        # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-        sentence="AWS gives no session of {duration} s to a role that another role assumes",
+        # https://repost.aws/knowledge-center/iam-role-chaining-limit
+        sentence="AWS gives no session of {duration} s to a role that is assumed with temporary credentials",
         hints=(
-            "an hour is the most: duration_seconds = 3600 under [{role_section}] in {config}, "
+            "3600 is the most: duration_seconds = 3600 under [{role_section}] in {config}, "
             "or --duration-seconds 3600",
         ),
     ),

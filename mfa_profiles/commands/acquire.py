@@ -15,11 +15,17 @@ from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
 from mfa_profiles.commands.known_device import KnownDevice, known_serial_number
 from mfa_profiles.commands.plan import Plan, Step
-from mfa_profiles.errors import ClockError, KeysRefusedError, MfaProfilesError, TokenCodeRefusedError, UsageError
+from mfa_profiles.errors import (
+    ClockError,
+    KeysRefusedError,
+    MfaProfilesError,
+    TokenCodeRefusedError,
+    UsageError,
+    tool_command,
+)
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
-from mfa_profiles.roles import DEFAULT_DURATION as DEFAULT_ROLE_DURATION
 from mfa_profiles.roles import MAX_CHAINED_DURATION, Role
-from mfa_profiles.sessions import DEFAULT_DURATION, Origin, SessionCredentials
+from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import NewSessions
 from mfa_profiles.token_code import CodeSources
 
@@ -49,6 +55,7 @@ class Acquisition:
         self._got: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
         self._key_ring = KeyRing(profiles)
         self._identities: dict[Keys, tuple[SessionCredentials, str]] = {}
+        self._shortened: list[Step] = []
 
     def run(self) -> NewSessions:
         """Get all that can be had; the plan is told what cannot."""
@@ -56,6 +63,7 @@ class Acquisition:
         self._get_for_codes([step for step in steps.values() if step.needs_code])
         while left := [step for step in steps.values() if step.pair not in self._got]:
             self._assume([step for step in left if step.source not in steps or step.source in self._got])
+        self._note_shortened()
         return {pair: self._got[pair] for pair in order if pair in self._got}  # not in the order of their answers
 
     def _get_for_codes(self, steps: Sequence[Step]) -> None:
@@ -111,7 +119,7 @@ class Acquisition:
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
         ready = parallel.Meanwhile(functools.partial(_connect, caller, serial_number))
         source = self._codes.for_profile(planning.mfa_process(self._profiles, step), ready.start)
-        duration = self._duration_of(step)
+        duration = self._duration_of(step, caller.keys)
         attempts_left = source.attempts
         while True:
             asked = self._context.now()  # a monotonic clock would stand still while a laptop sleeps
@@ -151,7 +159,9 @@ class Acquisition:
         for step in steps:
             try:
                 caller = self._caller(step)
-                calls.append(functools.partial(_call, caller, step.role, None, None, self._duration_of(step)))
+                calls.append(
+                    functools.partial(_call, caller, step.role, None, None, self._duration_of(step, caller.keys))
+                )
                 called.append(step)
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
@@ -187,19 +197,32 @@ class Acquisition:
             raise no_mfa_session(self._profiles, step.keys_in)
         return keys
 
-    def _duration_of(self, step: Step) -> timedelta:
-        requested = self._duration if step.pair in self._plan.targets else None
-        if step.role is None:
-            return requested or DEFAULT_DURATION
-        duration = requested or step.role.duration or DEFAULT_ROLE_DURATION
-        origin = self._origin_of(step.source) if step.source else None
-        if duration > MAX_CHAINED_DURATION and step.source and origin and origin.role_arn:
-            self._context.warn(
-                f"the session of {step.pair.base} ends after one hour: AWS gives no more to a role that another "
-                f"role assumes ({step.source.base})"
-            )
+    def _duration_of(self, step: Step, keys: Keys) -> timedelta:
+        duration = planning.duration(step, self._duration if step.pair in self._plan.targets else None)
+        if step.role is not None and keys.session_token is not None and duration > MAX_CHAINED_DURATION:
+            self._shortened.append(step)
             return MAX_CHAINED_DURATION
         return duration
+
+    def _note_shortened(self) -> None:
+        """Print one note for the role sessions that were limited to an hour, with the command for a longer one."""
+        shortened = [step for step in self._shortened if step.pair in self._got and step.pair in self._plan.targets]
+        direct = [step.pair.base for step in shortened if planning.can_be_direct(self._profiles, step)]
+        if not shortened:
+            return
+        names = ", ".join(step.pair.derived for step in shortened[:3])
+        more = f" and {len(shortened) - 3} more" if len(shortened) > 3 else ""
+        ends = "ends" if len(shortened) == 1 else "end"
+        longer = ""
+        if direct:
+            option = f"--duration-seconds {int(self._duration.total_seconds())}" if self._duration else ""
+            name = direct[0] if len(direct) == 1 else "NAME"
+            command = tool_command("refresh", name, "--force", *option.split())
+            longer = f"; with a code of its own, it can be longer: {command}"
+        self._context.note(
+            f"{names}{more} {ends} after one hour: AWS allows no more for a role that is assumed with temporary "
+            f"credentials{longer}"
+        )
 
 
 def _refuse_what_cannot_work(ready: parallel.Meanwhile) -> None:

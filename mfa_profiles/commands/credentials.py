@@ -143,7 +143,9 @@ def _refresh(
 ) -> tuple[SessionStatus, bool, MfaProfilesError | None]:
     from mfa_profiles.commands.refresh import RefreshOptions, refresh, status_after_failure
 
-    refresh_options = RefreshOptions(token_code=options.token_code, min_remaining=options.min_remaining)
+    refresh_options = RefreshOptions(
+        token_code=options.token_code, min_remaining=options.min_remaining, allows_direct=False
+    )
     # Keys in the environment are no reason for a warning: they are about to be replaced.
     kept = {key: value for key, value in context.environment.items() if key not in environment.CREDENTIAL_VARIABLES}
     try:

@@ -53,7 +53,8 @@ def find_known_device(
         serial_number = profiles.mfa_serial(profile)
         if serial_number:
             return KnownDevice(serial_number, f"profile {profile} names it")
-    origin = profiles.origins.get(pair.derived)
-    if origin and origin.source_profile == pair.base and origin.mfa_serial:
-        return KnownDevice(origin.mfa_serial, f"the session in {pair.derived} was made with it")
+    for each in (pair, *(profiles.pair(lender) for lender in lenders)):
+        origin = profiles.origins.get(each.derived)
+        if origin and origin.source_profile == each.base and origin.mfa_serial:
+            return KnownDevice(origin.mfa_serial, f"the session in {each.derived} was made with it")
     return None

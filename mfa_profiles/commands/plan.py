@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mfa_profiles import roles, sessions
 from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
-from mfa_profiles.errors import MfaProfilesError, ProfileError
+from mfa_profiles.errors import MfaProfilesError, ProfileError, UsageError
 from mfa_profiles.mfa_process import MFAProcess
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.roles import Role
@@ -66,6 +66,12 @@ class Wanted(NamedTuple):
     force: bool = False
     seen: Mapping[ProfilePair, str | None] = {}
     """Access key IDs that were found before; a session with another one is new, and not refreshed by force again."""
+    duration: timedelta | None = None
+    """How long sessions should be; None if the profiles decide."""
+    allows_direct: bool = False
+    """True if a role may be assumed directly, with a code of its own: only for a profile that was named alone."""
+    has_code: bool = False
+    """True if an option, a variable or the terminal gives a code."""
 
 
 def plan(profiles: Profiles, pairs: Sequence[ProfilePair], wanted: Wanted) -> Plan:
@@ -78,7 +84,7 @@ def plan(profiles: Profiles, pairs: Sequence[ProfilePair], wanted: Wanted) -> Pl
         try:
             chain = roles.sources(profiles, pair.base)
             _add(made, profiles, [pair, *(profiles.pair(name) for name in chain[1:])], wanted)
-        except ProfileError as error:
+        except (ProfileError, UsageError) as error:
             made.failed[pair] = error
     made.steps = dict(sorted(made.steps.items(), key=lambda item: _depth(made, item[1])))
     return made
@@ -146,6 +152,10 @@ def _add(made: Plan, profiles: Profiles, chain: list[ProfilePair], wanted: Wante
             return
         source = chain[index + 1] if index + 1 < len(chain) else None
         step = _step(profiles, pair, source, lenders)
+        if index == 0 and step.role and wanted.allows_direct and duration(step, wanted.duration) > roles.MAX_DURATION:
+            raise UsageError("--duration-seconds: AWS allows at most 12h for a role")
+        if index == 0 and _should_be_direct(profiles, step, wanted):
+            step = step._replace(source=None, keys_in=chain[1].base, needs_code=True, lenders=(chain[1].base,))
         usable = step.source is not None and _is_usable(profiles, step.source, wanted)
         made.steps[pair] = step._replace(source_is_usable=usable)
         if step.source is None or usable:
@@ -165,6 +175,32 @@ def _step(profiles: Profiles, pair: ProfilePair, source: ProfilePair | None, len
     if _is_temporary(profiles, source.base, (pair.base, *lenders)):
         return Step(pair, role, None, source.base, needs_code=False)
     return Step(pair, role, source, source.derived, needs_code=False)
+
+
+def duration(step: Step, requested: timedelta | None) -> timedelta:
+    """Return how long a session should be: as requested, else as the role profile says, else by default."""
+    if step.role is None:
+        return requested or sessions.DEFAULT_DURATION
+    return requested or step.role.duration or roles.DEFAULT_DURATION
+
+
+def can_be_direct(profiles: Profiles, step: Step) -> bool:
+    """Return True if long-term keys can assume the role of a step: a single role, whose source is a user."""
+    if step.role is None:
+        return False
+    source = step.source.base if step.source else step.keys_in
+    return profiles.provider(source) in (None, "credential_process") and not sessions.has_session_token(
+        profiles.settings(source)
+    )
+
+
+def _should_be_direct(profiles: Profiles, step: Step, wanted: Wanted) -> bool:
+    """Return True if a role is to be assumed with long-term keys and a code, because a session would limit it."""
+    if not wanted.allows_direct or step.source is None or not can_be_direct(profiles, step):
+        return False
+    lenders = (step.source.base,)
+    has_code = wanted.has_code or mfa_process(profiles, step._replace(lenders=lenders)) is not None
+    return has_code and duration(step, wanted.duration) > roles.MAX_CHAINED_DURATION
 
 
 def _is_temporary(profiles: Profiles, name: str, lenders: tuple[str, ...]) -> bool:

@@ -26,6 +26,8 @@ class RefreshOptions(NamedTuple):
     duration: timedelta | None = None
     min_remaining: timedelta = DEFAULT_MIN_REMAINING
     force: bool = False
+    allows_direct: bool = True
+    """True if a role may be assumed directly, with a code of its own, should it be named alone."""
 
     def __repr__(self) -> str:
         return object.__repr__(self)  # without what it holds
@@ -56,6 +58,7 @@ def refresh(names: Sequence[str], options: RefreshOptions, context: Context) -> 
     meant = _meant(profiles, names, options)
     pairs = [pair for pair in meant if isinstance(pair, ProfilePair)]
     unknown = [outcome for outcome in meant if isinstance(outcome, Refreshed)]
+    options = options._replace(allows_direct=options.allows_direct and len(set(meant)) == 1)
     outcomes = _refresh(profiles, pairs, options, context) + unknown
     # In the order asked for, behind the sources of roles.
     asked = (meaning.derived if isinstance(meaning, ProfilePair) else meaning.status.profile for meaning in meant)
@@ -68,7 +71,8 @@ def refresh_all(options: RefreshOptions, context: Context) -> list[Refreshed]:
     if options.to is not None:
         raise UsageError("--to names one derived profile, and --all refreshes several")
     profiles = shared_files.load(context.paths)
-    return _refresh(profiles, planning.all_pairs(profiles, context.warn), options, context)
+    pairs = planning.all_pairs(profiles, context.warn)
+    return _refresh(profiles, pairs, options._replace(allows_direct=False), context)
 
 
 def _meant(profiles: Profiles, names: Sequence[str], options: RefreshOptions) -> list[ProfilePair | Refreshed]:
@@ -90,11 +94,12 @@ def _meant(profiles: Profiles, names: Sequence[str], options: RefreshOptions) ->
 def _refresh(
     profiles: Profiles, pairs: Sequence[ProfilePair], options: RefreshOptions, context: Context
 ) -> list[Refreshed]:
-    wanted = Wanted(context.now(), options.min_remaining, options.force)
+    codes = _code_sources(options, context)
+    wanted = _wanted(options, codes, context)
     plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options)
     _tell(profiles, plan, wanted)
     profiles = _with_missing_settings(profiles, plan, context)
-    _fail_without_codes(profiles, plan, _code_sources(options, context))
+    _fail_without_codes(profiles, plan, codes)
     if not plan.steps:
         return _outcomes(profiles, plan, [], options, context)
     seen = {pair: planning.key_of(profiles, pair) for pair in plan.targets}
@@ -106,13 +111,24 @@ def _refresh(
     with shared_files.single_flight(context.paths, flights, waiting):
         # Whoever had the lock before may have done it all.
         profiles = shared_files.load(context.paths)
-        wanted = Wanted(context.now(), options.min_remaining, options.force, seen)
+        wanted = _wanted(options, codes, context)._replace(seen=seen)
         plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context.warn)
         stored: list[ProfilePair] = []
         if plan.steps:
-            profiles, stored = _get_and_store(profiles, plan, options, context)
+            profiles, stored = _get_and_store(profiles, plan, options, codes, context)
     _warn_of_what_hides_the_sessions(profiles, stored, context)
     return _outcomes(profiles, plan, stored, options, context)
+
+
+def _wanted(options: RefreshOptions, codes: CodeSources, context: Context) -> Wanted:
+    return Wanted(
+        context.now(),
+        options.min_remaining,
+        options.force,
+        duration=options.duration,
+        allows_direct=options.allows_direct,
+        has_code=codes.has_one_for_all,
+    )
 
 
 def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
@@ -222,15 +238,13 @@ def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources) ->
 
 
 def _get_and_store(
-    profiles: Profiles, plan: Plan, options: RefreshOptions, context: Context
+    profiles: Profiles, plan: Plan, options: RefreshOptions, codes: CodeSources, context: Context
 ) -> tuple[Profiles, list[ProfilePair]]:
     """Do the steps of a plan; return both files as they are then, and whose sessions were written."""
     from mfa_profiles.commands.acquire import Acquisition
 
     _rehearse(profiles, plan, context)
-    acquisition = Acquisition(
-        profiles, plan, _code_sources(options, context), options.serial_number, options.duration, context
-    )
+    acquisition = Acquisition(profiles, plan, codes, options.serial_number, options.duration, context)
     got = acquisition.run()
     # It lives until all is written: Python would swallow a Ctrl-C that meets the closing of its connections.
     return _store(plan, got, options, context) if got else (profiles, [])
