@@ -288,6 +288,19 @@ def test_a_role_that_allows_less_is_explained(scene: Scene) -> None:
     assert any("7200 is the most" in line for line in result.errors)
 
 
+def test_an_account_that_wants_mfa_for_the_call_itself_is_explained(scene: Scene) -> None:
+    """The session of the source gets an hour, with the command of the hint."""
+    scene.refresh_source()
+    scene.user.deny_without_mfa()
+
+    denied = scene.home.run_warm("refresh", "admin", CODE, scene.home.code(scene.device))
+    [hint] = [line for line in denied.errors if "for one hour" in line]
+    allowed = scene.home.run_warm(*hint.partition("mfa-profiles ")[2].split())
+
+    assert (denied.code, allowed.code, scene.calls) == (1, 0, [DIRECT, LIMITED])
+    assert "has no permission sts:AssumeRole" in denied.errors[0]
+
+
 @pytest.mark.parametrize("seconds", ["43201", "36h"])
 def test_more_than_aws_allows_for_any_role_is_refused_before_a_code_is_used(scene: Scene, seconds: str) -> None:
     result = scene.home.run_warm(

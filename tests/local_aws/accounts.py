@@ -28,6 +28,19 @@ from tests.local_aws.signature import Authorization
 # The name AWS's credential report gives to the root user.
 ROOT = "<root_account>"
 
+# What AWS's example policy leaves to users without MFA:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage-mfa-only.html
+WITHOUT_MFA = {
+    "iam:CreateVirtualMFADevice",
+    "iam:EnableMFADevice",
+    "iam:GetMFADevice",
+    "iam:GetUser",
+    "iam:ListMFADevices",
+    "iam:ListVirtualMFADevices",
+    "iam:ResyncMFADevice",
+    "sts:GetSessionToken",
+}
+
 # Where the one IAM of a partition is, and so what moto is told.
 IAM_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
 
@@ -157,6 +170,7 @@ class Account:
         self.backend = Backend(partition, account_id, clock)
         self.sessions: dict[str, Session] = {}
         self.denied: dict[str, set[str]] = {}  # by the user's or the role's unique id
+        self.needs_mfa: set[str] = set()  # the unique ids of users to whom nearly all is denied without MFA
         # By the role's unique id.  A role that was made with IAM's CreateRole trusts nobody.
         self.trust: dict[str, Trust] = {}
 
@@ -261,10 +275,11 @@ class Caller:
         """
         permission = f"{service}:{action}"
         denied = self.account.denied.get(self.principal.id, set())
-        if not any(fnmatchcase(permission.lower(), pattern.lower()) for pattern in denied):
+        lacks_mfa = self.principal.id in self.account.needs_mfa and not self.has_mfa and permission not in WITHOUT_MFA
+        if not lacks_mfa and not any(fnmatchcase(permission.lower(), pattern.lower()) for pattern in denied):
             return
         message = f"User: {self.arn} is not authorized to perform: {permission} "
-        if service == "iam":
+        if service == "iam" and not lacks_mfa:
             message += f"on resource: {resource} because "
             message += f"no identity-based policy allows the {permission} action"
         else:
@@ -357,6 +372,13 @@ class Principal:
             # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
             raise ValueError("AWS answers GetCallerIdentity whatever a policy says")
         self.account.denied.setdefault(self._moto.id, set()).add(action)
+
+    def deny_without_mfa(self) -> None:
+        """Deny all but WITHOUT_MFA to requests without MFA, as accounts do that enforce it.
+
+        Whether a code that comes with AssumeRole counts for this policy, sources tell differently: here it does not.
+        """
+        self.account.needs_mfa.add(self._moto.id)
 
     def allow(self, action: str) -> None:
         """Undo a ``deny`` of the same action; everything is allowed that was not denied."""
