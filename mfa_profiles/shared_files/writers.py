@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -42,7 +43,7 @@ def held_off(descriptor: int) -> Iterator[Callable[[], bool]]:
 
 
 def _state(descriptor: int) -> str:
-    if hasattr(fcntl, "F_SETLEASE"):
+    if sys.platform == "linux":
         try:
             # The signal that comes if somebody wants to write: this one does nothing, the usual one ends the process.
             fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
