@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from mfa_profiles.aws.credentials import Resolved
 from mfa_profiles.aws.refreshing import plain_session, refreshing_session
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
-from mfa_profiles.errors import TokenCodeNeededError, UsageError
+from mfa_profiles.errors import TokenCodeNeededError, UsageError, shell_command, tool_command
 from mfa_profiles.mfa_process import parse
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 from mfa_profiles.token_code import Call, nothing
@@ -85,10 +86,15 @@ def _read(name: str, profile: str, context: Context) -> Resolved:
     except TokenCodeNeededError:
         raise TokenCodeNeededError(
             f"the session in {profile} has ended, and a new one takes a token code",
-            f"get it with `mfa-profiles refresh {name}` in a terminal, `%mfa {name}` in a notebook, or "
+            f"get it with `{tool_command('refresh', name)}` in a terminal, `{_magic(name)}` in a notebook, or "
             f"mfa_profiles.session({name!r}): what is open here goes on with it",
         ) from None
     return Resolved(found.keys, found.expiration)
+
+
+def _magic(name: str) -> str:
+    # IPython reads the line like a shell, and expands {expressions} even in quotes.
+    return shell_command("%mfa", re.sub(r"[{}]", r"\g<0>\g<0>", name))
 
 
 def ask_person(question: str, meanwhile: Call = nothing) -> str:

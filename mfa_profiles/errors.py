@@ -6,6 +6,7 @@ themselves are not even the context of another, which is raised after the ``exce
 """
 
 import shlex
+import sys
 
 NOTHING_CHANGED = "nothing was changed"
 """The hint of all that is refused, or that failed, with the files as they were."""
@@ -13,7 +14,18 @@ NOTHING_CHANGED = "nothing was changed"
 
 def shell_command(*words: str) -> str:
     """Return a command that can be pasted into a shell, whatever its words contain. Hints write commands with it."""
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
+
+
+def assignment(variable: str, value: str) -> str:
+    """Return an assignment such as ``AWS_PROFILE=work`` that can be pasted, alone or after ``export``."""
+    return f"{variable}={_quoted(value)}"
+
+
+def _quoted(word: str) -> str:
+    quoted = shlex.quote(word)
+    # shlex.quote does not quote =ls, which zsh replaces by the path of ls.
+    return f"'{quoted}'" if quoted.startswith("=") else quoted
 
 
 def tool_command(command: str, profile: str, *options: str) -> str:
@@ -21,6 +33,19 @@ def tool_command(command: str, profile: str, *options: str) -> str:
     # A name that begins with a dash would be read as an option.
     words = [f"--profile={profile}"] if profile.startswith("-") else [profile]
     return shell_command("mfa-profiles", command, *words, *options)
+
+
+def aws_command(*words: str, profile: str) -> str:
+    """Return a command of the AWS CLI, such as ``aws sso login --profile work``, that can be pasted."""
+    named = [f"--profile={profile}"] if profile.startswith("-") else ["--profile", profile]
+    return shell_command("aws", *words, *named)
+
+
+def set_clock_command(platform: str = sys.platform) -> str:
+    """Return the command that sets the clock by a time service, for a value of ``sys.platform``."""
+    if platform == "darwin":
+        return shell_command("sudo", "sntp", "-sS", "time.apple.com")
+    return shell_command("timedatectl", "set-ntp", "true")
 
 
 class MfaProfilesError(Exception):

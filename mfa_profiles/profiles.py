@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mfa_profiles import ini, log, rotations, sessions, settings
 from mfa_profiles.access_keys import looks_like_secret
-from mfa_profiles.errors import ProfileError, StorageError
+from mfa_profiles.errors import ProfileError, StorageError, tool_command
 from mfa_profiles.ini import IniFile
 from mfa_profiles.rotations import Rotation
 from mfa_profiles.sessions import Origin, StoredSession
@@ -198,7 +198,7 @@ class Profiles:
             return ProfileError(f"there is no profile {shown(name)}", hint)
         files, names = f"{self.credentials.path} and {self.config.path}", self.names()
         if not names:
-            creates = f"mfa-profiles setup {shlex.quote(name) if name else 'PROFILE'} creates it"
+            creates = f"{tool_command('setup', name or 'PROFILE')} creates it"
             hints = f"there are no profiles in {files} yet", creates
         elif similar := difflib.get_close_matches(name, names):
             hints = f"did you mean {' or '.join(similar)}?", f"both {files} were read"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from mfa_profiles import terminal
+from mfa_profiles.errors import assignment, shell_command, tool_command
 from mfa_profiles.profiles import masked, shown
 from mfa_profiles.sessions import State, format_time
 
@@ -45,7 +46,7 @@ def set_up(made: "SetUp") -> None:
 def first_session(made: "SetUp", exit_code: int) -> None:
     """Say how the first session of a new profile is used, or had after a failure."""
     if exit_code == 0:
-        terminal.note(f"AWS tools use it with AWS_PROFILE={made.derived}")
+        terminal.note(f"AWS tools use it with {assignment('AWS_PROFILE', made.derived)}")
     else:
         terminal.note(f"{made.profile} itself is set up; the session: {made.refresh_command}")
 
@@ -193,15 +194,12 @@ def _summary(found: "Sequence[Finding]", name: str | None, *, offline: bool) -> 
     if standing["fixed"]:
         text = f"{standing['fixed']} repaired; {text}"
     if fixable:
-        words = [
-            "mfa-profiles doctor",
-            *([shown(name)] if name else []),
-            *(["--offline"] if offline else []),
-            "--fix",
-        ]
+        options = [*(["--offline"] if offline else []), "--fix"]
+        of_all = shell_command("mfa-profiles", "doctor", *options)
+        doctor = tool_command("doctor", shown(name), *options) if name else of_all
         is_all = fixable == standing["problem"] + standing["warning"]
         them = ("it" if fixable == 1 else "them") if is_all else f"{fixable} of them"
-        text += f"; {' '.join(words)} repairs {them}"
+        text += f"; {doctor} repairs {them}"
     return text
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from mfa_profiles import parallel
 from mfa_profiles.aws.attempts import credentials_explained
 from mfa_profiles.aws.values import is_plain
-from mfa_profiles.errors import ProfileError, TokenCodeNeededError
+from mfa_profiles.errors import ProfileError, TokenCodeNeededError, aws_command
 from mfa_profiles.profiles import Keys, Profiles
 
 
@@ -96,15 +96,16 @@ _METHODS = {"environment": "env", "ec2instancemetadata": "iam-role", "ecscontain
 
 
 def _keys(found: object, profile: str) -> Keys:
+    ask_the_cli = f"see what the AWS CLI says: {aws_command('sts', 'get-caller-identity', profile=profile)}"
     frozen = found.get_frozen_credentials() if found is not None else None  # type: ignore[attr-defined]
     if frozen is not None and not all(map(is_plain, (frozen.access_key, frozen.secret_key, frozen.token or "-"))):
         raise ProfileError(
             f"what profile {profile} gets as keys is none: they are of letters, digits and signs",
-            f"see what the AWS CLI says: aws sts get-caller-identity --profile {profile}",
+            ask_the_cli,
         )
     if frozen is None:
         raise ProfileError(
             f"the AWS SDK finds no credentials for profile {profile}",
-            f"see what the AWS CLI says: aws sts get-caller-identity --profile {profile}",
+            ask_the_cli,
         )
     return Keys(frozen.access_key, frozen.secret_key, frozen.token)

@@ -4,13 +4,15 @@ The exceptions are named, not imported: botocore is heavy, and newer and older o
 Their texts quote URLs with passwords, settings and what a command printed: none is passed on.
 """
 
+import errno
 import re
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mfa_profiles.aws.rows import Row
-from mfa_profiles.errors import MfaProfilesError, ProfileError, UnreachableError
+from mfa_profiles.errors import MfaProfilesError, ProfileError, UnreachableError, set_clock_command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +100,18 @@ _PROXY_SYNTAX = (
     "it is http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT, with @ : / ? # in a password as %40 %3A %2F %3F %23"
 )
 _CA_SYNTAX = "it is the path of a file with PEM certificates, in which ~ and $VARIABLES are not expanded"
-_UNRESOLVED = r"NameResolutionError|Failed to resolve|gaierror|getaddrinfo|\[Errno (-\d+|8|11001)\]"
-_ASK_THE_CLI = "see what the AWS CLI says: aws sts get-caller-identity --profile {profile}"
+
+
+def _errno(*numbers: int) -> str:
+    """A pattern of how the text of an OSError begins, for some numbers, which differ between systems."""
+    return rf"\[Errno ({'|'.join(map(str, numbers))})\]"
+
+
+_UNRESOLVED = "NameResolutionError|Failed to resolve|gaierror|getaddrinfo|" + _errno(
+    socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_NODATA, socket.EAI_NONAME
+)
+_UNREADABLE = _errno(errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+_ASK_THE_CLI = "see what the AWS CLI says: {get_caller_identity}"
 
 FAILURES: tuple[Failure, ...] = (
     Failure(
@@ -208,13 +220,12 @@ FAILURES: tuple[Failure, ...] = (
         exceptions=("SSLError",),
         cause="certificate has expired|not yet valid",
         sentence="the certificate of the AWS endpoint{at} is out of date, by this machine's clock",
-        hints=("is that right? timedatectl set-ntp true sets it by a time service", "{still_good}"),
+        hints=(f"is that right? {set_clock_command()} sets it by a time service", "{still_good}"),
     ),
     Failure(
         name="CA bundle",
         exceptions=("SSLError",),
-        # No such file, no permission, not a directory, a directory, a loop of links.
-        cause=r"\[Errno (2|13|20|21|40)\]",
+        cause=_UNREADABLE,
         sentence="the CA bundle{ca_bundle} cannot be read",
         hints=("see AWS_CA_BUNDLE, and ca_bundle in [{section}]: " + _CA_SYNTAX, "{still_good}"),
     ),
@@ -325,7 +336,7 @@ CREDENTIALS: tuple[Failure, ...] = (
         name="SSO session",
         exceptions=("SSOError", "TokenRetrievalError"),
         sentence="the SSO session of profile {profile} has ended",
-        hints=("aws sso login --profile {profile}",),
+        hints=("{sso_login}",),
     ),
     Failure(
         name="SSO role",
@@ -334,7 +345,7 @@ CREDENTIALS: tuple[Failure, ...] = (
         sentence="IAM Identity Center gives profile {profile} no credentials",
         hints=(
             "may you use the sso_role_name in the sso_account_id that [{section}] in {config} names?",
-            "if so: aws sso login --profile {profile}",
+            "if so: {sso_login}",
         ),
     ),
     Failure(
@@ -350,14 +361,14 @@ CREDENTIALS: tuple[Failure, ...] = (
         name="login session",
         exceptions=("LoginError",),
         sentence="the login session of profile {profile} has ended",
-        hints=("aws login --profile {profile}",),
+        hints=("{login}",),
     ),
     Failure(
         name="login refusal",
         exceptions=("ClientError",),
         providers=("login_session",),
         sentence="AWS refused the login session of profile {profile}",
-        hints=("aws login --profile {profile}",),
+        hints=("{login}",),
     ),
     Failure(
         name="credential_process",

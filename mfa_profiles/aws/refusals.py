@@ -19,7 +19,7 @@ from mfa_profiles.aws.iam import devices_of
 from mfa_profiles.aws.mfa_device import SERIAL_NUMBER_FORM
 from mfa_profiles.aws.rows import Facts
 from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
-from mfa_profiles.errors import MfaProfilesError, tool_command
+from mfa_profiles.errors import MfaProfilesError, aws_command, tool_command
 from mfa_profiles.profiles import Profiles, masked, shown
 
 if TYPE_CHECKING:
@@ -80,10 +80,11 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
     permission = _permission(message, attempt)
     policy, policy_owner = _policy(message)
     role_profile = role.profile if role else caller.profile
+    base = _base(profiles, caller.holder)
     own_devices = cache(partial(_own_devices, attempt))  # two hints want it
     return Facts(
         action=attempt.action,
-        base=_base(profiles, caller.holder),
+        base=base,
         before_mfa=None if attempt.role else permission,
         code=code,
         config=profiles.config.path,
@@ -105,11 +106,13 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
         policy_owner=policy_owner,
         profile=caller.profile,
         profile_section=profiles.config_header(caller.profile),
+        refresh_base=tool_command("refresh", base, "--force"),
         region=caller.region,
         renew=_renewal(profiles, caller.holder),
         role=role.arn if role else "the role",
         role_profile=role_profile,
         role_section=profiles.config_header(role_profile),
+        rotate=tool_command("rotate", caller.profile),
         seconds=partial(_seconds_until_next_code, response, attempt),
         section=profiles.config_header(caller.holder),
         serial_number=shown(attempt.serial_number or "the device"),
@@ -132,7 +135,9 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         config=profiles.config.path,
         connect_timeout=clients.CONNECT_TIMEOUT,
         credentials=profiles.credentials.path,
+        get_caller_identity=aws_command("sts", "get-caller-identity", profile=profile),
         kind=type(error).__name__,
+        login=aws_command("login", profile=profile),
         missing=network.missing_part(error),
         next_code=", with the next code if this one is refused" if has_code else "",
         profile=profile,
@@ -142,6 +147,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         region=region or "that region",
         section=profiles.config_header(profile),
         setting=network.refused_setting(error, profiles.call_settings(profile)),
+        sso_login=aws_command("sso", "login", profile=profile),
         still_good=_still_good(attempt) if attempt else None,
         try_next_code="try the next code: AWS may have used this one up" if has_code else "try again",
     )
@@ -259,18 +265,18 @@ def _renewal(profiles: Profiles, holder: str) -> str:
     """What to do for new session credentials of a profile."""
     pair = profiles.pair_of_derived(holder)
     if pair is not None and pair.base != pair.derived:
-        return f"mfa-profiles refresh {holder} --force"
+        return tool_command("refresh", holder, "--force")
     if profiles.setting(holder, "aws_session_token"):
         return f"put new ones into [{holder}] in {profiles.credentials.path}"
     source = profiles.setting(holder, "credential_source") and "credential_source"
     provider = source or profiles.provider(holder) or ""
     if provider.startswith("sso_"):
-        return f"aws sso login --profile {holder}"
+        return aws_command("sso", "login", profile=holder)
     if provider == "login_session":
-        return f"aws login --profile {holder}"
+        return aws_command("login", profile=holder)
     if provider in ("credential_process", "credential_source", "web_identity_token_file"):
         return f"they come from {provider} under [{profiles.config_header(holder)}] in {profiles.config.path}"
-    return f"mfa-profiles refresh {holder} --force"
+    return tool_command("refresh", holder, "--force")
 
 
 def _partitions(attempt: Attempt) -> dict[str, str]:

@@ -14,6 +14,7 @@ from mfa_profiles.errors import (
     SessionUnknownError,
     TokenCodeRefusedError,
     UnreachableError,
+    set_clock_command,
 )
 
 
@@ -45,7 +46,7 @@ _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
 _SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "InvalidSignature")
 _INVALID = ("ValidationError", "ValidationException", "InvalidParameterValue", "MalformedInput")
 
-SET_CLOCK = "set it, best with a time service: timedatectl set-ntp true"
+SET_CLOCK = f"set it, best with a time service: {set_clock_command()}"
 
 _COPY_AGAIN = "copy both again into {place_of_keys}"
 _ALLOW = "an administrator can allow it: {statement}"
@@ -219,7 +220,7 @@ ROWS: tuple[Refusal, ...] = (
         codes=("NoSuchEntity",),
         actions=("UpdateAccessKey", "DeleteAccessKey"),
         sentence="the user of profile {profile} has no such access key any more",
-        hints=("mfa-profiles rotate {profile} looks again",),
+        hints=("{rotate} looks again",),
         error=AccessKeyUnknownError,
     ),
     Refusal(
@@ -227,7 +228,7 @@ ROWS: tuple[Refusal, ...] = (
         codes=("LimitExceeded", "LimitExceededException"),
         actions=("CreateAccessKey",),
         sentence="the user of profile {profile} has two access keys already, and AWS allows no third",
-        hints=("mfa-profiles rotate {profile} tells which the other one is",),
+        hints=("{rotate} tells which the other one is",),
     ),
     # --- Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
     Refusal(
@@ -327,7 +328,7 @@ ROWS: tuple[Refusal, ...] = (
         codes=_INVALID,
         message="Must specify userName",  # which is optional for users alone
         sentence="the session in {holder} is one of a role, and roles have no access keys or MFA devices",
-        hints=("mfa-profiles refresh {base} --force replaces it by one of the user",),
+        hints=("{refresh_base} replaces it by one of the user",),
     ),
     # --- Other parameters: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     Refusal(

@@ -1,6 +1,5 @@
 """The credentials of a profile as text for shells, programs and ``.env`` files."""
 
-import shlex
 from dataclasses import dataclass, field
 
 from mfa_profiles import dotenv, environment, formats, git, shared_files
@@ -8,7 +7,7 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
 from mfa_profiles.commands.status import session_status
 from mfa_profiles.environment import Variables
-from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, UsageError
+from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, UsageError, shell_command
 from mfa_profiles.sessions import STAND_IN, State
 
 
@@ -102,7 +101,7 @@ def _warn_of_who_may_read_it(path: str, context: Context) -> None:
     if git.would_add(path):
         context.warn(f"{path} is in a git work tree and not ignored: add it to .gitignore before it is committed")
     if shared_files.others_can_read(path):
-        context.warn(f"{path} can be read by others: chmod 600 {shlex.quote(path)}")
+        context.warn(f"{path} can be read by others: {shell_command('chmod', '600', path)}")
 
 
 def _variables(

@@ -1,7 +1,7 @@
 """The keys with which a profile calls AWS: its own, or those that the SDKs would get for it."""
 
 from mfa_profiles import log, parallel
-from mfa_profiles.errors import MfaProfilesError, NoMFASessionError
+from mfa_profiles.errors import MfaProfilesError, NoMFASessionError, assignment
 from mfa_profiles.profiles import Keys, Profiles, masked
 from mfa_profiles.roles import Role
 
@@ -53,5 +53,6 @@ def no_mfa_session(profiles: Profiles, name: str) -> NoMFASessionError:
         )
     return NoMFASessionError(
         f"profile {name} gets temporary credentials through {provider}, and AWS gives no MFA session for those",
-        f"it works without one: AWS_PROFILE={name}; for roles behind it take mfa_serial out of their profiles",
+        f"it works without one: {assignment('AWS_PROFILE', name)}; for roles behind it take mfa_serial out of their "
+        "profiles",
     )

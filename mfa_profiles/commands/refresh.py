@@ -1,6 +1,5 @@
 """Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import no_mfa_session
 from mfa_profiles.commands.plan import Plan, Wanted
 from mfa_profiles.commands.status import SessionStatus, session_status
-from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError
+from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError, tool_command
 from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, Origin, SessionCredentials, State
 from mfa_profiles.token_code import CodeSources, GivenCode
@@ -187,7 +186,7 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, warn:
     if pair.base == pair.derived:
         raise no_mfa_session(profiles, pair.base)
     if pair.derived not in profiles.credentials.sections:
-        command = f"mfa-profiles refresh {shlex.quote(pair.base)} --to NAME"
+        command = tool_command("refresh", pair.base, "--to", "NAME")
         refuse_illegal_name(pair.derived, f"{command} chooses another name for the derived profile")
     replaced = _refuse_to_overwrite(profiles, pair, force=options.force)
     if replaced is not None:

@@ -29,6 +29,7 @@ from mfa_profiles.errors import (
     ProfileError,
     StorageError,
     UnreachableError,
+    tool_command,
 )
 from mfa_profiles.profiles import Keys, Profiles, masked
 from mfa_profiles.rotations import Rotation
@@ -94,7 +95,8 @@ def _signing_credentials(base: str, options: RotateOptions, context: Context) ->
         signing = credentials(base, CredentialsOptions(token_code=options.token_code), context)
     except KeysRefusedError as error:
         if base in shared_files.load(context.paths).rotations:
-            error.add_hint(f"it may be too new for AWS to know it: in a minute mfa-profiles rotate {base} goes on")
+            again = tool_command("rotate", base)
+            error.add_hint(f"it may be too new for AWS to know it: in a minute {again} goes on")
         raise
     try:
         context.after_writing()  # a refresh puts Ctrl-C off from its writing on
@@ -111,7 +113,7 @@ def _long_term_keys(profiles: Profiles, base: str) -> Keys:
     if source != base:
         raise ProfileError(
             f"profile {base} is a role, which has no access key of its own",
-            f"its keys are those of its source: mfa-profiles rotate {source}",
+            f"its keys are those of its source: {tool_command('rotate', source)}",
         )
     if roles.role_of(profiles, base) is not None:
         raise ProfileError(
@@ -156,6 +158,7 @@ class _Rotation:
     ) -> None:
         self._profiles = profiles
         self._base = base
+        self._again = tool_command("rotate", base)
         self._current = profiles.keys(base)
         self._begun = profiles.rotations.get(base)
         secret = self._current.secret_access_key
@@ -214,7 +217,8 @@ class _Rotation:
             raise ProfileError(
                 f"{masked(self._current.access_key_id)}, the access key of profile {self._base}, is none of the user "
                 f"whose session is in {self._caller.holder}",
-                f"if it is of another user by now, the session is old: mfa-profiles refresh {self._base} --force",
+                "if it is of another user by now, the session is old: "
+                + tool_command("refresh", self._base, "--force"),
             )
         return listed
 
@@ -226,7 +230,7 @@ class _Rotation:
             if name != self._base and rotation.access_key_id in [key.access_key_id for key in listed]:
                 raise ProfileError(
                     f"the access key of profile {name} is being replaced, which was interrupted",
-                    f"mfa-profiles rotate {name} finishes it",
+                    f"{tool_command('rotate', name)} finishes it",
                 )
 
     def _make_room(self, listed: Sequence[AccessKey]) -> None:
@@ -281,7 +285,7 @@ class _Rotation:
             return
         facts = f"{self._two_keys(other)}: {state}"
         if self._context.ask is None:
-            raise ProfileError(facts, f"if nothing needs it: mfa-profiles rotate {self._base} --delete-other")
+            raise ProfileError(facts, f"if nothing needs it: {tool_command('rotate', self._base, '--delete-other')}")
         shown, last = masked(other.access_key_id), other.access_key_id[-4:]
         yes, how = (("y", "yes"), "(y/N)") if is_harmless else ((last.lower(),), f"(type {last} if nothing needs it)")
         if self._context.ask(f"{facts[0].upper()}{facts[1:]}.\nDelete {shown}? {how}").strip().lower() not in yes:
@@ -313,7 +317,7 @@ class _Rotation:
         if latest.keys(self._base) != expected:
             raise ProfileError(
                 f"the keys of profile {self._base} were changed meanwhile",
-                f"mfa-profiles rotate {self._base} goes on with those that are there now",
+                f"{self._again} goes on with those that are there now",
             )
 
     def _replace(self, old: Keys) -> None:
@@ -328,9 +332,7 @@ class _Rotation:
         try:
             new = self._made()
         except UnreachableError as error:
-            error.add_hint(
-                f"a key may have been made all the same: mfa-profiles rotate {self._base} looks, and goes on"
-            )
+            error.add_hint(f"a key may have been made all the same: {self._again} looks, and goes on")
             raise
         except MfaProfilesError:
             self._forget()
@@ -384,14 +386,14 @@ class _Rotation:
         if is_back is None:
             error.add_what_is_left(
                 f"the access key that is in the file works, whichever it is; {left}",
-                f"mfa-profiles rotate {self._base} goes on once the file can be read",
+                f"{self._again} goes on once the file can be read",
             )
         elif is_back:
-            error.add_what_is_left(f"the old access key works; {left}: mfa-profiles rotate {self._base} tries again")
+            error.add_what_is_left(f"the old access key works; {left}: {self._again} tries again")
         else:
             error.add_what_is_left(
                 f"the old access key, which works, could not be put back into the file; {left}",
-                f"mfa-profiles rotate {self._base} goes on once AWS knows the new one",
+                f"{self._again} goes on once AWS knows the new one",
             )
 
     def _is_in_the_file(self, keys: Keys) -> bool | None:
@@ -458,7 +460,7 @@ class _Rotation:
         new = masked(self._current.access_key_id)
         return (
             f"{self._base} has the new access key {new}, and the old one is {self._old_is}",
-            f"mfa-profiles rotate {self._base} goes on from here",
+            f"{self._again} goes on from here",
         )
 
     @contextlib.contextmanager

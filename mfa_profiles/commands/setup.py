@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -27,6 +26,8 @@ from mfa_profiles.errors import (
     PermissionDeniedError,
     ProfileError,
     UsageError,
+    shell_command,
+    tool_command,
 )
 from mfa_profiles.mfa_process import MFAProcess
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles, derived_name, masked, refuse_illegal_name, shown
@@ -75,7 +76,7 @@ class SetUp:
     @property
     def refresh_command(self) -> str:
         """What gets a session."""
-        return f"mfa-profiles refresh {self.profile}{' --force' * self.has_old_session}"
+        return tool_command("refresh", self.profile, *(["--force"] if self.has_old_session else []))
 
 
 def set_up(name: str, options: SetupOptions, context: Context) -> SetUp:
@@ -143,7 +144,7 @@ def _refuse_name(profiles: Profiles, name: str) -> None:
     if pair is not None and pair.base != name:
         raise ProfileError(
             f"{name} is the derived profile of {pair.base}, which refresh writes",
-            f"mfa-profiles setup {pair.base} sets up the base profile",
+            f"{tool_command('setup', pair.base)} sets up the base profile",
         )
 
 
@@ -166,7 +167,7 @@ def _refuse_to_replace(profiles: Profiles, name: str, options: SetupOptions) -> 
         has_keys = profiles.has_keys(name) and profiles.session(name) is None
         raise ProfileError(
             f"profile {name} is there already: it holds {held}",
-            *([f"mfa-profiles refresh {name} uses the keys that are there"] if has_keys else []),
+            *([f"{tool_command('refresh', name)} uses the keys that are there"] if has_keys else []),
             "--force replaces what is there; another name leaves it alone",
         )
     return held
@@ -350,7 +351,7 @@ def _outcome(
     if context.paths.config == os.devnull:
         context.warn(f"the region of {new.name} and its MFA device are kept nowhere: AWS_CONFIG_FILE is {os.devnull}")
     if shared_files.others_can_read(paths[0]):
-        context.warn(f"others on this machine can read your keys: chmod 600 {shlex.quote(paths[0])}")
+        context.warn(f"others on this machine can read your keys: {shell_command('chmod', '600', paths[0])}")
     if not wants_session:  # which warns of them, too
         warn_of_hidden_settings(profiles, new.name, context)
     derived = profiles.pair(new.name).derived

@@ -8,13 +8,12 @@ and goes when it is released.
 import contextlib
 import errno
 import os
-import shlex
 import stat
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mfa_profiles import log
-from mfa_profiles.errors import StorageError
+from mfa_profiles.errors import StorageError, shell_command
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -144,8 +143,8 @@ def _wait_for(lock: "BaseFileLock", timeout: float, waiting: Callable[[], None])
 
 def _who_holds(path: str, todo: str) -> str:
     if path.endswith(_SOFT_SUFFIX):
-        return f"if no mfa-profiles is running, on any machine: rm {shlex.quote(path)}"
-    return f"{todo}: fuser {shlex.quote(path)}"
+        return f"if no mfa-profiles is running, on any machine: {shell_command('rm', path)}"
+    return f"{todo}: {shell_command('fuser', path)}"
 
 
 def _share_lock(path: str, target: str) -> None:

@@ -9,13 +9,12 @@ import contextlib
 import errno
 import math
 import os
-import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 from mfa_profiles import log
-from mfa_profiles.errors import NOTHING_CHANGED, StorageError
+from mfa_profiles.errors import NOTHING_CHANGED, StorageError, shell_command
 from mfa_profiles.shared_files import writers
 from mfa_profiles.shared_files.locking import is_locked, locked
 
@@ -261,7 +260,7 @@ def _refuse_open_directories(change: _Change, descriptor: int) -> None:
             raise StorageError(
                 f"anyone on this machine may write {directory}, and could put another file in the place of "
                 f"{change.path}",
-                f"chmod o-w {shlex.quote(directory)}",
+                shell_command("chmod", "o-w", directory),
                 NOTHING_CHANGED,
             )
 
@@ -461,7 +460,7 @@ def _damaged(copy: _Copy, error: OSError) -> StorageError:
     hint = "put it back from a backup"
     with contextlib.suppress(OSError):
         os.rename(copy.path, kept)
-        rescue = f"cp {shlex.quote(kept)} {shlex.quote(target)} && rm {shlex.quote(kept)}"
+        rescue = f"{shell_command('cp', kept, target)} && {shell_command('rm', kept)}"
         hint = f"all that it was to hold is in {kept}; once the disk is well again: {rescue}"
     return StorageError(f"{target} is damaged, being written only in part: {_reason(error)}", hint)
 

@@ -1,6 +1,7 @@
 """What AWS refuses, and what fails on the way to it, becomes one sentence with hints; produced by the local AWS."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import re
@@ -1364,6 +1365,27 @@ def test_what_botocore_alone_raises_for_credentials(name: str, base: Home) -> No
         raise RAISED_FOR_CREDENTIALS[name]
 
     assert (name, False) == (row_of(network.CREDENTIALS, raised.value), "hunter2" in str(vars(raised.value)))
+
+
+@pytest.mark.parametrize(
+    ("row", "number"),
+    [
+        *(
+            ("CA bundle", getattr(errno, name))
+            for name in ("EACCES", "EISDIR", "ELOOP", "ENOENT", "ENOTDIR", "EPERM")
+        ),
+        *(("unknown host", getattr(socket, name)) for name in ("EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EAI_NONAME")),
+        ("unreachable", errno.ECONNREFUSED),
+        ("unreachable", errno.EHOSTUNREACH),
+        ("unreachable", errno.ENOEXEC),
+    ],
+)
+def test_numbers_of_the_system_are_told_apart_by_their_names(row: str, number: int) -> None:
+    of_file = row == "CA bundle"
+    kind = botocore.exceptions.SSLError if of_file else botocore.exceptions.EndpointConnectionError
+    cause = OSError(f"a call failed: [Errno {number}] a text of the system")
+
+    assert network.first(network.FAILURES, kind(endpoint_url=STS, error=cause)).name == row
 
 
 def row_of(rows: tuple[network.Failure, ...], error: MfaProfilesError) -> str:

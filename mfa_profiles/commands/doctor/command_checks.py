@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 from mfa_profiles.commands.doctor.findings import Finding, Scope, problem
+from mfa_profiles.errors import shell_command
 from mfa_profiles.profiles import shown
 
 
@@ -65,8 +66,8 @@ def _flaws(scope: Scope, name: str, key: str, command: str) -> Iterator[Finding]
         nameless = key == "mfa_process" and len(words) == 1 and os.sep not in words[0]
         program = "such program" if nameless else f"program {_named(words)}"
         place = "that you may run" if os.path.isabs(words[0]) else "on the PATH"
-        base = "PROGRAM" if nameless else shlex.quote(os.path.basename(_named(words)))
-        hint = f"install it, or give its full path: command -v {base}"
+        base = "PROGRAM" if nameless else os.path.basename(_named(words))
+        hint = f"install it, or give its full path: {shell_command('command', '-v', base)}"
         yield problem(f"{message}: there is no {program} {place}", hint, **where)
 
 

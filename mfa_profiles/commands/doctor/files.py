@@ -2,13 +2,12 @@
 
 import functools
 import os
-import shlex
 import stat
 from collections.abc import Iterable, Iterator
 
 from mfa_profiles import git, ini, sessions, shared_files
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, Where, ok, problem, warning
-from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, StorageError
+from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, StorageError, shell_command
 from mfa_profiles.profiles import SharedPaths
 
 
@@ -63,7 +62,7 @@ def missing(scope: Scope) -> Iterator[Finding]:
         if not is_absent(path, follow_symlinks=True):
             continue
         if os.path.islink(path):
-            yield warning(f"{path} is a link to a file that is not there", f"ls -l {shlex.quote(path)}", path=path)
+            yield warning(f"{path} is a link to a file that is not there", shell_command("ls", "-l", path), path=path)
         elif scope.context.environment.get(variable):
             yield warning(f"{variable} names {path}, which is not there", f"unset {variable}", path=path)
     if all(is_absent(path) for path, _ in both):
@@ -101,7 +100,7 @@ def _closed_to_owner(paths: SharedPaths) -> Iterator[Finding]:
         is_ours_to_open = status.st_uid == os.geteuid() and stat.S_IRWXU & ~mode
         yield found(
             f"you may not write {directory} (mode {mode:o}): {without}",
-            f"{'chmod u+rwx' if is_ours_to_open else 'ls -ld'} {shlex.quote(directory)}",
+            shell_command(*(("chmod", "u+rwx") if is_ours_to_open else ("ls", "-ld")), directory),
             path=directory,
         )
 
@@ -126,7 +125,7 @@ def _permissions(path: str, worst: int) -> Iterator[Finding]:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         found = problem if mode & worst else warning
-        yield found(_who_may(path, mode), f"chmod 600 {shlex.quote(path)}", **_with_fix(path, status, 0o077))
+        yield found(_who_may(path, mode), shell_command("chmod", "600", path), **_with_fix(path, status, 0o077))
 
 
 def _permissions_of_directory(path: str) -> Iterator[Finding]:
@@ -138,11 +137,11 @@ def _permissions_of_directory(path: str) -> Iterator[Finding]:
         yield from _owner(path, status)
         if mode & 0o077:
             found = problem if others_write else warning
-            yield found(_who_may(path, mode), f"chmod 700 {shlex.quote(path)}", **_with_fix(path, status, 0o077))
+            yield found(_who_may(path, mode), shell_command("chmod", "700", path), **_with_fix(path, status, 0o077))
     elif others_write:
         yield problem(
             f"others may write {path} (mode {mode:o}): a file in it can be replaced",
-            f"chmod go-w {shlex.quote(path)}",
+            shell_command("chmod", "go-w", path),
             # What anyone may write is no file's place; what a group may, somebody may have meant so.
             **(_with_fix(path, status, 0o022) if mode & stat.S_IWOTH else {"path": path}),
         )
@@ -180,21 +179,22 @@ def _what(mode: int, words: tuple[str, str, str]) -> list[str]:
 
 
 def _owner(path: str, status: os.stat_result) -> Iterator[Finding]:
-    if status.st_uid != os.geteuid():
+    own = os.geteuid()
+    if status.st_uid != own:
         yield problem(
-            f"{path} belongs to {_user(status.st_uid)}, not to you",
-            f"sudo chown {_user(os.geteuid())} {shlex.quote(path)}, if it should be yours",
+            f"{path} belongs to {_user(status.st_uid) or f'user {status.st_uid}'}, not to you",
+            f"{shell_command('sudo', 'chown', _user(own) or str(own), path)}, if it should be yours",
             path=path,
         )
 
 
-def _user(number: int) -> str:
+def _user(number: int) -> str | None:
     import pwd
 
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
-        return f"user {number}"
+        return None
 
 
 def leftovers(scope: Scope) -> Iterator[Finding]:
@@ -204,15 +204,15 @@ def leftovers(scope: Scope) -> Iterator[Finding]:
     for path in shared_files.leftovers(both):
         yield warning(
             f"{path} is left over from a write that was cut off",
-            f"rm {shlex.quote(path)}",
+            shell_command("rm", path),
             path=path,
             fix=functools.partial(shared_files.remove_leftovers, both),
         )
     for kept, target in shared_files.rescued(both):
         yield warning(
             f"{kept} is what {target} was to hold when the disk failed",
-            f"if {target} is still damaged: cp {shlex.quote(kept)} {shlex.quote(target)}",
-            f"once it is well: rm {shlex.quote(kept)}",
+            f"if {target} is still damaged: {shell_command('cp', kept, target)}",
+            f"once it is well: {shell_command('rm', kept)}",
             path=kept,
         )
 
@@ -224,10 +224,10 @@ def in_git(scope: Scope) -> Iterator[Finding]:
     if scope.is_readable and not taken:
         yield ok("no credentials that git could commit")
     for file in taken:
-        real = shlex.quote(os.path.realpath(file.path))
+        remove = shell_command("git", "rm", "--cached", os.path.realpath(file.path))
         yield problem(
             f"{file.path} holds long-term keys, and is in a git repository that does not ignore it",
-            f"keep it out: name it in .gitignore; if it is in already: git rm --cached {real}",
+            f"keep it out: name it in .gitignore; if it is in already: {remove}",
             "keys that were ever pushed have to be replaced: mfa-profiles rotate PROFILE",
             path=file.path,
         )

@@ -23,6 +23,7 @@ from mfa_profiles.errors import (
     ProfileError,
     SessionExpiredError,
     SessionUnknownError,
+    tool_command,
 )
 from mfa_profiles.profiles import ProfilePair, masked
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
@@ -149,7 +150,7 @@ def _usable(base: _Base, usable: Sequence[MFADevice], found: int, known: KnownDe
         remembered = profiles.mfa_serial(base.name) is None
         return problem(
             f"{known.serial_number} is not a device of the user of {base.name}, but {known.because}",
-            f"mfa-profiles refresh {base.name} --force --serial-number {serial_numbers[0]}"
+            tool_command("refresh", base.name, "--force", "--serial-number", serial_numbers[0])
             if remembered
             else f"mfa_serial = {serial_numbers[0]} under [{profiles.config_header(base.name)}] in "
             f"{profiles.config.path}",
@@ -177,7 +178,7 @@ def _key_age(base: _Base) -> Iterator[Finding]:
         age = base.scope.context.now() - created
         message = f"the access key {masked(own.access_key_id)} of {base.name} is {_in_days(age)} old"
         if age > base.max_key_age:
-            yield warning(message, f"mfa-profiles rotate {base.name}")
+            yield warning(message, tool_command("rotate", base.name))
         else:
             yield ok(message)
     if sum(key.is_active for key in keys) > 1:

@@ -10,7 +10,7 @@ from mfa_profiles.access_keys import fault_of_secret, is_access_key_id
 from mfa_profiles.commands.doctor import command_checks
 from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
 from mfa_profiles.commands.status import is_of_its_base
-from mfa_profiles.errors import ProfileError
+from mfa_profiles.errors import ProfileError, shell_command, tool_command
 from mfa_profiles.profiles import ProfilePair, Profiles, config_profile_name, derived_name
 from mfa_profiles.sessions import StoredSession
 
@@ -192,12 +192,11 @@ def expired(scope: Scope) -> Iterator[Finding]:
     to_clear = [pair for pair in ended if _nothing_is_lost(scope.profiles, pair)]
     to_keep = [pair for pair in ended if pair not in of_others and pair not in to_clear]
     for pairs in _grouped(to_clear):
-        names = _named(pairs)
-        hint = f"mfa-profiles refresh {names}, or mfa-profiles clear {names}"
+        hint = f"{_command('refresh', pairs)}, or {_command('clear', pairs)}"
         fix = scope.change(functools.partial(_cleared, pairs=pairs, then=scope.context.now()))
         yield _ended(scope, pairs, hint, fix=fix)
     for pairs in _grouped(to_keep):
-        yield _ended(scope, pairs, f"mfa-profiles refresh {_named(pairs)}", fix=None)
+        yield _ended(scope, pairs, _command("refresh", pairs), fix=None)
     for pairs in _grouped(of_others):
         yield _ended(scope, pairs, "another tool wrote it: get a new one the way you got it", fix=None)
 
@@ -218,8 +217,9 @@ def _ended(scope: Scope, pairs: Sequence[ProfilePair], *hints: str, fix: Fix | N
     return warning(f"the session in {names[0]} ended at {end}", *hints, **scope.where(names[0]), fix=fix)
 
 
-def _named(pairs: Sequence[ProfilePair]) -> str:
-    return pairs[0].derived if len(pairs) == 1 else "--all"
+def _command(command: str, pairs: Sequence[ProfilePair]) -> str:
+    is_alone = len(pairs) == 1
+    return tool_command(command, pairs[0].derived) if is_alone else shell_command("mfa-profiles", command, "--all")
 
 
 def _nothing_is_lost(profiles: Profiles, pair: ProfilePair) -> bool:
@@ -254,7 +254,7 @@ def rotations(scope: Scope) -> Iterator[Finding]:
         if name in scope.profiles.rotations:
             yield warning(
                 f"the access key of profile {name} is being replaced, which is not finished",
-                f"mfa-profiles rotate {name} finishes it",
+                f"{tool_command('rotate', name)} finishes it",
                 **scope.where(name),
             )
 

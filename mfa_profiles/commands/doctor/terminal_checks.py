@@ -1,11 +1,11 @@
 """Checks of this terminal: which profile it uses, and what in its environment outranks that."""
 
-import shlex
 from collections.abc import Iterable, Iterator
 
 from mfa_profiles import environment, sessions
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, ok, problem, warning
 from mfa_profiles.commands.status import session_status
+from mfa_profiles.errors import assignment, shell_command
 from mfa_profiles.profiles import ProfilePair, shown
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
@@ -72,7 +72,7 @@ def _session_here(scope: Scope, profile: str) -> Finding:
         base = pair.base if pair else profile
         return warning(
             f"{_EXPIRATION} is of an earlier session of {profile}",
-            f"aws_env {shlex.quote(base)}, or unset {_EXPIRATION}",
+            f"{shell_command('aws_env', *(['--'] if base.startswith('-') else []), base)}, or unset {_EXPIRATION}",
             profile=profile,
         )
     return ok(f"this terminal has the session of {profile}", profile=profile)
@@ -112,10 +112,10 @@ def _used(scope: Scope, name: str, variable: str) -> Finding:
     if name:
         message = f"this terminal uses profile {shown(name)} ({variable})"
         own = [pair.derived for pair in _usable(scope) if pair.base == name != pair.derived]
-        hints = [f"export {variable}={derived} uses the session in that profile" for derived in own]
+        hints = [f"export {assignment(variable, derived)} uses the session in that profile" for derived in own]
         return ok(message, *hints[:1], profile=shown(name))
     usable = [pair.derived for pair in _usable(scope) if pair.derived != "default"]
-    hints = [f"export AWS_PROFILE={derived} uses the session in that profile" for derived in usable]
+    hints = [f"export {assignment('AWS_PROFILE', derived)} uses the session in that profile" for derived in usable]
     if "default" in scope.profiles or not scope.is_readable:
         return ok("this terminal uses profile default, as AWS_PROFILE is not set", *hints[:1], profile="default")
     return ok("no AWS_PROFILE is set here, and there is no profile default", *hints[:1])
