@@ -43,7 +43,7 @@ def watch(look: Callable[[], "list[SessionStatus]"], now: Callable[[], datetime]
     if not terminal.can_be_drawn_on():
         raise UsageError(
             "--watch needs a terminal to draw on",
-            "elsewhere, run mfa-profiles status again and again: while :; do mfa-profiles status; sleep 60; done",
+            "elsewhere: while :; do mfa-profiles status; sleep 60; done",
         )
     gc.enable()  # of all commands, this one goes on for days
     with _signals_held() as held:

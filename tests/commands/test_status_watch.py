@@ -157,7 +157,7 @@ def test_where_nothing_can_be_drawn(home: Home) -> None:
 
     message = [
         "mfa-profiles: error: --watch needs a terminal to draw on",
-        "hint: elsewhere, run mfa-profiles status again and again: watch -n 60 mfa-profiles status",
+        "hint: elsewhere: while :; do mfa-profiles status; sleep 60; done",
     ]
     assert (2, message, message) == (piped.code, piped.errors, screen.text.splitlines())
     assert (2, True) == (as_json.code, "--watch cannot be combined with --json" in as_json.stderr)
