@@ -449,7 +449,8 @@ def rotate(
     Signed by the MFA session, which is refreshed first when needed and outlives
     the keys. The new key is stored at once, in all profiles that have the old
     one. When it works, the old key is deleted. What was interrupted, at whatever
-    step, is finished by the next run.
+    step, is finished by the next run. An access key that the file does not record
+    is deleted only if you agree, or with --delete-other.
     """
     from mfa_profiles.commands import rotate as command
 

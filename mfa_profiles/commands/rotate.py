@@ -3,6 +3,9 @@
 In this order: a comment in the file, a new key at AWS, that key in the file, proof that it works, the old key
 deactivated and deleted, the comment taken out. Whatever stops it in between, the file holds a key that works, and the
 comment tells the next run what to finish. All but the proof is signed by the MFA session, which outlives both keys.
+
+A run deletes the old key, a new key that it created itself or that the comment records, and any other key only if a
+person or ``--delete-other`` says so: the time of a key is no proof. A key that a profile has is never deleted.
 """
 
 import contextlib
@@ -39,8 +42,8 @@ from mfa_profiles.token_code import GivenCode
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 _PAUSES = (1, 1, 2, 2, 4, 5, 5, 10, 15, 15)
 
-# How far the time of AWS and this machine's may be apart, and how long it takes to ask for a key.
-_CLOCKS = timedelta(minutes=5)
+# A key from about the time of an interrupted run may come from it. That is reported, and is no reason to delete it.
+_ABOUT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,16 @@ def _warn_of_the_environment(old: Keys, context: Context) -> None:
         )
 
 
+def _holders(profiles: Profiles, access_key_id: str, secret: str | None = None) -> list[str]:
+    """The profiles that have an access key, by its ID, and by its secret if that is known."""
+    return [
+        name
+        for name in profiles.names()
+        if profiles.setting(name, "aws_access_key_id") == access_key_id
+        and secret in (None, profiles.setting(name, "aws_secret_access_key"))
+    ]
+
+
 class _Rotation:
     """One replacement of the access key of a base profile."""
 
@@ -159,14 +172,10 @@ class _Rotation:
         self._profiles = profiles
         self._base = base
         self._again = tool_command("rotate", base)
-        self._current = profiles.keys(base)
+        self._current = old = profiles.keys(base)
         self._begun = profiles.rotations.get(base)
-        secret = self._current.secret_access_key
-        self._others = tuple(
-            name
-            for name in self._holders(self._current.access_key_id)
-            if name != base and profiles.setting(name, "aws_secret_access_key") == secret
-        )
+        holders = _holders(profiles, old.access_key_id, old.secret_access_key)
+        self._others = tuple(name for name in holders if name != base)
         self._options = options
         self._keep_old = options.keep_old or (self._begun is not None and self._begun.keep_old)
         self._old_is = "still there"
@@ -177,12 +186,13 @@ class _Rotation:
 
     def run(self) -> Rotated:
         """Begin and finish it, or finish what was begun."""
-        old = self._current
-        if self._begun and self._begun.access_key_id != old.access_key_id:
+        old, begun = self._current, self._begun
+        if begun and begun.new_access_key_id == old.access_key_id:
+            log.step(f"goes on where a run has ended: {masked(begun.access_key_id)} is replaced already")
             self._prove(None)
-            if any(self._is_of_the_interrupted_run(key) for key in self._listed() if self._is_current(key)):
-                log.step(f"goes on where a run has ended: {masked(self._begun.access_key_id)} is replaced already")
-                return self._end(self._begun.access_key_id)
+            self._listed()
+            return self._end(begun.access_key_id)
+        if begun and begun.access_key_id != old.access_key_id:
             self._begun = None  # somebody has put other keys here since: of them the comment says nothing
         listed = self._listed()
         if half_written := self._half_written(listed):
@@ -193,20 +203,13 @@ class _Rotation:
             self._make_room(listed)
             self._replace(old)
         self._prove(old)
-        return self._end(old.access_key_id)
-
-    def _holders(self, access_key_id: str) -> list[str]:
-        """The profiles that have an access key."""
-        names = self._profiles.names()
-        return [name for name in names if self._profiles.setting(name, "aws_access_key_id") == access_key_id]
+        return self._end(old.access_key_id, old.secret_access_key)
 
     def _half_written(self, listed: Sequence[AccessKey]) -> Keys | None:
         """The new key, if a run was killed between the two files that had the old one: the other one has it."""
-        for key in listed:
-            if not self._is_current(key) and self._is_of_the_interrupted_run(key):
-                for name in self._holders(key.access_key_id):
-                    return self._profiles.keys(name)
-        return None
+        new = next((key for key in listed if self._is_recorded(key) and key.is_active), None)
+        holders = _holders(self._profiles, new.access_key_id) if new else []
+        return self._profiles.keys(holders[0]) if holders else None
 
     def _caller_with(self, profiles: Profiles, keys: Keys, holder: str) -> Caller:
         return Caller(Clients(profiles, self._context.now), self._base, keys, holder, self._region)
@@ -238,7 +241,7 @@ class _Rotation:
         other = next((key for key in listed if not self._is_current(key)), None)
         if other is None:
             return
-        self._refuse_to_strand(other)
+        self._refuse_to_strand(self._two_keys(other), other.access_key_id)
         is_unused = False
         try:
             use = parallel.run(lambda: iam.last_use(self._caller, other.access_key_id))
@@ -246,32 +249,45 @@ class _Rotation:
             used = f"it was used last on {use.when:%Y-%m-%d} for {use.service}" if use else "it was never used"
         except PermissionDeniedError:
             used = "AWS does not tell when it was used"
-        shown = masked(other.access_key_id)
-        is_orphan = is_unused and self._is_of_the_interrupted_run(other)
+        is_orphan = is_unused and self._is_recorded(other)
         if not is_orphan:
-            state = f"{used}, and is {'active' if other.is_active else 'inactive'}"
+            state = f"{used}, and is {'active' if other.is_active else 'inactive'}{self._possible_origin(other)}"
             self._ask_to_delete(other, state, is_harmless=is_unused or not other.is_active)
-        log.step(f"deletes access key {shown}")
-        parallel.run(lambda: iam.delete_access_key(self._caller, other.access_key_id))
+            self._refuse_to_strand(self._two_keys(other), other.access_key_id)  # the answer may have taken long
+        self._delete(other.access_key_id)
         if is_orphan:
-            self._context.note(f"deleted {shown}, which an interrupted run had made and nobody has the secret of")
+            shown = masked(other.access_key_id)
+            self._context.note(f"deleted {shown}, which an interrupted run created, and whose secret was lost")
 
     def _is_current(self, key: AccessKey) -> bool:
         return key.access_key_id == self._current.access_key_id
 
-    def _is_of_the_interrupted_run(self, key: AccessKey) -> bool:
-        """True if an interrupted run has made a key: just after its comment, which may be an old one."""
-        return self._begun is not None and abs(key.created - self._begun.since) < _CLOCKS
+    def _is_recorded(self, key: AccessKey) -> bool:
+        """True if the comment of an interrupted run proves that it created a key."""
+        return self._begun is not None and self._begun.new_access_key_id == key.access_key_id
 
-    def _refuse_to_strand(self, other: AccessKey) -> None:
-        """Raise ProfileError if a profile needs the user's other access key, whatever was asked for."""
-        holders = self._holders(other.access_key_id)
-        if holders:
+    def _possible_origin(self, key: AccessKey) -> str:
+        """What to add about a key that an interrupted run may have created, if it could not record which it was."""
+        begun = self._begun
+        is_possible = begun and not begun.new_access_key_id and abs(key.created - begun.since) < _ABOUT
+        return "; an interrupted run may have created it" if is_possible else ""
+
+    def _refuse_to_strand(self, facts: str, access_key_id: str, secret: str | None = None) -> None:
+        """Raise ProfileError if a profile needs an access key that is to be deleted, whatever was asked for.
+
+        If its secret is known, profiles that have another one beside the ID do not count.
+        """
+        latest = shared_files.load(self._context.paths)
+        for holder in _holders(latest, access_key_id, secret):
             raise ProfileError(
-                f"{self._two_keys(other)}, which profile {holders[0]} has",
-                f"put {masked(self._current.access_key_id)} and its secret into {holders[0]} as well: "
-                "then rotate replaces it in both",
+                f"{facts}, which profile {holder} has",
+                f"put {masked(self._current.access_key_id)} and its secret into {holder} as well, then run "
+                f"{self._again}",
             )
+
+    def _delete(self, access_key_id: str) -> None:
+        log.step(f"deletes access key {masked(access_key_id)}")
+        parallel.run(lambda: iam.delete_access_key(self._caller, access_key_id))
 
     def _two_keys(self, other: AccessKey) -> str:
         return (
@@ -297,21 +313,26 @@ class _Rotation:
         """Raise what would keep the files from being changed, before anything is done at AWS."""
         for name in self._others:
             _refuse_two_files(self._profiles, name)
-        stand_in = Keys("AKIA", "a-stand-in")
+        stand_in = Keys("A" * 20, "a-stand-in")
 
         def edit(latest: Profiles) -> Profiles:
-            begun = self._begin(latest, old)
-            stored = shared_files.with_new_key(begun, self._base, old, stand_in)
+            stored = self._stored(latest, old, stand_in)
             stored = shared_files.with_new_key_elsewhere(stored, self._base, old, stand_in)
             shared_files.without_rotation(stored, self._base)
             return stored
 
         shared_files.rehearse(self._context.paths, edit)
 
-    def _begin(self, latest: Profiles, old: Keys) -> Profiles:
-        self._refuse_changed_keys(latest, old)
-        begun = Rotation(old.access_key_id, self._context.now(), self._keep_old)
+    def _begin(self, latest: Profiles, old: Keys, new: Keys | None = None) -> Profiles:
+        """The files with the comment; ``new`` is recorded in it once AWS has created it."""
+        self._refuse_changed_keys(latest, old)  # else the only copy of the new secret would be lost
+        new_id = new.access_key_id if new else None
+        begun = Rotation(old.access_key_id, self._context.now(), self._keep_old, new_id)
         return shared_files.with_rotation(latest, self._base, begun)
+
+    def _stored(self, latest: Profiles, old: Keys, new: Keys) -> Profiles:
+        """The files with the comment and the new key, in the file of the base profile."""
+        return shared_files.with_new_key(self._begin(latest, old, new), self._base, old, new)
 
     def _refuse_changed_keys(self, latest: Profiles, expected: Keys) -> None:
         if latest.keys(self._base) != expected:
@@ -332,7 +353,7 @@ class _Rotation:
         try:
             new = self._made()
         except UnreachableError as error:
-            error.add_hint(f"a key may have been made all the same: {self._again} looks, and goes on")
+            error.add_hint(f"AWS may have created a key: {self._again} looks, and asks before it deletes one")
             raise
         except MfaProfilesError:
             self._forget()
@@ -358,13 +379,17 @@ class _Rotation:
     def _store(self, old: Keys, new: Keys) -> None:
         """Put the new key wherever the old one is, the base profile last: it tells how far that has come."""
 
-        def edit_base(latest: Profiles) -> Profiles:
-            self._refuse_changed_keys(latest, old)  # else the only copy of the new secret would be lost
-            return shared_files.with_new_key(latest, self._base, old, new)
+        def edit_other(latest: Profiles) -> Profiles:
+            return shared_files.with_new_key_elsewhere(latest, self._base, old, new)
+
+        def record(latest: Profiles) -> Profiles:
+            # A copy in the other file is written before the base profile, so the comment that proves it comes first.
+            return latest if edit_other(latest) == latest else self._begin(latest, old, new)
 
         try:
-            self._change(lambda latest: shared_files.with_new_key_elsewhere(latest, self._base, old, new))
-            self._change(edit_base)
+            self._change(record)
+            self._change(edit_other)
+            self._change(lambda latest: self._stored(latest, old, new))
         except MfaProfilesError as error:
             self._take_back(old, new, error)
             raise
@@ -378,7 +403,8 @@ class _Rotation:
             self._change(lambda latest: shared_files.with_new_key(latest, self._base, new, old))
             self._change(lambda latest: shared_files.with_new_key_elsewhere(latest, self._base, new, old))
             is_back = True
-            parallel.run(lambda: iam.delete_access_key(self._caller, new.access_key_id))
+            self._refuse_to_strand(left, new.access_key_id)
+            self._delete(new.access_key_id)
             self._forget()
         except MfaProfilesError:
             left = f"{masked(new.access_key_id)}, which was made for it, is still there"
@@ -437,19 +463,20 @@ class _Rotation:
 
     # --- The old key.
 
-    def _end(self, old: str) -> Rotated:
+    def _end(self, old: str, secret: str | None = None) -> Rotated:
+        """Deactivate and delete the old key, whose secret only the run knows that has replaced it."""
         # Whoever has restored an old copy of the file has nothing but the old key.
         with self._unfinished():
             latest = shared_files.load(self._context.paths)
         self._refuse_changed_keys(latest, self._current)
         with self._unfinished():
+            self._refuse_to_strand(f"the old access key is {masked(old)}", old, secret)
             try:
                 log.step(f"deactivates access key {masked(old)}")
                 parallel.run(lambda: iam.deactivate_access_key(self._caller, old))
                 self._old_is = "inactive"
                 if not self._keep_old:
-                    log.step(f"deletes access key {masked(old)}")
-                    parallel.run(lambda: iam.delete_access_key(self._caller, old))
+                    self._delete(old)
                     self._old_is = "deleted"
             except AccessKeyUnknownError:  # a run before this one was interrupted after it
                 self._old_is = "deleted"

@@ -1,7 +1,8 @@
 """Edits of both files that replace a long-term access key. Files in, files out.
 
 A comment under the header of the base profile says that it is being replaced: it is on disk before AWS makes a new
-key, and gone once the old one is. So a run that was interrupted, at whatever step, can be finished by the next.
+key, and gone once the old one is. So a run that was interrupted, at whatever step, can be finished by the next. The
+comment gets the ID of the new key before, or together with, the first profile that gets the key.
 """
 
 from mfa_profiles import ini, rotations

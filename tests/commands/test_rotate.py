@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from configparser import RawConfigParser
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -340,11 +341,17 @@ def test_a_key_made_by_somebody_else_is_not_cleared_away(refreshed: Home, user: 
     assert 2 == len(user.access_keys)
 
 
-def test_a_comment_on_keys_that_were_replaced_by_hand(refreshed: Home, user: User) -> None:
-    """It says nothing of those that are there now: the key that it names is not deleted unasked."""
+@pytest.mark.parametrize("new", ["", " to AKIAIOSFODNN7EXAMPLE"])
+@pytest.mark.parametrize("age", [timedelta(), timedelta(days=300)])
+def test_a_comment_on_keys_that_were_replaced_by_hand(age: timedelta, new: str, refreshed: Home, user: User) -> None:
+    """It says nothing of those that are there now, even new ones: the key that it names is not deleted unasked.
+
+    Earlier versions did not record the new key.
+    """
+    since = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
     other = user.add_access_key()
     learn_keys(refreshed, user)
-    comment = f"# Rotating access key {other} since 2026-01-01T00:00:00Z (mfa-profiles: rotate again to finish)"
+    comment = f"# Rotating access key {other}{new} since {since} (mfa-profiles: rotate again to finish)"
     text = refreshed.credentials.read_text().replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}\n")
     refreshed.credentials.write_text(text)
 

@@ -25,9 +25,9 @@ def once_after(aws: LocalAWS, action: str, do: Callable[[], object]) -> None:
     aws.after = after
 
 
-def finish(home: Home, user: User) -> list[str]:
+def finish(home: Home, user: User, *options: str) -> list[str]:
     """Run it again: it ends with one key, which is in the file, and no comment. Return what it said."""
-    again = home.run_warm("rotate", BASE)
+    again = home.run_warm("rotate", BASE, *options)
     learn_keys(home, user)
     assert (0, user.arn) == (again.code, identity(home))
     assert {home.section(BASE)["aws_access_key_id"]: "Active"} == user.access_keys
@@ -57,7 +57,7 @@ def garble(aws: LocalAWS) -> None:
 def test_an_answer_that_is_lost_makes_no_third_key(
     trouble: Callable[[LocalAWS], None], refreshed: Home, aws: LocalAWS, user: User
 ) -> None:
-    """The key may be there: nothing is asked twice, the message says so, and the next run clears it away."""
+    """The key may be there: nothing is asked twice, and the message says so. It is not deleted unasked."""
     if trouble is garble:
         trouble(aws)
     else:
@@ -69,9 +69,16 @@ def test_an_answer_that_is_lost_makes_no_third_key(
 
     assert (1, before) == (result.code, refreshed.section(BASE))
     assert 1 == aws.actions.count("CreateAccessKey")
-    hint = f"hint: a key may have been made all the same: mfa-profiles rotate {BASE} looks, and goes on"
+    hint = f"hint: AWS may have created a key: mfa-profiles rotate {BASE} looks, and asks before it deletes one"
     assert hint == result.errors[-1]
-    finish(refreshed, user)
+    if trouble is garble:  # it has not reached AWS
+        finish(refreshed, user)
+        return
+    keys = user.access_keys
+    again = refreshed.run_warm("rotate", BASE)
+    assert (again.code, user.access_keys) == (1, keys)
+    assert again.errors[0].endswith(": it was never used, and is active; an interrupted run may have created it")
+    finish(refreshed, user, "--delete-other")
 
 
 def test_the_old_key_where_the_new_one_should_be(refreshed: Home, aws: LocalAWS, user: User) -> None:
@@ -92,7 +99,7 @@ def test_the_old_key_where_the_new_one_should_be(refreshed: Home, aws: LocalAWS,
 
 
 def test_a_key_that_the_list_did_not_show_yet(refreshed: Home, aws: LocalAWS, user: User) -> None:
-    """IAM is eventually consistent: what an interrupted run has made may show up later, and is recognised."""
+    """IAM is eventually consistent: what an interrupted run has created may appear later, as the question says."""
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     comment = f"# Rotating access key {user.access_key_id} since {since} (mfa-profiles: rotate again to finish)"
     refreshed.credentials.write_text(
@@ -108,8 +115,37 @@ def test_a_key_that_the_list_did_not_show_yet(refreshed: Home, aws: LocalAWS, us
     assert (1, before) == (result.code, refreshed.files())
     assert "has two access keys already" in result.errors[0]
     orphan = list(user.access_keys)[-1]
+    with Screen(refreshed, ["rotate", BASE]) as screen:
+        screen.wait_for(f"Delete ****{orphan[-4:]}? (y/N)")
+        assert "an interrupted run may have created it." in " ".join(screen.text.split())
+        screen.type("y")
+        assert screen.end() == 0
+        learn_keys(refreshed, user)
+    assert {refreshed.section(BASE)["aws_access_key_id"]: "Active"} == user.access_keys
+
+
+def test_a_recorded_key_that_the_list_did_not_show_yet(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """The record outlives a run that AWS refuses, and a run that finds the key says that it deletes it."""
+    orphan = user.add_access_key()
+    learn_keys(refreshed, user)
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    comment = f"# Rotating access key {user.access_key_id} to {orphan} since {since} (mfa-profiles: rotate)"
+    refreshed.credentials.write_text(
+        refreshed.credentials.read_text().replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}\n")
+    )
+    before = refreshed.section(BASE)
+    metadata = f"<UserName>{user.name}</UserName><AccessKeyId>{user.access_key_id}</AccessKeyId>"
+    listed = f"<member>{metadata}<Status>Active</Status><CreateDate>{since}</CreateDate></member>"
+    result_of = "<ListAccessKeysResponse><ListAccessKeysResult>{}</ListAccessKeysResult></ListAccessKeysResponse>"
+    body = result_of.format(f"<IsTruncated>false</IsTruncated><AccessKeyMetadata>{listed}</AccessKeyMetadata>")
+    aws.faults.add(action="ListAccessKeys", answer=(200, body.encode()), times=1)
+
+    result = refreshed.run_warm("rotate", BASE)
+
+    assert (result.code, refreshed.section(BASE)) == (1, before)
+    assert "has two access keys already" in result.errors[0]
     told = finish(refreshed, user)
-    assert f"deleted ****{orphan[-4:]}, which an interrupted run had made and nobody has the secret of" == told[0]
+    assert told[0] == f"deleted ****{orphan[-4:]}, which an interrupted run created, and whose secret was lost"
 
 
 # --- Files that others change.
@@ -131,6 +167,62 @@ def test_a_file_that_is_changed_meanwhile(action: str, refreshed: Home, aws: Loc
     assert "Active" == user.access_keys[user.access_key_id]
     assert (1 if action == "CreateAccessKey" else 2) == len(user.access_keys)
     assert "UpdateAccessKey" not in aws.actions
+
+
+def add_profile(home: Home, name: str, access_key_id: str, secret: str) -> None:
+    """Add a profile with a key to the credentials file."""
+    with home.credentials.open("a") as file:
+        file.write(f"\n[{name}]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {secret}\n")
+
+
+def test_a_profile_that_gets_the_old_key_meanwhile(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """The old key stays active until the profile has the new one."""
+    old, secret = user.access_key_id, user.secret_access_key
+    once_after(aws, "GetCallerIdentity", lambda: add_profile(refreshed, "late", old, secret))
+
+    result = refreshed.run_warm("rotate", BASE)
+    learn_keys(refreshed, user)
+
+    new = list(user.access_keys)[-1]
+    assert (result.code, user.access_keys) == (1, {old: "Active", new: "Active"})
+    assert result.errors[0] == (f"mfa-profiles: error: the old access key is ****{old[-4:]}, which profile late has")
+    assert f"hint: put ****{new[-4:]} and its secret into late as well, then run mfa-profiles rotate {BASE}" in (
+        result.errors
+    )
+    again = refreshed.run_warm("rotate", BASE)
+    assert (again.code, user.access_keys) == (1, {old: "Active", new: "Active"})
+    text = refreshed.credentials.read_text().replace(f"= {old}", f"= {new}").replace(secret, user.secrets[-1])
+    refreshed.credentials.write_text(text)
+    finish(refreshed, user)
+
+
+def test_a_profile_that_gets_the_other_key_during_the_question(refreshed: Home, user: User) -> None:
+    other = user.add_access_key()
+    learn_keys(refreshed, user)
+
+    with Screen(refreshed, ["rotate", BASE]) as screen:
+        screen.wait_for("(y/N)")
+        add_profile(refreshed, "late", other, user.secrets[1])
+        screen.type("y")
+        assert screen.end() == 1
+
+    assert set(user.access_keys) == {user.access_key_id, other}
+
+
+def test_a_profile_that_gets_the_new_key_meanwhile(refreshed: Home, aws: LocalAWS, user: User) -> None:
+    """The new key is not deleted with a rotation that failed."""
+    aws.delay_new_keys(3600)
+    once_after(
+        aws, "GetCallerIdentity", lambda: add_profile(refreshed, "late", list(user.access_keys)[-1], "in/vault")
+    )
+
+    result = refreshed.run_warm("rotate", BASE, before="import time; time.sleep = lambda seconds: None")
+    learn_keys(refreshed, user)
+
+    assert result.code == 1
+    assert "is still there" in result.errors[-1]
+    assert len(user.access_keys) == 2
+    assert refreshed.section(BASE)["aws_access_key_id"] == user.access_key_id
 
 
 # --- Other keys and profiles.
@@ -165,7 +257,8 @@ def test_the_other_key_is_not_deleted_under_another_profile(refreshed: Home, use
         f"****{user.access_key_id[-4:]}, and the other is ****{other[-4:]}, which profile second has"
     ) == result.errors[0]
     assert (
-        f"hint: put ****{user.access_key_id[-4:]} and its secret into second as well: then rotate replaces it in both"
+        f"hint: put ****{user.access_key_id[-4:]} and its secret into second as well, then run "
+        f"mfa-profiles rotate {BASE}"
     ) == result.errors[1]
     assert {user.access_key_id, other} == set(user.access_keys)
     refreshed.credentials.write_text(f"{text}\n{base_section(user, 'second')}")

@@ -22,6 +22,7 @@ ROTATING = (
     "# Rotating access key AKIAIOSFODNN7EXAMPLE since 2026-11-24T21:05:00Z (mfa-profiles: rotate again to finish)\n"
 )
 KEEPING = ROTATING.replace("rotate again", "rotate --keep-old again")
+RECORDED = ROTATING.replace(" since", " to AKIAI44QH8DHBEXAMPLE since")
 
 A = ProfilePair("a", "a-mfa")
 DEFAULT = ProfilePair("default", "b-mfa")
@@ -53,9 +54,9 @@ def take_sessions(*pairs: ProfilePair) -> Edit:
     return lambda before: shared_files.without_sessions(before, pairs)
 
 
-def begin_rotation(name: str = "a", *, keep_old: bool = False) -> Edit:
-    """The first edit of rotate."""
-    rotation = Rotation(OLD.access_key_id, MOMENT, keep_old)
+def begin_rotation(name: str = "a", *, keep_old: bool = False, new_id: str | None = None) -> Edit:
+    """The first edit of rotate, and the one that records the new key."""
+    rotation = Rotation(OLD.access_key_id, MOMENT, keep_old, new_id)
     return lambda before: shared_files.with_rotation(before, name, rotation)
 
 
@@ -180,6 +181,11 @@ EDITS: dict[str, tuple[Edit, Texts, Texts]] = {
         begin_rotation("default", keep_old=True),
         ("[default]\nregion = r\n", f"[profile default]\n{OLD_KEYS}"),
         ("[default]\nregion = r\n", f"[profile default]\n{KEEPING}{OLD_KEYS}"),
+    ),
+    "rotate: the comment with the new key, in the place of the one without": (
+        begin_rotation(new_id=NEW.access_key_id),
+        (f"[a]\n{ROTATING}{OLD_KEYS}", f"[profile a]\n{OLD_KEYS}"),
+        (f"[a]\n{RECORDED}{OLD_KEYS}", f"[profile a]\n{OLD_KEYS}"),
     ),
     "rotate: the new key, in each section of the file that has the old one with its secret": (
         put_key(),

@@ -39,21 +39,24 @@ def sections(draw: st.DrawFn, name: str) -> tuple[str, str]:
     return name, "".join(line + end for line in lines)
 
 
-@given(documents(), sections(BASE), sections("copy"), st.booleans())
+@given(documents(), sections(BASE), sections("copy"), st.booleans(), st.booleans())
 def test_a_rotation_that_is_taken_back_leaves_no_trace(
-    others: Document, base: tuple[str, str], copy: tuple[str, str], keep_old: bool
+    others: Document, base: tuple[str, str], copy: tuple[str, str], keep_old: bool, is_recorded_first: bool
 ) -> None:
     """Byte for byte, in all sections that have the key; and meanwhile the comment is found again."""
     before = Profiles(parsed(Document(others.preamble, (base, *others.sections, copy))), IniFile("config"))
     rotation = Rotation(OLD.access_key_id, datetime(2026, 11, 24, tzinfo=UTC), keep_old)
+    recorded = rotation._replace(new_access_key_id=NEW.access_key_id)
     try:
         begun = with_rotation(before, BASE, rotation)
-        stored = with_new_key(begun, BASE, OLD, NEW)
+        noted = with_rotation(begun, BASE, recorded) if is_recorded_first else begun
+        stored = with_new_key(with_rotation(noted, BASE, recorded), BASE, OLD, NEW)
         back = without_rotation(with_new_key(stored, BASE, NEW, OLD), BASE)
     except FileRefusedError:
         assume(False)
         raise
 
-    assert {BASE: rotation} == begun.rotations == stored.rotations
+    assert begun.rotations == {BASE: rotation}
+    assert stored.rotations == {BASE: recorded}
     assert NEW == stored.keys(BASE) == stored.keys("copy")
     assert before.credentials.text == back.credentials.text

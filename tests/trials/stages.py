@@ -281,6 +281,13 @@ def _rotate(_: Stage) -> list[str]:
     return ["rotate", BASE]
 
 
+def _rotate_again(stage: Stage) -> list[str]:
+    """A key whose ID is in neither file may be the user's own: it is deleted only if told so."""
+    text = stage.home.credentials.read_text() + stage.home.config.read_text()
+    is_lost = any(access_key_id not in text for access_key_id in stage.user.access_keys)
+    return ["rotate", BASE, *(["--delete-other"] if is_lost else [])]
+
+
 def _export(stage: Stage) -> list[str]:
     return ["export", BASE, "--format", "dotenv", "--output", str(stage.env_file)]
 
@@ -306,15 +313,16 @@ def _setup_by_force(stage: Stage) -> list[str]:
 def _rotating(before: str) -> list[str]:
     comment = "# Rotating access key <old id> since <time> (mfa-profiles: rotate again to finish)\n"
     begun = before.replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}")
+    recorded = begun.replace("<old id> since", "<old id> to <new id> since")
     keys = ("aws_access_key_id = <old id>\naws_secret_access_key = <old secret>\n", "<old ", "<new ")
-    return [begun, begun.replace(keys[0], keys[0].replace(*keys[1:]))]
+    return [begun, recorded, recorded.replace(keys[0], keys[0].replace(*keys[1:]))]
 
 
 COMMANDS = {
     "refresh": Command(_write, _refresh, _refresh, spends="GetSessionToken"),
     "refresh --force": Command(_write_session, _refresh_by_force, _refresh_by_force, spends="GetSessionToken"),
     "clear": Command(_write_session, _clear, _clear),
-    "rotate": Command(_write_copy_and_refresh, _rotate, _rotate, between=_rotating, spends="CreateAccessKey"),
+    "rotate": Command(_write_copy_and_refresh, _rotate, _rotate_again, between=_rotating, spends="CreateAccessKey"),
     "export --output": Command(_write_env_file, _export, _export, files=(*Command.files, "project/.env")),
     "setup": Command(_write_secret, _setup, _setup_by_force),  # in a home without a .aws
 }

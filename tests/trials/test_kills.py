@@ -14,7 +14,7 @@ STEPS = {
     "refresh": 2 + 2 * 2 + 1,
     "refresh --force": 2 - 1 + 3,
     "clear": 2 * 2 + 1,
-    "rotate": 2 + 4 * 3,  # a comment, the copy of the key in the config file, the key, no comment
+    "rotate": 2 + 5 * 3,  # a comment, the new ID in it, the copy of the key in the config file, the key, no comment
     "export --output": 3,
     "setup": 2 + 2 * 2 + 1,
 }

@@ -36,7 +36,7 @@ x_security_token_expires = 2026-11-24T21:05:00Z
 output = json
 
 [b-long-term]
-# Rotating access key AKIAIOSFODNN7EXAMPLE since 2026-11-24T09:05:00Z (mfa-profiles: rotate again to finish)
+# Rotating access key AKIAIOSFODNN7EXAMPLE to AKIAI44QH8DHBEXAMPLE since 2026-11-24T09:05:00Z (mfa-profiles: rotate)
 aws_access_key_id = AKIAIOSFODNN7EXAMPLE
 aws_secret_access_key = {MARKER}
 aws_mfa_device = arn:aws:iam::123456789012:mfa/john.doe
