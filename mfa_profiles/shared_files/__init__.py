@@ -17,6 +17,7 @@ from mfa_profiles.shared_files.key_edits import (
     with_rotation,
     without_rotation,
 )
+from mfa_profiles.shared_files.locking import lock_directory
 from mfa_profiles.shared_files.repairs import (
     with_profile_header,
     with_region_of_base,
@@ -54,6 +55,7 @@ __all__ = [
     "leftovers",
     "load",
     "load_readable",
+    "lock_directory",
     "make_private",
     "names_like",
     "others_can_read",

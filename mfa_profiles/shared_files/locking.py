@@ -1,8 +1,8 @@
 """Locks between processes of this tool: one writer of a file at a time, and one that gets a session.
 
-All are side files beside the file that links lead to, so that all ways to it share one lock, and are left there:
-removing one would let two processes hold "the" lock. Where file systems know no locks, a file is one by being there,
-and goes when it is released.
+All are empty files in a directory beside the file that links lead to, so that all ways to it share one lock. They are
+left there: removing one would let two processes hold "the" lock. Where file systems know no locks, a file is one by
+being there, and goes when it is released.
 """
 
 import contextlib
@@ -27,7 +27,11 @@ One write takes milliseconds, but dozens may be waiting, who is next is a matter
 IN_FLIGHT_TIMEOUT = 300.0
 """Seconds to wait for another process that gets a session: a person may have to find their phone."""
 
+DIRECTORY = ".mfa-profiles"
+"""The name of the directory for this tool's own files, beside each file that it writes."""
+
 _MODE = 0o600
+_DIRECTORY_MODE = 0o700
 
 _SOFT_SUFFIX = ".held"
 """The end of the name of a file that is a lock by being there; whose process is gone from this machine is no lock."""
@@ -45,11 +49,9 @@ def in_flight(target: str, name: str, profile: str, waiting: Callable[[str], Non
     """
     from filelock import Timeout
 
-    directory, file_name = os.path.split(os.path.realpath(target))
-    path = os.path.join(directory, f".{file_name}.mfa-profiles.{name}.lock")
     with contextlib.ExitStack() as held:
         try:
-            os.makedirs(directory, 0o700, exist_ok=True)
+            path = os.path.join(lock_directory(target), f"{os.path.basename(os.path.realpath(target))}.{name}.lock")
             lock = _acquire(path, IN_FLIGHT_TIMEOUT, lambda: waiting(profile))
             held.callback(_release, lock)
             log.step(f"holds the lock {lock.lock_file}, so that nobody else refreshes {profile} meanwhile")
@@ -73,7 +75,7 @@ def locked(target: str, timeout: float | None = None) -> Iterator[None]:
     from filelock import Timeout
 
     seconds = TIMEOUT if timeout is None else timeout
-    os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+    lock_directory(target)
     path = _path(target)
     try:
         lock = _acquire(path, seconds, lambda: None)
@@ -110,7 +112,7 @@ def is_locked(target: str) -> bool:
 
 def _path(target: str) -> str:
     directory, name = os.path.split(target)
-    return os.path.join(directory, f".{name}.mfa-profiles.lock")
+    return os.path.join(directory, DIRECTORY, f"{name}.lock")
 
 
 def _acquire(path: str, timeout: float, waiting: Callable[[], None]) -> "BaseFileLock":
@@ -148,7 +150,7 @@ def _who_holds(path: str, todo: str) -> str:
 
 
 def _share_lock(path: str, target: str) -> None:
-    """Let whoever may write the file lock it: one made by root, or in a directory that a group shares, too."""
+    """Let everyone who may write the file lock it, also if root made the lock or a group shares the file."""
     existing = os.path.exists(target)
     like = os.stat(target if existing else os.path.dirname(target))
     mode = _MODE | (stat.S_IMODE(like.st_mode) & 0o060 if existing else 0)
@@ -157,11 +159,56 @@ def _share_lock(path: str, target: str) -> None:
         try:
             lock = os.fstat(descriptor)
             # Somebody put something else here, which is not to be given away.
-            if not stat.S_ISREG(lock.st_mode) or lock.st_nlink > 1 or lock.st_size:
-                return
-            if (lock.st_uid, lock.st_gid) != (like.st_uid, like.st_gid):
-                os.fchown(descriptor, like.st_uid, like.st_gid)
-            if stat.S_IMODE(lock.st_mode) != mode:
-                os.fchmod(descriptor, mode)
+            if stat.S_ISREG(lock.st_mode) and lock.st_nlink == 1 and not lock.st_size:
+                _share(descriptor, like, mode)
         finally:
             os.close(descriptor)
+
+
+def lock_directory(target: str) -> str:
+    """Return the directory for this tool's own files beside a file, or beside the file that it links to.
+
+    Makes it, and the directory that the file is named in, if they are missing. Everyone who may put files beside the
+    file may put them there. Git ignores it. Raises OSError, also for something else in its place.
+    """
+    os.makedirs(os.path.dirname(target) or os.curdir, _DIRECTORY_MODE, exist_ok=True)
+    parent = os.path.dirname(os.path.realpath(target))
+    path = os.path.join(parent, DIRECTORY)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, _DIRECTORY_MODE)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        like, made = os.stat(parent), os.fstat(descriptor)
+        # In a directory such as /tmp, a stranger who made it could replace the locks, and read what is put there.
+        if like.st_mode & stat.S_IWOTH and made.st_uid not in (os.geteuid(), like.st_uid, 0):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        # A directory of root's that holds something already was not made here, and is not given away.
+        if made.st_uid == os.geteuid() and (made.st_uid == like.st_uid or not os.listdir(descriptor)):
+            shared = like.st_mode & (0o070 | stat.S_ISGID) if like.st_mode & stat.S_IWGRP else 0
+            _share(descriptor, like, _DIRECTORY_MODE | shared)
+            _have_git_ignore(descriptor)
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def _have_git_ignore(descriptor: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with contextlib.suppress(OSError), open(os.open(".gitignore", flags, _MODE, dir_fd=descriptor), "w") as file:
+        file.write("*\n")
+
+
+def _share(descriptor: int, like: os.stat_result, mode: int) -> None:
+    """Give an open file an owner, a group and a mode: as much of it as the system allows."""
+    if os.fstat(descriptor).st_uid != like.st_uid:
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, like.st_uid, -1)
+    if os.fstat(descriptor).st_gid != like.st_gid:
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, -1, like.st_gid)
+    status = os.fstat(descriptor)
+    if status.st_gid != like.st_gid:  # what one group may do is not for another
+        mode &= ~0o070
+    if stat.S_IMODE(status.st_mode) != mode:
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, mode)
