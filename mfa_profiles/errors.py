@@ -129,6 +129,10 @@ class StorageError(MfaProfilesError):
     """The operating system did not let a shared file be read or written."""
 
 
+class NotWritableError(StorageError):
+    """A file or its directory may only be read: a mount in a container, or missing permissions."""
+
+
 class AWSError(MfaProfilesError):
     """AWS refused, or could not be reached."""
 

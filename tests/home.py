@@ -163,9 +163,9 @@ class Home:
         return self.masked(path.read_bytes().decode(errors="surrogateescape"))
 
     def files(self) -> dict[str, str]:
-        """All files in ~/.aws but the locks, masked."""
+        """All files in ~/.aws, masked; not those in its directories, such as the locks."""
         paths = sorted((self.path / ".aws").iterdir())
-        return {path.name: self.text(path) for path in paths if not path.name.endswith(".lock")}
+        return {path.name: self.text(path) for path in paths if not path.is_dir()}
 
 
 def base_section(user: User, name: str = BASE) -> str:

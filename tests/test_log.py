@@ -63,8 +63,8 @@ reads ~/.aws/config
 admin means admin-mfa, derived from admin
 {session}
 admin-mfa needs a session of {role.arn}, with that of smce-veda-mfa
-holds the lock ~/.aws/.credentials.mfa-profiles.ID.lock, so that nobody else refreshes smce-veda meanwhile
-holds the lock ~/.aws/.credentials.mfa-profiles.ID.lock, so that nobody else refreshes admin meanwhile
+holds the lock ~/.aws/.mfa-profiles/credentials.ID.lock, so that nobody else refreshes smce-veda meanwhile
+holds the lock ~/.aws/.mfa-profiles/credentials.ID.lock, so that nobody else refreshes admin meanwhile
 reads ~/.aws/credentials
 reads ~/.aws/config
 makes sure that ~/.aws/config can be written

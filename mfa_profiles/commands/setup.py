@@ -347,9 +347,11 @@ def _outcome(
     *,
     wants_session: bool,
 ) -> SetUp:
-    paths = tuple(path for path in (context.paths.credentials, context.paths.config) if path != os.devnull)
-    if context.paths.config == os.devnull:
-        context.warn(f"the region of {new.name} and its MFA device are kept nowhere: AWS_CONFIG_FILE is {os.devnull}")
+    paths = tuple(path for path in context.paths if not shared_files.is_null_device(path))
+    if context.paths.config not in paths:
+        context.warn(
+            f"the region of {new.name} and its MFA device are kept nowhere: {context.paths.config} is the null device"
+        )
     if shared_files.others_can_read(paths[0]):
         context.warn(f"others on this machine can read your keys: {shell_command('chmod', '600', paths[0])}")
     if not wants_session:  # which warns of them, too

@@ -7,7 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from mfa_profiles import ini, log
-from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, MfaProfilesError, StorageError, UsageError
+from mfa_profiles.errors import (
+    NOTHING_CHANGED,
+    FileRefusedError,
+    MfaProfilesError,
+    NotWritableError,
+    StorageError,
+    UsageError,
+)
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
 from mfa_profiles.shared_files.base_edits import NewBase, with_base
@@ -18,6 +25,7 @@ from mfa_profiles.shared_files.key_edits import (
     without_rotation,
 )
 from mfa_profiles.shared_files.locking import lock_directory
+from mfa_profiles.shared_files.paths import is_null_device, kind, same_file
 from mfa_profiles.shared_files.repairs import (
     with_profile_header,
     with_region_of_base,
@@ -52,6 +60,7 @@ __all__ = [
     "close_to_writers",
     "flight",
     "has_session_of_ours",
+    "is_null_device",
     "leftovers",
     "load",
     "load_readable",
@@ -65,6 +74,7 @@ __all__ = [
     "rehearse_env_file",
     "remove_leftovers",
     "rescued",
+    "same_file",
     "single_flight",
     "version",
     "with_base",
@@ -152,7 +162,8 @@ def change(paths: SharedPaths, edit: EditOfBoth) -> StoredBoth:
         latest[:] = [after]
         return after
 
-    stored = storage.rewrite(_in_order(paths), _edit_of_bytes(paths, told))
+    with _told_where_to_write():
+        stored = storage.rewrite(_in_order(paths), _edit_of_bytes(paths, told))
     return StoredBoth(*stored, profiles=latest[0])
 
 
@@ -171,7 +182,22 @@ def _tell_changes(before: ini.IniFile, after: ini.IniFile) -> None:
 
 def rehearse(paths: SharedPaths, edit: EditOfBoth) -> None:
     """Do all that ``change`` does but the last step, and raise what it would."""
-    storage.rewrite(_in_order(paths), _edit_of_bytes(paths, edit), rehearsal=True)
+    with _told_where_to_write():
+        storage.rewrite(_in_order(paths), _edit_of_bytes(paths, edit), rehearsal=True)
+
+
+@contextlib.contextmanager
+def _told_where_to_write() -> Iterator[None]:
+    """Have an error about a shared file that may only be read say what to do about it."""
+    try:
+        yield
+    except NotWritableError as error:
+        error.add_hint(
+            "copy both files to a directory that you may write, and name the copies in "
+            "AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE"
+        )
+        error.add_hint("or run mfa-profiles where these files can be written, such as outside the container")
+        raise
 
 
 def change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str]) -> Stored:
@@ -205,17 +231,16 @@ def refuse_env_file(paths: SharedPaths, path: str) -> None:
         raise UsageError("--output takes the name of a file, and this one is empty")
     try:
         target = os.path.realpath(path)
-        shared = {os.path.realpath(paths.credentials), os.path.realpath(paths.config)}
     except OSError:
         raise StorageError(f"{path} is in a directory that is not there any more", "cd to one that is") from None
-    if target in shared:
+    if any(same_file(target, shared) for shared in paths):
         raise StorageError(f"{path} is one of AWS's own files", "name a .env file")
     if path == "-":
         raise StorageError("- is no file", "without --output the text goes to stdout")
     if not os.path.isdir(os.path.dirname(target)) or path.endswith(os.sep):
         raise StorageError(f"{path} is in a directory that does not exist, or is one", NOTHING_CHANGED)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise StorageError(f"{path} is not a file", NOTHING_CHANGED)
+        raise StorageError(f"{path} is {kind(os.stat(path).st_mode)}, not a file", NOTHING_CHANGED)
 
 
 def flight(pair: ProfilePair, *, needs_code: bool) -> tuple[str, str]:
@@ -251,8 +276,10 @@ def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
         config, credentials = contents
         before = _profiles(paths, credentials, config)
         after = edit(before)
-        if paths.credentials == os.devnull and after.credentials is not before.credentials:
-            raise StorageError(f"no credentials can be kept in {os.devnull}", "see AWS_SHARED_CREDENTIALS_FILE")
+        if is_null_device(paths.credentials) and after.credentials is not before.credentials:
+            raise StorageError(
+                f"no credentials can be kept in {paths.credentials}", "see AWS_SHARED_CREDENTIALS_FILE"
+            )
         return [
             old if file is as_read else file.encode(file.text)
             for old, as_read, file in zip(

@@ -7,7 +7,9 @@ being there, and goes when it is released.
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -110,6 +112,41 @@ def is_locked(target: str) -> bool:
         return False
 
 
+def have_one_lock(one: str, other: str) -> bool:
+    """Return whether two files have one lock file, of which one is held: to take it again would wait for ever."""
+    try:
+        return os.path.samefile(_path(one), _path(other))
+    except OSError:
+        return False
+
+
+def remove_old_locks(target: str) -> None:
+    """Remove the lock files that earlier versions have left beside a file, unless a process holds them."""
+    directory, name = os.path.split(target)
+    pattern = re.compile(rf"\.{re.escape(name)}\.mfa-profiles(\.(rotate|role-[0-9a-f]|[0-9a-f]{{16}}))?\.lock")
+    with contextlib.suppress(OSError):
+        for old in filter(pattern.fullmatch, os.listdir(directory)):
+            with contextlib.suppress(OSError):
+                _remove_unheld(os.path.join(directory, old))
+
+
+def _remove_unheld(path: str) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if _is_empty_file(status := os.fstat(descriptor)):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A process that waits for the lock notices that the file is gone, and makes another.
+            if os.path.samestat(status, os.lstat(path)):
+                os.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+def _is_empty_file(status: os.stat_result) -> bool:
+    """Return whether a file can be a lock: what holds something, or has another name, is somebody's."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size == 0
+
+
 def _path(target: str) -> str:
     directory, name = os.path.split(target)
     return os.path.join(directory, DIRECTORY, f"{name}.lock")
@@ -157,9 +194,8 @@ def _share_lock(path: str, target: str) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            lock = os.fstat(descriptor)
-            # Somebody put something else here, which is not to be given away.
-            if stat.S_ISREG(lock.st_mode) and lock.st_nlink == 1 and not lock.st_size:
+            # Something else that was put here is not to be given away.
+            if _is_empty_file(os.fstat(descriptor)):
                 _share(descriptor, like, mode)
         finally:
             os.close(descriptor)

@@ -7,6 +7,7 @@ before the file is replaced.
 
 import contextlib
 import errno
+import itertools
 import math
 import os
 import stat
@@ -14,11 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 from mfa_profiles import log
-from mfa_profiles.errors import NOTHING_CHANGED, StorageError, shell_command
+from mfa_profiles.errors import NOTHING_CHANGED, NotWritableError, StorageError, shell_command
 from mfa_profiles.shared_files import writers
-from mfa_profiles.shared_files.locking import is_locked, locked
+from mfa_profiles.shared_files.locking import DIRECTORY, have_one_lock, is_locked, locked, remove_old_locks
+from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file, variables_naming
 
 _ATTEMPTS = 10
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NEW_FILE_MODE = 0o600
 
 _MAX_BYTES = 16 * 2**20
@@ -62,7 +65,7 @@ def _opened(path: str) -> Iterator[tuple[_Content | None, Callable[[], bool]]]:
     with contextlib.ExitStack() as opened:
         is_undisturbed: Callable[[], bool] = lambda: True  # noqa: E731
         with _explained(path, "read"), contextlib.suppress(FileNotFoundError):
-            if path != os.devnull:  # how people say that there is no such file
+            if not is_null_device(path):
                 _refuse_all_but_readable_files(path)
                 file = open(path, "rb")  # noqa: SIM115 - what is read is read, even if it cannot be closed
                 opened.callback(_close, file)
@@ -80,15 +83,28 @@ def _refuse_all_but_readable_files(path: str) -> None:
     # Opening a FIFO would wait for ever, and opening a device can do anything.
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise StorageError(f"{path} is not a file", "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE")
+        hints = _hints_on_what_names(path)
+        if stat.S_ISDIR(status.st_mode):
+            hints.append(
+                "Docker makes a directory where a file to mount is missing: remove it, and create the file before "
+                "the container starts"
+            )
+        raise StorageError(
+            f"{path} is {kind(status.st_mode)}, not a file", *(hints or [shell_command("ls", "-ld", path)])
+        )
     if status.st_size > _MAX_BYTES:
-        raise _too_large(f"{path} has", status.st_size)
+        raise _too_large(path, "has", status.st_size)
 
 
-def _too_large(what: str, size: int) -> StorageError:
+def _hints_on_what_names(path: str) -> list[str]:
+    return [f"{variable} has to name a file such as {usual}" for variable, usual in variables_naming(path)]
+
+
+def _too_large(path: str, has: str, size: int) -> StorageError:
     return StorageError(
-        f"{what} {math.ceil(size / 2**20):,} MiB, and no more than {_MAX_BYTES // 2**20} are read",
-        "see what is in it, and whether it is the right file: AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE",
+        f"{path} {has} {math.ceil(size / 2**20):,} MiB, and no more than {_MAX_BYTES // 2**20} are read",
+        "see what is in it, and whether it is the right file",
+        *_hints_on_what_names(path),
         NOTHING_CHANGED,
     )
 
@@ -119,12 +135,13 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
     safely on disk.
     """
     targets = [os.path.realpath(path) for path in paths]
-    if len(set(targets)) < len(targets):
+    files = [target for target in targets if not is_null_device(target)]
+    if any(same_file(one, other) for one, other in itertools.combinations(files, 2)):
         raise StorageError(f"{' and '.join(paths)} are one and the same file", "the two files have to be apart")
     warnings: list[str] = []
     replaced: list[str] = []
     with _told_what_was_replaced(replaced), contextlib.ExitStack() as locks:
-        denied = _lock_all(targets if lock_of is None else [os.path.realpath(lock_of)], locks)
+        denied = _lock_all(files if lock_of is None else [os.path.realpath(lock_of)], locks)
         for _ in range(_ATTEMPTS):
             before = [_read(target) for target in targets]
             if not all(content is None or content.is_whole for content in before):
@@ -134,11 +151,11 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
             changes = [
                 _Change(path, target, new, old)
                 for path, target, old, new in zip(paths, targets, before, after, strict=True)
-                if new is not None and target != os.devnull and (old is None or new != old.data)
+                if new is not None and target in files and (old is None or new != old.data)
             ]
             for change in changes:
                 if len(change.new) > _MAX_BYTES:  # the next run would not read it
-                    raise _too_large(f"{change.path} would have", len(change.new))
+                    raise _too_large(change.path, "would have", len(change.new))
             _tell(targets, changes, rehearsal=rehearsal)
             with contextlib.ExitStack() as copies:
                 prepared = [copies.enter_context(_temporary_copy(change, denied)) for change in changes]
@@ -187,16 +204,23 @@ def _told_what_was_replaced(replaced: Sequence[str]) -> Iterator[None]:
 
 
 def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, OSError]:
-    """Lock files, always in the same order so that no two processes wait for each other.
+    """Lock files, each once, and always in the same order so that no two processes wait for each other.
 
-    A file beside which no lock can be made cannot be replaced either, but need not be if it turns out to be right
-    already: a config file in a read-only store. So those are returned, with the reason.
+    The order is that of the names, which are the same whatever way leads to their directories. A file beside which
+    no lock can be made cannot be replaced either, but need not be if it turns out to be right already: a config file
+    in a read-only store. So those are returned, with the reason.
     """
     denied = {}
-    for target in sorted(set(targets) - {os.devnull}):
+    held: list[str] = []
+    for target in sorted(targets, key=lambda target: (os.path.basename(target).casefold(), target)):
+        if is_null_device(target):
+            continue
         try:
-            locks.enter_context(locked(target))
+            if not any(have_one_lock(target, other) for other in held):
+                locks.enter_context(locked(target))
+                held.append(target)
             _unlink(_temporary_path(target))  # one that a crash has left
+            remove_old_locks(target)
         except OSError as error:
             denied[target] = error
     return denied
@@ -305,7 +329,7 @@ def leftovers(paths: Sequence[str]) -> list[str]:
 
 def _targets(paths: Sequence[str]) -> list[str]:
     # Beside the null device nothing is ever put.
-    return [os.path.realpath(path) for path in paths if path != os.devnull]
+    return [os.path.realpath(path) for path in paths if not is_null_device(path)]
 
 
 def _has_leftover(target: str) -> bool:
@@ -471,12 +495,24 @@ def _explained(path: str, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _reason(error)
-        place = f" ({error.filename})" if error.filename not in (None, path) else ""
-        failure = StorageError(f"{path} could not be {done}: {reason}{place}", NOTHING_CHANGED)
+        failure = _failure(path, done, error)
     else:
         return
     raise failure
+
+
+def _failure(path: str, done: str, error: OSError) -> StorageError:
+    place, directory = error.filename, os.path.dirname(path)
+    is_denied = done != "read" and error.errno in _DENIED
+    # What cannot be made in the directory, such as a lock, is not what a person has to look at.
+    if is_denied and place != path and os.path.isdir(directory) and not may_write(directory):
+        place = directory
+    where = f" ({place})" if place not in (None, path) else ""
+    hints = [NOTHING_CHANGED]
+    if place is not None and DIRECTORY in place.split(os.sep)[-2:]:
+        hints.append(f"see what is in the way of the lock: {shell_command('ls', '-la', place)}")
+    kind_of_error = NotWritableError if is_denied else StorageError
+    return kind_of_error(f"{path} could not be {done}: {_reason(error)}{where}", *hints)
 
 
 def _reason(error: OSError) -> str:

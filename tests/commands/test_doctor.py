@@ -371,7 +371,8 @@ def test_an_unreadable_file(home: Home) -> None:
 
     assert 1 == exit_code
     assert said.startswith(
-        "problem parse ~/.aws/config is not a file\n  see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE\n"
+        "problem parse ~/.aws/config is a directory, not a file\n  Docker makes a directory where a file to mount is "
+        "missing: remove it, and create the file before the container starts\n"
     )
 
 

@@ -582,7 +582,7 @@ def test_a_config_file_that_is_no_file(base: Home, device: MFADevice) -> None:
 
     assert 0 == result.code
     assert base.section()["aws_access_key_id"].startswith("ASIA")
-    assert not Path("/dev/.null.mfa-profiles.lock").exists()
+    assert not Path("/dev/.mfa-profiles").exists()
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_the_locks_are_private_files(base: Home, device: MFADevice) -> None:
     """Nobody else may hold one, and they hold nothing."""
     base.run_warm("refresh", BASE, "--token-code", base.code(device))
 
-    locks = list(base.credentials.parent.glob(".*.lock"))
+    locks = list(base.credentials.parent.glob(".mfa-profiles/*.lock"))
     assert 3 == len(locks)
     assert {(0o600, 0)} == {(os.stat(lock).st_mode & 0o777, os.stat(lock).st_size) for lock in locks}
 

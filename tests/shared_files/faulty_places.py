@@ -12,8 +12,11 @@ import pytest
 
 NOBODY = 65534
 
-# Everything is imported before the rights to read it may be gone.
-AS_NOBODY = f"""
+
+def as_user(number: int, *groups: int) -> str:
+    """Make a process another user's, who is in a group of their own and in others."""
+    # Everything is imported before the rights to read it may be gone.
+    return f"""
 import importlib.metadata
 importlib.metadata.metadata("filelock")
 import codecs, importlib, os, pkgutil, tempfile, filelock, mfa_profiles
@@ -24,12 +27,20 @@ for name in ("ascii", "utf-8-sig"):
     codecs.lookup(name)
 with tempfile.TemporaryDirectory() as directory, filelock.FileLock(directory + "/lock"):
     pass
-os.setgroups([])
-os.setgid({NOBODY})
-os.setuid({NOBODY})
+os.setgroups({list(groups)})
+os.setgid({number})
+os.setuid({number})
 """
 
-WITH_SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
+
+AS_NOBODY = as_user(NOBODY)
+
+# Nothing is compiled on the way: Python would keep the first 4 KiB of it.
+WITH_SMALL_FILES = """
+import resource, sys
+sys.dont_write_bytecode = True
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+"""
 
 
 def without_locks(error: str) -> str:
@@ -92,9 +103,30 @@ def read_only(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def ignoring_case(directory: Path) -> Iterator[None]:
+    """A file system in an empty directory that finds a file under its name in any case, as those of macOS do."""
+    image = directory.with_name("image")
+    image.touch()
+    os.truncate(image, 4 * 2**20)
+    made = subprocess.run(["mkntfs", "--force", "--quick", "--quiet", image], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("no file system that ignores case can be made here")
+    # It has owners and modes of its own, and no help from the kernel but FUSE.
+    done = subprocess.run(
+        ["lowntfs-3g", "-o", "ignore_case,permissions", image, directory], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+@contextlib.contextmanager
 def full_disk(directory: Path, pages_left: int = 0) -> Iterator[None]:
     """A file system of its own for the files of a directory, with so many free pages of 4 KiB."""
-    files = {path: path.read_bytes() for path in directory.iterdir()}
+    files = {path: path.read_bytes() for path in directory.iterdir() if path.is_file()}
     with mounted("-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", directory):
         for path, data in files.items():
             path.write_bytes(data)

@@ -70,7 +70,7 @@ class Commands:
         return {
             str(path): (self._text(path), path.lstat().st_ino, path.lstat().st_mode)
             for path in paths
-            if not path.name.endswith(".lock")
+            if path.name != ".mfa-profiles"
         }
 
     def _text(self, path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mfa_profiles.shared_files import lock_directory
 from tests.home import BASE, DERIVED, Home, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.shared_files.faulty_places import (
@@ -52,6 +53,14 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
 }
 
 
+DENIED = ("read-only file system", "operation not permitted", "permission denied")
+ELSEWHERE = (
+    "copy both files to a directory that you may write, and name the copies in AWS_SHARED_CREDENTIALS_FILE and "
+    "AWS_CONFIG_FILE",
+    "or run mfa-profiles where these files can be written, such as outside the container",
+)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_shared_files_that_cannot_be_written(commands: Commands, fault: str) -> None:
     """Is found out before AWS has done anything, and before the other file is written."""
@@ -61,7 +70,7 @@ def test_shared_files_that_cannot_be_written(commands: Commands, fault: str) -> 
         for command in COMMANDS:
             hints = commands.refused(command, f": {reason}", before=before)
 
-            assert ("nothing was changed",) == hints
+            assert hints == ("nothing was changed", *(ELSEWHERE if reason in DENIED else ()))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -88,7 +97,8 @@ def test_a_directory_that_is_not_ours_to_write(aws: LocalAWS, user: User, device
         commands = _commands_of_nobody(place, aws, user, device)
         commands.home.credentials.parent.chmod(0o500)
         commands.env_file.parent.chmod(0o500)
-        commands.refused(command, "could not be written: permission denied", before=AS_NOBODY)
+        hints = commands.refused(command, "could not be written: permission denied", before=AS_NOBODY)
+        assert hints == ("nothing was changed", *(() if command == "export" else ELSEWHERE))
 
         os.chown(commands.home.credentials.parent, 0, 0)
         commands.refused(command, "could not be read: permission denied", before=AS_NOBODY)
@@ -121,6 +131,39 @@ def test_a_file_of_somebody_else_that_can_be_read(aws: LocalAWS, user: User, dev
             f"mfa-profiles: warning: the owner of {home.credentials} could not be kept: it is now your own file",
             f"{DERIVED} is cleared",
         ] == result.errors
+
+
+@contextlib.contextmanager
+def _closed(directory: Path) -> Iterator[None]:
+    directory.chmod(0o500)
+    yield
+
+
+@pytest.mark.parametrize(
+    "arguments", [["refresh"], ["exec", "--profile", BASE, "--", "true"], ["export"], ["credential-process"]]
+)
+@pytest.mark.parametrize(
+    ("close", "reason"), [(read_only, "read-only file system"), (_closed, "permission denied")], ids=["mount", "mode"]
+)
+def test_a_first_session_in_a_directory_that_cannot_be_written(
+    aws: LocalAWS, user: User, device: MFADevice, arguments: list[str], close: Fault, reason: str
+) -> None:
+    with directory_of_nobody() as place:
+        home = _commands_of_nobody(place, aws, user, device).home
+        home.credentials.write_text(home.credentials.read_text().partition(f"[{DERIVED}]")[0])
+        directory, code = home.credentials.parent, home.code(device)
+        with close(directory):
+            profile = [] if arguments[0] == "exec" else [BASE]
+            result = home.run_warm(
+                *arguments[:1], *profile, *arguments[1:], env={"MFA_PROFILES_TOKEN_CODE": code}, before=AS_NOBODY
+            )
+
+        assert (result.code, result.stdout) == (1, "")
+        assert result.errors == [
+            f"mfa-profiles: error: {home.config} could not be written: {reason} ({directory})",
+            *(f"hint: {hint}" for hint in ("nothing was changed", *ELSEWHERE)),
+        ]
+        assert "GetSessionToken" not in aws.actions
 
 
 def _commands_of_nobody(place: Path, aws: LocalAWS, user: User, device: MFADevice) -> Commands:
@@ -213,7 +256,7 @@ def test_a_stopped_process_that_holds_a_lock(commands: Commands) -> None:
     with stopped_holder(home, "file"):
         for command in (*COMMANDS, "export"):
             hints = commands.refused(command, " has been locked by another mfa-profiles for 1 s", before=SHORT_WAITS)
-            assert f"see who holds it: fuser {home.credentials.parent}/.credentials.mfa-profiles.lock" in hints
+            assert f"see who holds it: fuser {home.credentials.parent}/.mfa-profiles/credentials.lock" in hints
 
     assert 0 == home.run_warm("clear", BASE).code
 
@@ -228,20 +271,21 @@ def test_a_stopped_process_that_gets_a_session(commands: Commands) -> None:
         with stopped_holder(commands.home, name):
             hints = commands.refused(command, f"has been busy with profile {BASE} for", before=SHORT_WAITS)
 
-        lock = commands.home.credentials.with_name(f".credentials.mfa-profiles.{name}.lock")
+        lock = commands.home.credentials.parent / ".mfa-profiles" / f"credentials.{name}.lock"
         assert (f"finish or end it: fuser {lock}",) == hints
 
 
 @pytest.mark.parametrize("error", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
 def test_a_file_system_without_locks(base: Home, device: MFADevice, error: str) -> None:
     """NFS without its daemon, Lustre without flock: a file stands for the lock, and goes with it."""
-    (base.credentials.parent / ".credentials.mfa-profiles.lock").touch()  # of a day on which it had locks
+    # Of a day on which it had locks.
+    (Path(lock_directory(str(base.credentials))) / "credentials.lock").touch()
 
     result = base.run_warm("refresh", BASE, "--token-code", base.code(device), before=without_locks(error))
 
     assert (0, 1) == (result.code, len(result.errors))
     assert base.section()["aws_access_key_id"].startswith("ASIA")
-    assert [] == list(base.credentials.parent.glob("*.held"))
+    assert [] == list(base.credentials.parent.rglob("*.held"))
 
 
 def test_a_lock_that_cannot_be_taken_at_all(commands: Commands) -> None:
@@ -261,7 +305,7 @@ def test_without_locks_there_is_one_writer_at_a_time(commands: Commands) -> None
     with stopped_holder(home, "file", no_locks):
         hints = commands.refused("clear", "has been locked by another", before=no_locks + SHORT_WAITS)
 
-    marker = home.credentials.with_name(".credentials.mfa-profiles.lock.held")
+    marker = home.credentials.parent / ".mfa-profiles" / "credentials.lock.held"
     assert (f"if no mfa-profiles is running, on any machine: rm {marker}",) == hints
     assert marker.exists()
     assert 0 == home.run_warm("clear", BASE, before=no_locks).code
@@ -270,7 +314,7 @@ def test_without_locks_there_is_one_writer_at_a_time(commands: Commands) -> None
 
 def test_without_locks_another_machine_is_believed(commands: Commands) -> None:
     """It may be alive: nobody but a person can know."""
-    commands.home.credentials.with_name(".credentials.mfa-profiles.lock.held").write_text("1234\nnode17\n")
+    (Path(lock_directory(str(commands.home.credentials))) / "credentials.lock.held").write_text("1234\nnode17\n")
 
     commands.refused("clear", "has been locked by another", before=without_locks("ENOLCK") + SHORT_WAITS)
 
@@ -307,10 +351,10 @@ def _loop(path: Path) -> None:
 
 
 NO_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "a directory": (Path.mkdir, "is not a file"),
-    "a FIFO": (os.mkfifo, "is not a file"),
-    "a socket": (make_socket, "is not a file"),
-    "a device": (_device, "is not a file"),
+    "a directory": (Path.mkdir, "is a directory, not a file"),
+    "a FIFO": (os.mkfifo, "is a FIFO, not a file"),
+    "a socket": (make_socket, "is a socket, not a file"),
+    "a device": (_device, "is a device, not a file"),
     "a loop": (_loop, "too many levels of symbolic links"),
 }
 
@@ -367,7 +411,7 @@ def test_no_config_file(home: Home, user: User, device: MFADevice) -> None:
 
     assert 0 == result.code
     assert f"another is set up in {home.credentials}" in result.errors
-    lost = "the region of another and its MFA device are kept nowhere: AWS_CONFIG_FILE is /dev/null"
+    lost = "the region of another and its MFA device are kept nowhere: /dev/null is the null device"
     assert f"mfa-profiles: warning: {lost}" in result.errors
     assert home.section("another")["aws_access_key_id"] == user.access_key_id
 

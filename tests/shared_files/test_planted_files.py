@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mfa_profiles.shared_files import lock_directory
 from tests.home import BASE, DERIVED, TOOL, Home
 from tests.local_aws import MFADevice, User
 from tests.shared_files.faulty_places import make_socket, without_locks
@@ -75,16 +76,18 @@ PLANTED: tuple[Callable[[Path, Path], None], ...] = (
 NAMES = {
     ".credentials.mfa-profiles.tmp": "",
     ".config.mfa-profiles.tmp": "",
-    ".credentials.mfa-profiles.lock": "",
-    ".config.mfa-profiles.lock": "",
-    ".credentials.mfa-profiles.rotate.lock": "",
-    ".credentials.mfa-profiles.lock.held": without_locks("ENOLCK"),
+    ".mfa-profiles": "",
+    ".mfa-profiles/credentials.lock": "",
+    ".mfa-profiles/config.lock": "",
+    ".mfa-profiles/credentials.rotate.lock": "",
+    ".mfa-profiles/credentials.lock.held": without_locks("ENOLCK"),
 }
 # What stands in the way, so that nothing is written; all else is cleared away, or does for a lock.
 REFUSED = {
     ".credentials.mfa-profiles.tmp": (_directory,),
-    ".credentials.mfa-profiles.lock": (_symlink, _dangling_symlink, _directory, _socket),
-    ".credentials.mfa-profiles.lock.held": PLANTED,
+    ".mfa-profiles": tuple(plant for plant in PLANTED if plant is not _directory),
+    ".mfa-profiles/credentials.lock": (_symlink, _dangling_symlink, _directory, _socket),
+    ".mfa-profiles/credentials.lock.held": PLANTED,
 }
 SHORT_WAITS = "from mfa_profiles.shared_files import locking; locking.TIMEOUT = locking.IN_FLIGHT_TIMEOUT = 0.6\n"
 
@@ -98,8 +101,12 @@ def test_a_planted_file(commands: Commands, plant: Callable[[Path, Path], None])
     victim.chmod(0o640)
     before = _seen(victim)
     for name, hook in NAMES.items():
-        planted = home.credentials.with_name(name)
+        planted = home.credentials.parent / name
+        if planted.is_dir():
+            shutil.rmtree(planted)
         planted.unlink(missing_ok=True)
+        if name.startswith(".mfa-profiles/"):
+            lock_directory(str(home.credentials))
         plant(planted, victim)
         as_planted = _seen(planted)
         old_key = home.section(BASE)["aws_access_key_id"]
@@ -110,12 +117,12 @@ def test_a_planted_file(commands: Commands, plant: Callable[[Path, Path], None])
         assert (1 if is_refused else 0) == result.code, result.stderr
         assert is_refused == (old_key == home.section(BASE)["aws_access_key_id"])
         assert is_refused == (str(planted) in result.stderr)
-        if not name.endswith(".tmp") and planted.exists():
+        if is_refused or (name.endswith(".lock") and planted.exists()):
             assert as_planted == _seen(planted)
         assert before == _seen(victim)
         assert not victim.with_name("elsewhere").exists()
         assert set() == {path.name for path in home.path.iterdir()} - {".aws", "project", "victim"}
-        planted.rmdir() if planted.is_dir() else planted.unlink(missing_ok=True)
+        shutil.rmtree(planted) if planted.is_dir() else planted.unlink(missing_ok=True)
 
 
 def _seen(path: Path) -> tuple[int, int, int, int, bytes]:

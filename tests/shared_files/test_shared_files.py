@@ -199,7 +199,7 @@ def test_an_env_file_is_changed(paths: SharedPaths, tmp_path: Path) -> None:
 
     assert "A=é\nB=2\r\n".encode() == path.read_bytes()
     assert [".env"] == os.listdir(path.parent)
-    assert [".credentials.mfa-profiles.lock"] == os.listdir(tmp_path / ".aws")
+    assert [".mfa-profiles"] == os.listdir(tmp_path / ".aws")
 
 
 def test_an_env_file_that_is_not_utf_8_is_left_alone(paths: SharedPaths, tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_where_no_env_file_can_be(paths: SharedPaths, tmp_path: Path, monkeypatc
         "-": ("no file", "without --output the text goes to stdout"),
         str(tmp_path / "no" / ".env"): ("in a directory that does not exist, or is one", nothing),
         f"{tmp_path}/directory/": ("in a directory that does not exist, or is one", nothing),
-        str(tmp_path / "directory"): ("not a file", nothing),
-        str(tmp_path / "fifo"): ("not a file", nothing),
+        str(tmp_path / "directory"): ("a directory, not a file", nothing),
+        str(tmp_path / "fifo"): ("a FIFO, not a file", nothing),
     }
     for path, (what, hint) in refused.items():
         with pytest.raises(StorageError) as error:
@@ -273,5 +273,5 @@ def test_one_at_a_time_gets_a_session(paths: SharedPaths) -> None:
             raise MfaProfilesError("meanwhile")
 
     assert [] == waited
-    locks = [f".credentials.mfa-profiles.role-{name}.lock" for name in "ab"]
-    assert locks == sorted(os.listdir(Path(paths.credentials).parent))
+    locks = [".gitignore", *(f"credentials.role-{name}.lock" for name in "ab")]
+    assert locks == sorted(os.listdir(Path(paths.credentials).parent / ".mfa-profiles"))

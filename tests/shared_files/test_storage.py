@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mfa_profiles.errors import StorageError
+from mfa_profiles.shared_files import lock_directory
 from mfa_profiles.shared_files.storage import Stored, read, rewrite
 
 IS_ROOT = os.geteuid() == 0
@@ -62,7 +63,7 @@ def test_a_missing_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
     assert b"new" == path.read_bytes()
     assert (0o600, 0o700) == (mode(path), mode(path.parent))
-    assert 0o600 == mode(path.parent / ".credentials.mfa-profiles.lock")
+    assert 0o600 == mode(path.parent / ".mfa-profiles" / "credentials.lock")
 
 
 @pytest.mark.parametrize("bits", [0o600, 0o640, 0o644, 0o400])
@@ -156,7 +157,7 @@ def test_what_the_edit_raises_leaves_the_file_alone(tmp_path: Path) -> None:
         rewrite([str(path)], edit)
 
     assert b"old" == path.read_bytes()
-    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+    assert [".mfa-profiles", "credentials"] == names(tmp_path)
 
 
 @pytest.mark.parametrize("existed", [True, False])
@@ -282,7 +283,7 @@ def test_a_rehearsal_changes_nothing(tmp_path: Path) -> None:
     assert Stored(changed=False) == rewrite([str(path)], lambda _: [b"new"], rehearsal=True)
 
     assert b"old" == path.read_bytes()
-    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+    assert [".mfa-profiles", "credentials"] == names(tmp_path)
     with pytest.raises(StorageError):
         rewrite([str(path), str(path / "config")], lambda _: [b"new", b"new"], rehearsal=True)
 
@@ -311,7 +312,7 @@ def test_a_lock_made_by_root_is_the_owners(tmp_path: Path) -> None:
 
     write(path, b"new")
 
-    lock = tmp_path / ".credentials.mfa-profiles.lock"
+    lock = tmp_path / ".mfa-profiles" / "credentials.lock"
     assert (NOBODY, NOBODY, 0o660) == (lock.stat().st_uid, lock.stat().st_gid, mode(lock))
 
 
@@ -320,7 +321,7 @@ def test_a_lock_that_is_something_else_is_not_given_away(tmp_path: Path) -> None
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     victim.chmod(0o640)
-    os.link(victim, tmp_path / ".credentials.mfa-profiles.lock")
+    os.link(victim, Path(lock_directory(str(tmp_path / "credentials"))) / "credentials.lock")
 
     write(tmp_path / "credentials", b"new")
 
@@ -348,7 +349,7 @@ def test_a_temporary_file_left_by_a_crash_is_cleared_away(tmp_path: Path) -> Non
     write(tmp_path / "credentials", b"new")
 
     assert b"precious" == victim.read_bytes()
-    assert [".credentials.mfa-profiles.lock", "credentials", "victim"] == names(tmp_path)
+    assert [".mfa-profiles", "credentials", "victim"] == names(tmp_path)
 
 
 def test_no_file_changes_before_all_new_ones_are_on_disk(tmp_path: Path) -> None:

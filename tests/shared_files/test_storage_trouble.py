@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mfa_profiles.errors import StorageError
-from mfa_profiles.shared_files import storage
+from mfa_profiles.shared_files import lock_directory, storage
 from mfa_profiles.shared_files.storage import Stored, rewrite
+from tests.shared_files.faulty_places import make_socket
 from tests.shared_files.test_storage import NOBODY, mode, names, nobodys_directory, write
 
 __all__ = ["nobodys_directory"]
@@ -60,7 +61,7 @@ def test_a_file_that_stays_where_it_is_is_written_there(
     assert (new, inode) == (mounted.read_bytes(), mounted.stat().st_ino)
     warning = f"{mounted} is a mount point and was written in place: a reader may have seen a part of it"
     assert Stored(changed=True, warnings=(warning,)) == stored
-    assert [".credentials.mfa-profiles.lock", "credentials"] == names(mounted.parent)
+    assert [".mfa-profiles", "credentials"] == names(mounted.parent)
     assert len(b"a longer old text") <= min(lengths, default=99)
     assert -(-max(len(new), len(b"a longer old text")) // 3) == len(lengths)
 
@@ -138,7 +139,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     assert f"{path} would have 17 MiB, and no more than 16 are read" == told_now[0]
     assert "nothing was changed" == told_now[-1]
     assert 2**24 == len(storage.read(str(path)) or b"")
-    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+    assert [".mfa-profiles", "credentials"] == names(tmp_path)
 
 
 def test_any_other_refusal_to_replace_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +152,7 @@ def test_any_other_refusal_to_replace_leaves_the_file_alone(tmp_path: Path, monk
         lambda: write(path, b"new")
     )
     assert b"old" == path.read_bytes()
-    assert [".credentials.mfa-profiles.lock", "credentials"] == names(tmp_path)
+    assert [".mfa-profiles", "credentials"] == names(tmp_path)
 
 
 def test_all_files_that_were_replaced_before_a_failure_are_told(
@@ -170,7 +171,7 @@ def test_all_files_that_were_replaced_before_a_failure_are_told(
         f"{paths[2]} could not be replaced: read-only file system",
         f"{paths[0]} and {paths[1]} was written before that",
     ) == told(lambda: rewrite(paths, lambda _: [b"new", b"new", b"new"]))
-    assert [".a.mfa-profiles.lock", ".b.mfa-profiles.lock", ".c.mfa-profiles.lock", "a", "b"] == names(tmp_path)
+    assert [".mfa-profiles", "a", "b"] == names(tmp_path)
 
 
 def test_an_edit_answers_for_every_file(tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_an_edit_answers_for_every_file(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="zip"):
             rewrite(paths, lambda _, edited=edited: [*edited])  # type: ignore[misc]
 
-    assert [".a.mfa-profiles.lock", ".b.mfa-profiles.lock"] == names(tmp_path)
+    assert [".mfa-profiles"] == names(tmp_path)
 
 
 def test_a_directory_that_cannot_be_synced_is_no_reason_to_fail(
@@ -257,14 +258,34 @@ def test_a_writer_that_never_stops_is_told_of(tmp_path: Path) -> None:
     assert 10 == next(count)
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
-def test_what_is_no_file_is_told(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """With the variables that may have led there; and no reader waits on it for ever."""
+DOCKER = (
+    "Docker makes a directory where a file to mount is missing: remove it, and create the file before the "
+    "container starts"
+)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "hint"),
+    [
+        (Path.mkdir, "a directory", DOCKER),
+        (os.mkfifo, "a FIFO", "ls -ld {}"),
+        (make_socket, "a socket", "ls -ld {}"),
+        (lambda path: path.symlink_to("/dev/full"), "a device", "ls -ld {}"),
+    ],
+)
+def test_something_else_in_the_place_of_a_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], kind: str, hint: str
+) -> None:
     path = tmp_path / "credentials"
     make(path)
+    message, hint = f"{path} is {kind}, not a file", hint.format(path)
 
-    hint = "see AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE"
-    assert (f"{path} is not a file", hint) == told(lambda: storage.read(str(path)))
+    assert told(lambda: storage.read(str(path))) == (message, hint)
+
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    named = "AWS_SHARED_CREDENTIALS_FILE has to name a file such as ~/.aws/credentials"
+    assert told(lambda: storage.read(str(path))) == (message, named, *([hint] if hint == DOCKER else []))
 
 
 def test_the_null_device_stands_for_no_file(tmp_path: Path) -> None:
@@ -287,7 +308,7 @@ def test_a_lock_of_another_file(tmp_path: Path) -> None:
     rewrite([str(tmp_path / "project" / ".env")], lambda _: [b"new"], lock_of=str(tmp_path / "link"))
 
     assert [".env"] == names(tmp_path / "project")
-    assert [".credentials.mfa-profiles.lock"] == names(tmp_path / "aws")
+    assert [".mfa-profiles"] == names(tmp_path / "aws")
 
 
 def test_what_a_crash_has_left_is_found_and_removed(tmp_path: Path) -> None:
@@ -303,7 +324,7 @@ def test_what_a_crash_has_left_is_found_and_removed(tmp_path: Path) -> None:
     storage.remove_leftovers(paths)
 
     assert [] == storage.leftovers(paths)
-    assert [".config.mfa-profiles.lock", "credentials", "dotfiles"] == names(tmp_path)
+    assert [".mfa-profiles", "credentials", "dotfiles"] == names(tmp_path)
 
 
 def test_the_copy_of_a_hidden_file_begins_as_it_does(tmp_path: Path) -> None:
@@ -324,7 +345,7 @@ def test_what_cannot_be_removed_is_told(nobodys_directory: Path) -> None:
 
     message = f"{left} could not be removed: permission denied"
     path = str(nobodys_directory / "credentials")
-    expected = (f"{message} ({nobodys_directory}/.credentials.mfa-profiles.lock)", "nothing was changed")
+    expected = (f"{message} ({nobodys_directory})", "nothing was changed")
     assert expected == told(lambda: storage.remove_leftovers([path]))
 
 
@@ -375,7 +396,7 @@ def test_who_may_write_the_file_may_lock_it(tmp_path: Path, bits: int, lock_bits
 
     write(path, b"new")
 
-    assert lock_bits == mode(tmp_path / ".credentials.mfa-profiles.lock")
+    assert lock_bits == mode(tmp_path / ".mfa-profiles" / "credentials.lock")
 
 
 def test_the_lock_of_a_file_that_is_not_there_yet_is_private(tmp_path: Path) -> None:
@@ -384,7 +405,7 @@ def test_the_lock_of_a_file_that_is_not_there_yet_is_private(tmp_path: Path) -> 
 
     write(tmp_path / "credentials", b"new")
 
-    assert 0o600 == mode(tmp_path / ".credentials.mfa-profiles.lock")
+    assert 0o600 == mode(tmp_path / ".mfa-profiles" / "credentials.lock")
 
 
 @requires_root
@@ -394,7 +415,8 @@ def test_a_lock_with_something_in_it_is_not_given_away(tmp_path: Path) -> None:
     os.chown(tmp_path / "credentials", NOBODY, NOBODY)
     (tmp_path / "config").touch()
     os.chown(tmp_path / "config", NOBODY, NOBODY)
-    full, empty = tmp_path / ".credentials.mfa-profiles.lock", tmp_path / ".config.mfa-profiles.lock"
+    locks = Path(lock_directory(str(tmp_path / "credentials")))
+    full, empty = locks / "credentials.lock", locks / "config.lock"
     full.write_bytes(b"precious")
     empty.touch()
     os.link(empty, tmp_path / "another")
@@ -413,7 +435,7 @@ def test_a_lock_that_leads_elsewhere_gives_nothing_away(tmp_path: Path) -> None:
     path = tmp_path / "credentials"
     path.write_bytes(b"old")
     os.chown(path, NOBODY, NOBODY)
-    (tmp_path / ".credentials.mfa-profiles.lock").symlink_to(victim)
+    (Path(lock_directory(str(path))) / "credentials.lock").symlink_to(victim)
 
     told(lambda: write(path, b"new"))
 

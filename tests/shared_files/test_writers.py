@@ -131,7 +131,7 @@ def test_one_that_does_not_finish_is_reported(
         file.write(THEIRS[40:])
 
     assert (THEIRS, inode) == (path.read_text(), path.stat().st_ino)
-    assert [".credentials.mfa-profiles.lock", "credentials"] == sorted(os.listdir(tmp_path))
+    assert [".mfa-profiles", "credentials"] == sorted(os.listdir(tmp_path))
 
 
 @pytest.mark.usefixtures("any_system")

@@ -42,7 +42,7 @@ def apart(scope: Scope) -> Iterator[Finding]:
 
 def are_one(paths: SharedPaths) -> bool:
     """True if both names lead to the same file."""
-    return os.path.realpath(paths.credentials) == os.path.realpath(paths.config) != os.devnull
+    return shared_files.same_file(*paths) and not shared_files.is_null_device(paths.config)
 
 
 def is_absent(path: str, *, follow_symlinks: bool = False) -> bool:
@@ -85,16 +85,16 @@ def permissions(scope: Scope) -> Iterator[Finding]:
 
 def _closed_to_owner(paths: SharedPaths) -> Iterator[Finding]:
     """Directories in which no file can be replaced. A config file may be in one that is read-only on purpose."""
-    seen: set[str] = set()
+    seen: list[str] = []
     for path, found, without in (
         (paths.credentials, problem, "no session can be stored there"),
         (paths.config, warning, f"{paths.config} cannot be changed"),
     ):
         directory = os.path.dirname(os.path.realpath(path))
-        is_place = path != os.devnull and os.path.isdir(directory)
-        if directory in seen or not is_place or os.access(directory, os.W_OK | os.X_OK):
+        is_place = not shared_files.is_null_device(path) and os.path.isdir(directory)
+        if not is_place or _is_one_of(seen, directory) or os.access(directory, os.W_OK | os.X_OK):
             continue
-        seen.add(directory)
+        seen.append(directory)
         status = os.stat(directory)
         mode = stat.S_IMODE(status.st_mode)
         is_ours_to_open = status.st_uid == os.geteuid() and stat.S_IRWXU & ~mode
@@ -110,10 +110,15 @@ def _directories(paths: SharedPaths) -> Iterable[str]:
     files = [path for path in (paths.credentials, paths.config) if os.path.isfile(path)]
     named = [os.path.dirname(path) or os.curdir for path in files]
     real = [os.path.dirname(os.path.realpath(path)) for path in files]
-    directories: dict[str, str] = {}
+    directories: list[str] = []
     for directory in [*named, *real]:
-        directories.setdefault(os.path.realpath(directory), directory)
-    return directories.values()
+        if not _is_one_of(directories, directory):
+            directories.append(directory)
+    return directories
+
+
+def _is_one_of(directories: Iterable[str], directory: str) -> bool:
+    return any(shared_files.same_file(directory, other) for other in directories)
 
 
 def _permissions(path: str, worst: int) -> Iterator[Finding]:

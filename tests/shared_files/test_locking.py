@@ -1,0 +1,218 @@
+"""The directory for locks, who may use it, and the lock files that earlier versions left."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filelock
+import pytest
+
+from mfa_profiles.errors import StorageError
+from mfa_profiles.shared_files import lock_directory, locking
+from mfa_profiles.shared_files.storage import rewrite
+from tests.shared_files.faulty_places import NOBODY, as_user
+from tests.shared_files.test_storage import mode, names, write
+
+requires_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+
+ADA, BEN, TEAM = 4001, 4002, 5000
+
+
+@pytest.fixture
+def tmp_path_of_all() -> Iterator[Path]:
+    """A directory to which every user has a way."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def test_git_does_not_see_the_locks(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    write(tmp_path / "credentials", b"new")
+
+    status = ["git", "-C", str(tmp_path), "status", "--porcelain", "--untracked-files=all"]
+    assert subprocess.run(status, capture_output=True, check=True).stdout == b"?? credentials\n"
+
+
+def test_the_directory_is_private_and_beside_what_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles").mkdir()
+    (tmp_path / "credentials").symlink_to("dotfiles/aws-credentials")
+
+    directory = Path(lock_directory(str(tmp_path / "credentials")))
+
+    assert directory == tmp_path / "dotfiles" / ".mfa-profiles"
+    assert mode(directory) == 0o700
+    assert {name: (directory / name).read_bytes() for name in names(directory)} == {".gitignore": b"*\n"}
+    assert mode(directory / ".gitignore") == 0o600
+
+
+def test_no_directory_is_made_where_a_link_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "credentials").symlink_to(tmp_path / "volume" / "credentials")
+
+    with pytest.raises(FileNotFoundError):
+        lock_directory(str(tmp_path / "credentials"))
+
+    assert names(tmp_path) == ["credentials"]
+
+
+# --- More than one user.
+
+
+def _lock_as(user: int, path: Path) -> bytes:
+    """Take and release the lock of a file as a member of the team; what is printed if that fails."""
+    script = "import sys\nfrom mfa_profiles.shared_files import locking\n" + as_user(user, TEAM)
+    script += "with locking.locked(sys.argv[1], timeout=0): pass\n"
+    return subprocess.run([sys.executable, "-c", script, path], capture_output=True, check=False).stderr
+
+
+@requires_root
+@pytest.mark.parametrize("users", [(ADA, BEN, ADA), (BEN, ADA, BEN)])
+@pytest.mark.parametrize("bits", [0o2770, 0o770])
+def test_everyone_who_shares_a_file_can_lock_it(tmp_path_of_all: Path, users: tuple[int, ...], bits: int) -> None:
+    path = tmp_path_of_all / "credentials"
+    path.touch()
+    path.chmod(0o660)
+    os.chown(path, ADA, TEAM)
+    os.chown(tmp_path_of_all, ADA, TEAM)
+    tmp_path_of_all.chmod(bits)
+
+    assert [_lock_as(user, path) for user in users] == [b""] * len(users)
+
+    directory = tmp_path_of_all / ".mfa-profiles"
+    assert (mode(directory), directory.stat().st_gid) == (bits, TEAM)
+
+
+@requires_root
+def test_the_directory_that_root_makes_is_the_owners(tmp_path_of_all: Path) -> None:
+    path = tmp_path_of_all / "credentials"
+    path.touch()
+    os.chown(path, ADA, ADA)
+    os.chown(tmp_path_of_all, ADA, ADA)
+
+    write(path, b"new")
+
+    assert (tmp_path_of_all / ".mfa-profiles").stat().st_uid == ADA
+    assert _lock_as(ADA, path) == b""
+
+
+@requires_root
+def test_a_directory_that_root_filled_is_not_given_away(tmp_path: Path) -> None:
+    (tmp_path / ".mfa-profiles" / "precious").mkdir(parents=True)
+    os.chown(tmp_path, ADA, ADA)
+
+    lock_directory(str(tmp_path / "credentials"))
+
+    assert (tmp_path / ".mfa-profiles").stat().st_uid == 0
+
+
+@requires_root
+def test_a_strangers_directory_is_not_used_where_everyone_may_make_one(tmp_path: Path) -> None:
+    planted = tmp_path / ".mfa-profiles"
+    planted.mkdir()
+    os.chown(planted, NOBODY, NOBODY)
+    tmp_path.chmod(0o1777)
+
+    with pytest.raises(StorageError) as error:
+        write(tmp_path / "credentials", b"new")
+
+    message = f"{tmp_path}/credentials could not be written: permission denied ({planted})"
+    assert error.value.message == message
+    assert error.value.hints == ("nothing was changed", f"see what is in the way of the lock: ls -la {planted}")
+    assert (names(tmp_path), names(planted)) == ([".mfa-profiles"], [])
+
+
+def test_a_link_to_a_directory_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir(mode=0o750)
+    (tmp_path / ".mfa-profiles").symlink_to("victim")
+
+    with pytest.raises(StorageError, match="could not be written: not a directory"):
+        write(tmp_path / "credentials", b"new")
+
+    assert (mode(tmp_path / "victim"), names(tmp_path / "victim")) == (0o750, [])
+
+
+# --- One lock for two files.
+
+
+def test_one_lock_file_for_two_files_is_locked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locking, "TIMEOUT", 0.1)
+    paths = [str(tmp_path / name) for name in ("config", "credentials")]
+    locks = Path(lock_directory(paths[0]))
+    (locks / "config.lock").touch()
+    os.link(locks / "config.lock", locks / "credentials.lock")
+
+    assert rewrite(paths, lambda _: [b"new", b"new"]).changed
+
+
+# --- Lock files of earlier versions.
+
+OLD = (
+    ".credentials.mfa-profiles.lock",
+    ".credentials.mfa-profiles.rotate.lock",
+    ".credentials.mfa-profiles.role-a.lock",
+    ".credentials.mfa-profiles.4941f4c07017962e.lock",
+)
+
+
+def test_lock_files_of_earlier_versions_are_removed(tmp_path: Path) -> None:
+    for name in OLD:
+        (tmp_path / name).touch()
+
+    write(tmp_path / "credentials", b"new")
+
+    assert names(tmp_path) == [".mfa-profiles", "credentials"]
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_a_lock_file_that_an_earlier_version_holds_stays(tmp_path: Path, name: str) -> None:
+    with filelock.FileLock(tmp_path / name):
+        write(tmp_path / "credentials", b"new")
+        assert (tmp_path / name).exists()
+
+    write(tmp_path / "credentials", b"newer")
+    assert not (tmp_path / name).exists()
+
+
+def _full(path: Path) -> None:
+    path.write_bytes(b"precious")
+
+
+def _hard_link(path: Path) -> None:
+    path.with_name("victim").touch()
+    os.link(path.with_name("victim"), path)
+
+
+def _symlink(path: Path) -> None:
+    path.with_name("victim").touch()
+    path.symlink_to("victim")
+
+
+@pytest.mark.parametrize("make", [_full, _hard_link, _symlink, Path.mkdir, os.mkfifo])
+def test_something_else_with_the_name_of_an_old_lock_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / OLD[0])
+    before = names(tmp_path)
+
+    write(tmp_path / "credentials", b"new")
+
+    assert names(tmp_path) == sorted([*before, ".mfa-profiles", "credentials"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".config.mfa-profiles.lock",
+        "credentials.mfa-profiles.lock",
+        ".credentials.mfa-profiles.lock.held",
+        ".credentials.mfa-profiles.mine.lock",
+        ".credentials.mfa-profiles.lock.old",
+        ".old.credentials.mfa-profiles.lock",
+    ],
+)
+def test_other_names_stay(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+
+    write(tmp_path / "credentials", b"new")
+
+    assert (tmp_path / name).exists()
