@@ -26,8 +26,8 @@ START = {
 }
 READING = START | {
     "shared_files",
-    *(f"shared_files.{name}" for name in ("base_edits", "blocks", "editing", "key_edits", "locking", "repairs")),
-    *(f"shared_files.{name}" for name in ("session_edits", "storage", "writers")),
+    *(f"shared_files.{name}" for name in ("base_edits", "blocks", "editing", "key_edits", "locking", "paths")),
+    *(f"shared_files.{name}" for name in ("repairs", "session_edits", "storage", "writers")),
 }
 REFRESH = READING | {"commands.plan", "commands.refresh", "commands.status", "mfa_process", "roles", "token_code"}
 STANDARD = {"dataclasses", "shlex"}
