@@ -62,6 +62,15 @@ def parse(data: bytes | None, path: str) -> IniFile:
     """
     if data is None:
         return IniFile(path)
+    refusal = None
+    try:
+        return _parse(data, path)
+    except FileRefusedError as error:
+        refusal = _cause(data, path) or error
+    raise refusal  # outside of the except, so that no other error is its context
+
+
+def _parse(data: bytes, path: str) -> IniFile:
     has_byte_order_mark = data.startswith(BYTE_ORDER_MARK)
     hint = "no AWS tool reads the file like this; save it as UTF-8"
     text = decode(data.removeprefix(BYTE_ORDER_MARK), path, hint)
@@ -78,6 +87,36 @@ def parse(data: bytes | None, path: str) -> IniFile:
     if log.is_on():  # once will do: the log begins before any file is read, and forgets no secret
         _keep_from_log(sections)
     return IniFile(path, text, sections, has_byte_order_mark, starts)
+
+
+def _cause(data: bytes, path: str) -> FileRefusedError | None:
+    """Return why a file is refused if that is not what its parser stumbled over, or None."""
+    from mfa_profiles import file_faults
+
+    kind = file_faults.kind_of(data)
+    if kind is not None:
+        return FileRefusedError(path, None, *kind)
+    text = data.removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
+    if markers := file_faults.conflict_markers(text):
+        return conflict(path, markers)
+    glued = file_faults.glued_headers(text)
+    return glued_header(path, *next(iter(glued.items()))) if glued else None
+
+
+def conflict(path: str, markers: list[int]) -> FileRefusedError:
+    """Return the refusal of a file with the markers of a merge conflict in these lines."""
+    lines = f"{', '.join(map(str, markers[:-1]))} and {markers[-1]}"
+    return FileRefusedError(
+        path,
+        markers[0],
+        f"git could not merge the file; its markers are in lines {lines}",
+        "keep one side of each conflict, and delete the other side and the markers",
+    )
+
+
+def glued_header(path: str, line: int, header: str) -> FileRefusedError:
+    """Return the refusal of a line with a header after a value."""
+    return FileRefusedError(path, line, f"the line ends in {header}", f"put {header} on a line of its own")
 
 
 def _keep_from_log(sections: Sections) -> None:
@@ -111,6 +150,7 @@ def refuse_byte_order_marks(*files: IniFile) -> None:
                 1,
                 "a byte order mark, for which boto3 and the AWS CLI refuse the whole file",
                 "save the file as UTF-8 without a byte order mark",
+                "mfa-profiles doctor --fix removes it",
             )
 
 
@@ -132,7 +172,7 @@ def _parse_sections(text: str, path: str) -> Sections:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        refusal = _explain(error, path)
+        refusal = _explain(error, text, path)
     if refusal is not None:  # raised here, where no parser's error with the offending line in it can be its context
         raise refusal
     if parser.defaults():
@@ -148,19 +188,52 @@ def _parse_sections(text: str, path: str) -> Sections:
     return sections
 
 
-def _explain(error: "configparser.Error", path: str) -> FileRefusedError:
+def _explain(error: "configparser.Error", text: str, path: str) -> FileRefusedError:
     import configparser
 
+    from mfa_profiles import file_faults
+
     match error:
-        case configparser.DuplicateSectionError(lineno=line):
-            return FileRefusedError(path, line, "duplicate section", "merge the two")
-        case configparser.DuplicateOptionError(lineno=line):
-            return FileRefusedError(path, line, "duplicate key", "delete one of the two")
+        case configparser.DuplicateSectionError(section=str(section), lineno=int(line)):
+            return duplicate(path, line, None, line_of(text, section))
+        case configparser.DuplicateOptionError(section=section, option=key, lineno=int(line)):
+            return duplicate(path, line, key, line_of(text, section, key))
         case configparser.MissingSectionHeaderError(lineno=line):
-            return FileRefusedError(path, line, "text before the first [section]", "put it below a header")
+            advice = file_faults.advice_for_text_without_header(text.split("\n")[line - 1])
+            return FileRefusedError(path, line, "text before the first [section]", advice)
         case configparser.ParsingError(errors=[(line, _), *_]):
             return broken_line(path, line)
     return FileRefusedError(path, None, "not a file that boto3 and the AWS CLI can read")
+
+
+def duplicate(path: str, line: int, key: str | None, first: int | None) -> FileRefusedError:
+    """Return the refusal of a key, or of a header (``key`` is None), that repeats the one in line ``first``."""
+    from mfa_profiles.value_faults import POWERSHELL
+
+    if key == POWERSHELL:  # boto3 takes $env for the key, so that any two variables are duplicates
+        advice = "write it as key = value, without $env: and without quotation marks"
+        return FileRefusedError(path, line, "a line of PowerShell", advice)
+    what, advice = ("section", "merge the two") if key is None else ("key", "delete one of the two")
+    where = f": the first is in line {first}" if first else ""
+    return FileRefusedError(path, line, f"duplicate {what}{where}", advice)
+
+
+def line_of(text: str, section: str, key: str | None = None) -> int | None:
+    """Return the line of the first header of a section, or of the first of its keys of a name, or None."""
+    lines = text.split("\n")
+    headers = [number for number, line in enumerate(lines) if line.lstrip().startswith(f"[{section}]")]
+    # What is indented may be a part of a value that only looks like a header or a key.
+    header = min(headers, key=lambda number: _indent(lines[number]), default=None)
+    if header is None or key is None:
+        return None if header is None else header + 1
+    end = next((at for at in range(header + 1, len(lines)) if lines[at].startswith("[")), len(lines))
+    keys = [at for at in range(header + 1, end) if re.split("[=:]", lines[at])[0].strip().lower() == key]
+    found = min(keys, key=lambda number: _indent(lines[number]), default=None)
+    return None if found is None else found + 1
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def broken_line(path: str, line: int) -> FileRefusedError:

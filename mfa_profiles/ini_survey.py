@@ -3,10 +3,10 @@
 import configparser
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from mfa_profiles import ini
+from mfa_profiles import file_faults, ini
 from mfa_profiles.errors import FileRefusedError
 from mfa_profiles.ini import BYTE_ORDER_MARK, IniFile
 
@@ -34,15 +34,34 @@ def refusals(data: bytes | None, path: str) -> list[FileRefusedError]:
     else:
         return []
     text = (data or b"").removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
+    if file_faults.kind_of(data or b"") is not None:  # no line of another kind of file can be judged
+        return [first]
+    glued, markers = file_faults.glued_headers(text), file_faults.conflict_markers(text)
     found, broken = _survey(text)
-    repeated = [
-        FileRefusedError(path, place.line, f"duplicate {what}: the first is in line {line}", hint)
-        for place, line in _repeated(found)
-        for what, hint in [("section", "merge the two") if place.key is None else ("key", "delete one of the two")]
-    ]
-    others = [ini.broken_line(path, line) for line in broken]
-    refused = {error.line: error for error in (*others, first, *repeated)}
+    found = list(_with_glued_headers(found, glued))
+    in_conflict = range(markers[0], markers[-1] + 1) if markers else range(0)
+    refused: dict[int | None, FileRefusedError] = {
+        **{line: ini.broken_line(path, line) for line in broken if line not in in_conflict},
+        **{line: ini.glued_header(path, line, header) for line, header in glued.items()},
+        first.line: first,
+        **{
+            place.line: ini.duplicate(path, place.line, place.key, line)
+            for place, line in _repeated(found)
+            if place.line not in in_conflict and place.line not in glued
+        },
+    }
     return sorted(refused.values(), key=lambda error: error.line or 0)
+
+
+def _with_glued_headers(found: list[Place], glued: Mapping[int, str]) -> Iterator[Place]:
+    """Yield the places as they will be once each header has a line of its own."""
+    section = None
+    for place in found:
+        section = section if place.key is not None else None
+        yield place if section is None else replace(place, section=section)
+        if place.line in glued:
+            section = glued[place.line].strip("[]")
+            yield Place(section, None, place.line)
 
 
 def _repeated(found: list[Place]) -> Iterator[tuple[Place, int]]:

@@ -26,7 +26,12 @@ BROKEN = (
     "not a [section], a key = value, or a comment",
     "delete the line, write it as key = value, or begin it with # to make it a comment",
 )
-NO_HEADER = ("text before the first [section]", "put it below a header")
+NO_HEADER = ("text before the first [section]", "write [default] above it, or the header of its profile")
+NO_HEADER_FOR_WORDS = ("text before the first [section]", "put it below a header")
+CONFLICT = (
+    "git could not merge the file; its markers are in lines 2, 4 and 6",
+    "keep one side of each conflict, and delete the other side and the markers",
+)
 NOT_UTF_8 = ("not valid UTF-8", "no AWS tool reads the file like this; save it as UTF-8")
 
 # name: (bytes, the refusal)
@@ -35,9 +40,47 @@ REFUSED: dict[str, tuple[bytes, Refusal]] = {
     "a lone carriage return below an empty line": (b"\n[a]\rk = v\n", (2, *CARRIAGE_RETURN)),
     "not UTF-8": (b"[a]\nk = v\nl = \xff\n", (3, *NOT_UTF_8)),
     "not UTF-8 in the first line": (b"\xff", (1, *NOT_UTF_8)),
-    "a section twice": (b"[a]\nk = v\n[a]\n", (3, "duplicate section", "merge the two")),
-    "a section twice, with other line endings": (b"[a]\r\n\r\n[a]\r\n", (3, "duplicate section", "merge the two")),
-    "a key twice, in whatever case": (b"[a]\nk = v\nK = w\n", (3, "duplicate key", "delete one of the two")),
+    "a section twice": (b"[a]\nk = v\n[a]\n", (3, "duplicate section: the first is in line 1", "merge the two")),
+    "a section twice, with other line endings": (
+        b"[a]\r\n\r\n[a]\r\n",
+        (3, "duplicate section: the first is in line 1", "merge the two"),
+    ),
+    "a key twice, in whatever case": (
+        b"[a]\nk = v\nK = w\n",
+        (3, "duplicate key: the first is in line 2", "delete one of the two"),
+    ),
+    "a key twice, and once in a block and in another section": (
+        b"[b]\nr = 1\n[a]\ns3 =\n  r = 1\nr = 2\nr = 3\n",
+        (7, "duplicate key: the first is in line 6", "delete one of the two"),
+    ),
+    "a section twice, and once in a value": (
+        b"[b]\nk = v\n  [a]\n[a]\n[a]\n",
+        (5, "duplicate section: the first is in line 4", "merge the two"),
+    ),
+    "variables of PowerShell, which are one key to boto3": (
+        b'[a]\n$env:AWS_ACCESS_KEY_ID="AKIA"\n$env:AWS_SECRET_ACCESS_KEY="hunter2"\n',
+        (3, "a line of PowerShell", "write it as key = value, without $env: and without quotation marks"),
+    ),
+    "a header that is glued to a value": (
+        b"[a]\naws_secret_access_key=hunter2[b]\naws_secret_access_key=hunter3\n",
+        (2, "the line ends in [b]", "put [b] on a line of its own"),
+    ),
+    "a header that is glued to a value, with another line ending": (
+        b"[a]\r\nregion = x [b]\r\nregion = y\r\n",
+        (2, "the line ends in [b]", "put [b] on a line of its own"),
+    ),
+    "what is glued to a value may be a secret": (
+        b"[a]\nregion = x[wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY]\nregion = y\n",
+        (2, "the line ends in a header", "put a header on a line of its own"),
+    ),
+    "a merge conflict": (
+        b"[a]\n<<<<<<< HEAD\nk = v\n=======\nk = w\n>>>>>>> other\n",
+        (2, *CONFLICT),
+    ),
+    "a merge conflict in which boto3 takes a marker for a key": (
+        b"[a]\n<<<<<<< a=b\nk = v\n=======\nk = w\n>>>>>>> 0123456 (c: d)\n",
+        (2, *CONFLICT),
+    ),
     "no header": (b"# a comment\nk = v\n[a]\n", (2, *NO_HEADER)),
     "no delimiter": (b"[a]\nk = v\nhunter2\nhunter3\n", (3, *BROKEN)),
     "[DEFAULT] with keys": (b"[a]\nk = v\n\n[DEFAULT]\nl = m\n", (4, *DEFAULT)),
@@ -92,7 +135,25 @@ SEVERAL: dict[str, tuple[bytes, list[Refusal]]] = {
         b"\nx = 1\n[a]\n[a]\n",
         [(2, *NO_HEADER), (4, "duplicate section: the first is in line 3", "merge the two")],
     ),
-    "text and no header at all": (b"\nhunter2\n", [(2, *NO_HEADER)]),
+    "text and no header at all": (b"\nhunter2\n", [(2, *NO_HEADER_FOR_WORDS)]),
+    "glued headers, and duplicates apart from those that they make": (
+        b"[a]\nregion=x[b]\nregion=y\noutput=z[c]\nregion=y\nregion=z\n[a]\n[b]\n",
+        [
+            (2, "the line ends in [b]", "put [b] on a line of its own"),
+            (4, "the line ends in [c]", "put [c] on a line of its own"),
+            (6, "duplicate key: the first is in line 5", "delete one of the two"),
+            (7, "duplicate section: the first is in line 1", "merge the two"),
+            (8, "duplicate section: the first is in line 2", "merge the two"),
+        ],
+    ),
+    "a merge conflict, and a duplicate apart from it": (
+        b"[a]\n<<<<<<< HEAD\nk = v\n=======\nk = w\n>>>>>>> other\n[a]\n",
+        [(2, *CONFLICT), (7, "duplicate section: the first is in line 1", "merge the two")],
+    ),
+    "another kind of file": (
+        b"{\n'a'\n}\n[a]\n[a]\n",
+        [(None, "this looks like JSON, not like an INI file", "write [default], and key = value below it")],
+    ),
     "[DEFAULT] may be there twice, its keys may not": (
         b"[DEFAULT]\n[DEFAULT]\nk = v\nk = w\n",
         [(4, "duplicate key: the first is in line 3", "delete one of the two")],
@@ -162,7 +223,11 @@ def test_files_with_byte_order_marks_are_refused_where_boto3_is_to_read_them() -
     with pytest.raises(FileRefusedError) as error:
         ini.refuse_byte_order_marks(clean, marked)
 
-    assert (*MARK, "save the file as UTF-8 without a byte order mark") == told(error.value)
+    assert f"credentials, line 1: {MARK[1]}" == error.value.message
+    assert error.value.hints == (
+        "save the file as UTF-8 without a byte order mark",
+        "mfa-profiles doctor --fix removes it",
+    )
 
 
 def test_secrets_of_a_file_are_kept_from_the_log(steps: list[str]) -> None:
@@ -189,3 +254,79 @@ def test_a_line_that_is_not_utf_8_is_told_as_such() -> None:
         "credentials, line 2: not valid UTF-8",
         "credentials, line 3: not a [section], a key = value, or a comment",
     ] == [refusal.message for refusal in refusals]
+
+
+AGE = b"age-encryption.org/v1\n-> X25519 hunter2\n"
+ENCRYPTED = "this looks encrypted"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "hint"),
+    [
+        (b"$ANSIBLE_VAULT;1.1;AES256\n3132\n", ENCRYPTED, "decrypt it first: ansible-vault decrypt"),
+        (b"\0GITCRYPT\0\xff\xfe", ENCRYPTED, "decrypt it first: git-crypt unlock"),
+        (AGE + b"\xff", ENCRYPTED, "decrypt it first: age --decrypt"),
+        (b"-----BEGIN AGE ENCRYPTED FILE-----\nabcd\n", ENCRYPTED, "decrypt it first: age --decrypt"),
+        (b"-----BEGIN PGP MESSAGE-----\n\nabcd\n", ENCRYPTED, "decrypt it first: gpg --decrypt"),
+        (b"Salted__\xff\xff", ENCRYPTED, "decrypt it first: openssl enc -d"),
+        ("[a]\nk = v\n".encode("utf-16"), "this is saved as UTF-16", "save it as UTF-8"),
+        ("[a]\r\nk = v\r\n".encode("utf-16-le"), "this is saved as UTF-16", "save it as UTF-8"),
+        ("[a]\r\nk = v\r\n".encode("utf-16-be"), "this is saved as UTF-16", "save it as UTF-8"),
+        (
+            b"User name,Access key ID,Secret access key\nx,AKIA,s",
+            "this looks like the CSV file of the AWS console",
+            None,
+        ),
+        (b"\xef\xbb\xbfAccess key ID,Secret access key\n", "this looks like the CSV file of the AWS console", None),
+        (b'{"Credentials": {"AccessKeyId": "AKIA"}}', "this looks like JSON, not like an INI file", None),
+        (b'[\n  {"a": 1}\n]\n', "this looks like JSON, not like an INI file", None),
+        (b"---\ndefault: 1\n", "this looks like YAML, not like an INI file", None),
+        (b"# mine\n\ndefault:\n  region: x\n", "this looks like YAML, not like an INI file", None),
+        (b"<!DOCTYPE html>\n<html>\n", "this looks like a web page or XML, not like an INI file", None),
+        (b"#!/bin/sh\nexport AWS_ACCESS_KEY_ID=AKIA\n", "this looks like a shell script, not like an INI file", None),
+        (b"set AWS_ACCESS_KEY_ID=AKIA\r\n", "this looks like a shell script, not like an INI file", None),
+        (b'$Env:AWS_ACCESS_KEY_ID="AKIA"\r\n', "this looks like a shell script, not like an INI file", None),
+        (b"-----BEGIN RSA PRIVATE KEY-----\nabcd\n", "this looks like a key or a certificate", None),
+    ],
+)
+def test_files_of_another_kind_are_named(data: bytes, reason: str, hint: str | None) -> None:
+    with pytest.raises(FileRefusedError) as error:
+        ini.parse(data, "credentials")
+
+    line, told_reason, told_hint = told(error.value)
+    assert (line, told_reason) == (None, reason)
+    assert hint in (None, told_hint)
+    assert error.value.__cause__ is error.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# $ANSIBLE_VAULT;1.1\n[a]\n",
+        "[{a}]\nk = v\n",
+        '["a"]\nk = v\n',
+        "[a]\nx = <html>\nexport k = v\n---: w\n",
+        "[a]\ncredential_process = program [b]\n",
+        "[a]\nendpoint_url = http://[::1]\n",
+        "[a]\nk = <<<<<<< v\n>>>>>>> = w\n",
+    ],
+)
+def test_ini_files_are_not_taken_for_others(text: str) -> None:
+    assert ini.parse(text.encode(), "config").text == text
+
+
+@pytest.mark.parametrize(
+    ("line", "is_key"),
+    [
+        ("aws_access_key_id = AKIA", True),
+        ("AWS_ACCESS_KEY_ID=AKIA", True),
+        ("region: us-west-2", True),
+        ("hunter2", False),
+        ("see: this", False),
+    ],
+)
+def test_a_header_is_advised_for_keys_above_all_headers(line: str, *, is_key: bool) -> None:
+    with pytest.raises(FileRefusedError) as error:
+        ini.parse(line.encode(), "credentials")
+
+    assert told(error.value) == (1, *(NO_HEADER if is_key else NO_HEADER_FOR_WORDS))
