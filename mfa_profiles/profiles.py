@@ -21,6 +21,9 @@ LONG_TERM_SUFFIX = "-long-term"  # aws-mfa keeps the base of X in X-long-term
 # What the SDKs for Rust, Java and JavaScript take for a profile name.
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_\-/.%@:+]+")
 
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_security_token", "aws_session_token")
+_PLAIN_KEYS = re.compile(r"[A-Za-z0-9/+=]*")
+
 _MOST_NAMES = 10  # that a hint lists
 
 
@@ -70,6 +73,47 @@ class Keys:
 
     def __post_init__(self) -> None:
         log.secret(self.secret_access_key, self.session_token)
+
+
+@dataclass(frozen=True)
+class Misnamed:
+    """A section whose header does not name the profile that its author had in mind."""
+
+    file: IniFile = field(repr=False)
+    section: str
+    name: str
+    """The profile that was meant."""
+    header: str
+    """What the header has to be, without the brackets."""
+    is_there: bool
+    """True if the file has a section with the right header, too: a second one would make it unreadable."""
+    is_fixable: bool
+    """True if ``doctor --fix`` corrects the header."""
+
+    @property
+    def has_keys(self) -> bool:
+        """True if the section has an access key."""
+        return "aws_access_key_id" in self.file.sections[self.section]
+
+    @property
+    def advice(self) -> str:
+        """What to do about the header."""
+        if self.is_there:
+            return f"move what it holds to [{self.header}], which is there too, and delete it"
+        return f"write [{self.header}] there"
+
+
+class FaultOfSetting(NamedTuple):
+    """What is wrong with the text of a setting, what to do about it, and where it is."""
+
+    message: str
+    advice: str
+    place: str
+
+    @property
+    def hint(self) -> str:
+        """The place, and what to do there."""
+        return f"{self.place}: {self.advice}"
 
 
 @dataclass(frozen=True)
@@ -187,6 +231,51 @@ class Profiles:
     def _has_long_term_keys(self, name: str) -> bool:
         return sessions.has_long_term_keys(self.settings(name))
 
+    def misnamed(self) -> list[Misnamed]:
+        """Return the sections of both files whose headers are almost those of a profile."""
+        from mfa_profiles.header_names import meant_name
+
+        credentials, config = self.credentials, self.config
+        right = [*credentials.sections]
+        found = []
+        for section in credentials.sections:
+            name = meant_name(section, lambda name: name in self and name not in credentials.sections)
+            if name != section:
+                found.append(Misnamed(credentials, section, name, name, name in right, is_fixable=False))
+                right.append(name)
+        right = [*config.sections]
+        for section, values in config.sections.items():
+            if config_profile_name(section) is None:
+                name = section if section in self else meant_name(section, self.__contains__)
+                header = self.config_header(name)
+                is_profile = name in credentials.sections or any(values.get(key) for key in settings.PROVIDER_KEYS)
+                is_fixable = is_profile and header not in right and not re.search(r"[\"'\\]", name)
+                found.append(Misnamed(config, section, name, header, header in right, is_fixable))
+                right.append(header)
+        return found
+
+    def _advice_on_headers(self, name: str, *, with_keys: bool = False) -> list[str]:
+        """Return what to do about the headers that are almost those of a profile, as hints with their lines."""
+        hints = []
+        wanted = {name.casefold(), name.removesuffix(DERIVED_SUFFIX).casefold()}
+        for found in self.misnamed():
+            if found.name.casefold() not in wanted or (with_keys and not found.has_keys):
+                continue
+            place = f"{self._place(found.file, found.section)} has [{found.section}]"
+            if found.is_fixable:
+                hints.append(f"{place}: the header has to be [{found.header}]; mfa-profiles doctor --fix does it")
+            else:
+                hints.append(f"{place}: {found.advice}")
+        for kind in ("sso-session", "services"):
+            if f"{kind} {name}" in self.config.sections and not with_keys:
+                place = self._place(self.config, f"{kind} {name}")
+                hints.append(f"{place} has [{kind} {name}], which is not a profile: write a section [profile {name}]")
+        return hints
+
+    def _place(self, file: IniFile, section: str, key: str | None = None) -> str:
+        line = ini.line_of(file.text, section, key)
+        return file.path if line is None else f"line {line} of {file.path}"
+
     def no_such_profile(self, name: str) -> ProfileError:
         """The error for a name that no profile has, with those that are like it, or else with all."""
         import difflib
@@ -197,16 +286,79 @@ class Profiles:
                 hint = "a secret access key does not belong on the command line: mfa-profiles setup asks for it"
             return ProfileError(f"there is no profile {shown(name)}", hint)
         files, names = f"{self.credentials.path} and {self.config.path}", self.names()
+        if hints := self._advice_on_headers(name):
+            return ProfileError(f"there is no profile {shown(name)}", *hints)
         if not names:
             creates = f"{tool_command('setup', name or 'PROFILE')} creates it"
-            hints = f"there are no profiles in {files} yet", creates
-        elif similar := difflib.get_close_matches(name, names):
-            hints = f"did you mean {' or '.join(similar)}?", f"both {files} were read"
+            return ProfileError(
+                f"there is no profile {shown(name)}", f"there are no profiles in {files} yet", creates
+            )
+        by_case = [other for other in names if other.casefold() == name.casefold()]
+        if similar := by_case or difflib.get_close_matches(name, names):
+            did_you_mean = f"did you mean {' or '.join(map(_quoted, similar))}?"
+            return ProfileError(f"there is no profile {shown(name)}", did_you_mean, f"both {files} were read")
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        listed = ", ".join(map(_quoted, names[:_MOST_NAMES]))
+        return ProfileError(
+            f"there is no profile {shown(name)}",
+            f"there {'is' if len(names) == 1 else 'are'} {listed}{more}",
+            f"both {files} were read; AWS_PROFILE is taken if none is named",
+        )
+
+    def fault(self, name: str, key: str) -> FaultOfSetting | None:
+        """Return what is wrong with the text of a setting of a profile, or None."""
+        from mfa_profiles.value_faults import fault_of_value
+
+        value = self.setting(name, key) or ""
+        fault = fault_of_value(key, value)
+        if fault is None or (key == "source_profile" and value in self):
+            return None
+        if key in self.credentials.sections.get(name, {}):
+            place = self._place(self.credentials, name, key)
         else:
-            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            listed = ", ".join(map(shown, names[:_MOST_NAMES]))
-            hints = f"there are {listed}{more}", f"both {files} were read; AWS_PROFILE is taken if none is named"
-        return ProfileError(f"there is no profile {shown(name)}", *hints)
+            place = self._place(self.config, self._config_headers[name], key)
+        return FaultOfSetting(f"{key} of profile {name} {fault.what}", fault.advice, place)
+
+    def refuse_faults(self, name: str, *keys: str) -> None:
+        """Raise ProfileError if one of these settings of a profile is written so that AWS tools cannot use it."""
+        for key in keys:
+            fault = self.fault(name, key)
+            if fault is not None:
+                raise ProfileError(fault.message, fault.hint)
+
+    def misnamed_keys(self, name: str) -> dict[str, tuple[str, str]]:
+        """Return the keys of a profile under names that no SDK reads, each with its place and what to do about it."""
+        from mfa_profiles.value_faults import right_name
+
+        values = self.settings(name)
+        found, rights = {}, {right for right in values if values[right]}
+        for file, section in ((self.credentials, name), (self.config, self._config_headers.get(name, ""))):
+            for key, value in file.sections.get(section, {}).items():
+                right = right_name(key, value)
+                if right is not None and right not in rights:
+                    rights.add(right)  # A second one would make the file unreadable.
+                    is_there = right in file.sections[section]
+                    advice = f"move its value to {right}, and delete the line" if is_there else f"write {right} = ..."
+                    found[key] = self._place(file, section, key), advice
+        return found
+
+    def where_keys_belong(self, name: str) -> list[str]:
+        """Return hints on what was meant as the keys of a profile, or on where to put them."""
+        elsewhere = f"put the long-term keys of your IAM user into [{name}] in {self.credentials.path}"
+        return self.advice_on_keys(name) or [elsewhere]
+
+    def advice_on_keys(self, name: str) -> list[str]:
+        """Return hints on what was most likely meant as the keys of a profile; they may be empty."""
+        from mfa_profiles.other_sdks import has_more_after_header
+
+        if hints := self._advice_on_headers(name, with_keys=True):
+            return hints
+        if misnamed := self.misnamed_keys(name):
+            return [f"{place} has {key}, which no SDK reads: {advice}" for key, (place, advice) in misnamed.items()]
+        line = ini.line_of(self.credentials.text, name)
+        if line is not None and has_more_after_header(self.credentials.text.split("\n")[line - 1]):
+            return [f"line {line} of {self.credentials.path}: put what follows [{name}] on a line of its own"]
+        return []
 
     def mfa_serial(self, name: str) -> str | None:
         """The MFA device that a profile is configured with: ``mfa_serial``, or aws-mfa's ``aws_mfa_device``."""
@@ -229,12 +381,12 @@ class Profiles:
         access_key_id = values.get("aws_access_key_id")
         secret_access_key = values.get("aws_secret_access_key")
         if not access_key_id or not secret_access_key:
+            self.refuse_faults(name, *_KEYS)
             missing = "aws_secret_access_key" if access_key_id else "aws_access_key_id"
-            raise ProfileError(
-                f"profile {name} has no {missing}",
-                f"put the long-term keys of your IAM user into [{name}] in {self.credentials.path}",
-            )
+            raise ProfileError(f"profile {name} has no {missing}", *self.where_keys_belong(name))
         token = values.get("aws_security_token") or values.get("aws_session_token") or None
+        if not _PLAIN_KEYS.fullmatch(f"{access_key_id}{secret_access_key}{token or ''}"):
+            self.refuse_faults(name, *_KEYS)
         return Keys(access_key_id, secret_access_key, token)
 
     def mfa_process(self, name: str) -> str | None:
@@ -307,6 +459,11 @@ def shown(name: str) -> str:
     return "******" if re.fullmatch(r"\d{3}\s?\d{3}", name) or looks_like_secret(name) else name
 
 
+def _quoted(name: str) -> str:
+    """Return a name for a list of names: one with blanks is in quotation marks."""
+    return shlex.quote(name) if " " in name else shown(name)
+
+
 def masked(access_key_id: str) -> str:
     """An access key ID as the AWS CLI shows it: the last four characters, enough to tell it from another."""
     return "*" * 4 + access_key_id[-4:]
@@ -317,6 +474,11 @@ def derived_name(base: str) -> str:
     if base.endswith(LONG_TERM_SUFFIX) and base != LONG_TERM_SUFFIX:
         return base.removesuffix(LONG_TERM_SUFFIX)
     return base + DERIVED_SUFFIX
+
+
+def is_legal_name(name: str) -> bool:
+    """Return True for a name that every SDK can read."""
+    return _LEGAL_NAME.fullmatch(name) is not None
 
 
 def refuse_illegal_name(name: str, *hints: str) -> None:

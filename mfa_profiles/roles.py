@@ -21,6 +21,9 @@ https://repost.aws/knowledge-center/iam-role-chaining-limit
 
 DEFAULT_SESSION_NAME = "mfa-profiles"
 
+SETTINGS_OF_ROLES = ("role_arn", "source_profile", "credential_source", "duration_seconds")
+"""Settings without which no role can be assumed, so that a slip in one of them is refused before AWS is called."""
+
 
 class Role(NamedTuple):
     """A role as a profile names it; exactly one of ``source_profile`` and ``credential_source`` is set."""
@@ -43,6 +46,7 @@ def role_of(profiles: Profiles, name: str) -> Role | None:
     arn = values.get("role_arn")
     if not arn or values.get("web_identity_token_file"):
         return None
+    profiles.refuse_faults(name, *SETTINGS_OF_ROLES)
     source, credential_source = values.get("source_profile") or None, values.get("credential_source") or None
     if source and credential_source:
         raise ProfileError(

@@ -264,10 +264,7 @@ FAILURES: tuple[Failure, ...] = (
         name="malformed region",
         exceptions=("InvalidRegionError",),
         sentence="{quoted_region} is not a region",
-        hints=(
-            "a comment behind a value is a part of the value: boto3 and the AWS CLI want it on a line of its own",
-            "see region in [{section}] in {config}, or AWS_REGION",
-        ),
+        hints=("{region_fault}", "{region_advice}", "see region in [{section}] in {config}, or AWS_REGION"),
     ),
     Failure(
         name="endpoint variant",

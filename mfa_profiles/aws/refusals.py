@@ -127,6 +127,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
     host, proxy = network.called_host(error), network.proxy_host(error)
     ca_bundle = os.environ.get("AWS_CA_BUNDLE") or profiles.call_settings(profile).get("ca_bundle")
     region = attempt.caller.region if attempt else profiles.call_settings(profile).get("region")
+    fault_of_region = profiles.fault(profile, "region")
     has_code = attempt is not None and attempt.serial_number is not None
     return Facts(
         answer_timeout=clients.CONNECT_TIMEOUT + clients.READ_TIMEOUT,
@@ -145,6 +146,8 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         quoted_region=repr(region or ""),
         read_timeout=clients.READ_TIMEOUT,
         region=region or "that region",
+        region_advice=fault_of_region.hint if fault_of_region else None,
+        region_fault=fault_of_region.message if fault_of_region else None,
         section=profiles.config_header(profile),
         setting=network.refused_setting(error, profiles.call_settings(profile)),
         sso_login=aws_command("sso", "login", profile=profile),

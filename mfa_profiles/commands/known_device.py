@@ -37,6 +37,8 @@ def known_serial_number(
     try:
         values.serial_number(known.serial_number)
     except ValueError:
+        for name in () if option else (pair.base, *lenders):
+            profiles.refuse_faults(name, "mfa_serial", "aws_mfa_device")
         raise ProfileError(*not_a_serial_number(known.serial_number)) from None
     if not MFADevice(known.serial_number).gives_codes:
         raise ProfileError(f"{known.serial_number} is {PASSKEY}", *REGISTER)

@@ -694,8 +694,8 @@ def test_a_misspelt_name_gets_a_suggestion(home: Home, user: User) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        (b"[a]\nb = c\n[a]\n", 3, "duplicate section"),
-        (b"[a]\nsecret = c\nsecret = d\n", 3, "duplicate key"),
+        (b"[a]\nb = c\n[a]\n", 3, "duplicate section: the first is in line 1"),
+        (b"[a]\nsecret = c\nsecret = d\n", 3, "duplicate key: the first is in line 2"),
         (b"secret\n", 1, "text before the first [section]"),
         (b"[a]\n\nsecret\n", 3, "not a [section], a key = value, or a comment"),
         (b"[a]\nb = secret\xff\n", 2, "not valid UTF-8"),
@@ -792,6 +792,251 @@ def test_durations_that_aws_would_refuse(home: Home, aws: LocalAWS, user: User, 
     assert "--duration-seconds" in result.errors[0]
 
 
+ID, SECRET = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\n", "aws_secret_access_key = hunter2\n"
+ARN = "arn:aws:iam::123456789012:mfa/john.doe"
+READ = "both CREDENTIALS and CONFIG were read"
+PART = "which boto3 and the AWS CLI take for a part of it"
+
+# name: (credentials, config, arguments, what refresh prints)
+SLIPS = {
+    "profile in the credentials file": (
+        f"[profile default]\n{ID}{SECRET}",
+        "",
+        "",
+        ["there is no profile default", "line 1 of CREDENTIALS has [profile default]: write [default] there"],
+    ),
+    "profile in both files": (
+        f"[profile a]\n{ID}{SECRET}",
+        "[profile a]\n",
+        "a",
+        ["profile a has no aws_access_key_id", "line 1 of CREDENTIALS has [profile a]: write [a] there"],
+    ),
+    "profile in the credentials file, and the right header without keys": (
+        f"[a]\noutput = json\n[Profile a]\n{ID}{SECRET}",
+        "",
+        "a",
+        [
+            "profile a has no aws_access_key_id",
+            "line 3 of CREDENTIALS has [Profile a]: move what it holds to [a], which is there too, and delete it",
+        ],
+    ),
+    "profile in the credentials file, and the name of the derived profile": (
+        f"[profile a]\n{ID}{SECRET}",
+        "",
+        "a-mfa",
+        ["there is no profile a-mfa", "line 1 of CREDENTIALS has [profile a]: write [a] there"],
+    ),
+    "blanks": (
+        f"[ a ]\n{ID}",
+        "",
+        "a",
+        ["there is no profile a", "line 1 of CREDENTIALS has [ a ]: write [a] there"],
+    ),
+    "quotation marks": (
+        f'["a"]\n{ID}',
+        "",
+        "a",
+        ["there is no profile a", 'line 1 of CREDENTIALS has ["a"]: write [a] there'],
+    ),
+    "capital letters": (
+        f"[Default]\n{ID}",
+        "",
+        "",
+        ["there is no profile default", "line 1 of CREDENTIALS has [Default]: write [default] there"],
+    ),
+    "capital letters of a profile": (
+        f"[Work]\n{ID}",
+        "",
+        "WORK",
+        ["there is no profile WORK", "did you mean Work?", READ],
+    ),
+    "a dash and a letter that only look right": (
+        f"[w\u043erk\u2011a]\n{ID}",
+        "",
+        "work-a",
+        ["there is no profile work-a", "line 1 of CREDENTIALS has [w\u043erk\u2011a]: write [work-a] there"],
+    ),
+    "no profile in the config file": (
+        f"[default]\n{ID}{SECRET}",
+        "\n[prod]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = default\n",
+        "prod",
+        [
+            "there is no profile prod",
+            "line 2 of CONFIG has [prod]: the header has to be [profile prod]; mfa-profiles doctor --fix does it",
+        ],
+    ),
+    "a header without a blank in the config file": (
+        f"[default]\n{ID}{SECRET}",
+        "[PROFILE prod]\nregion = us-west-2\n",
+        "prod",
+        ["there is no profile prod", "line 1 of CONFIG has [PROFILE prod]: write [profile prod] there"],
+    ),
+    "an SSO session": (
+        "",
+        "[sso-session a]\nsso_region = us-west-2\n",
+        "a",
+        [
+            "there is no profile a",
+            "line 1 of CONFIG has [sso-session a], which is not a profile: write a section [profile a]",
+        ],
+    ),
+    "a name with a blank among others": (
+        f"[b c]\n{ID}{SECRET}[d]\n",
+        "",
+        "a",
+        ["there is no profile a", "there are 'b c', d", f"{READ}; AWS_PROFILE is taken if none is named"],
+    ),
+    "another profile": (
+        "[b]\n",
+        "",
+        "a",
+        ["there is no profile a", "there is b", f"{READ}; AWS_PROFILE is taken if none is named"],
+    ),
+    "a header that is glued to a value": (
+        f"[default]\n{ID}aws_secret_access_key=hunter2[work]\n{ID}{SECRET}",
+        "",
+        "",
+        ["CREDENTIALS, line 3: the line ends in [work]", "put [work] on a line of its own"],
+    ),
+    "a header that is glued to the last value": (
+        f"[default]\n{ID}aws_secret_access_key=hunter2[work]\nregion = us-west-2\n",
+        "",
+        "",
+        [
+            "aws_secret_access_key of profile default ends in [work]",
+            "line 3 of CREDENTIALS: put [work] on a line of its own",
+        ],
+    ),
+    "a key that is glued to a header": (
+        f"[default]{ID}{SECRET}",
+        "",
+        "",
+        [
+            "profile default has no aws_access_key_id",
+            "line 1 of CREDENTIALS: put what follows [default] on a line of its own",
+        ],
+    ),
+    "both keys in one line": (
+        f"[default]\n{ID[:-1]} {SECRET}",
+        "",
+        "",
+        [
+            "aws_access_key_id of profile default has aws_secret_access_key after it in the same line",
+            "line 2 of CREDENTIALS: put aws_secret_access_key on a line of its own",
+        ],
+    ),
+    "a merge conflict": (
+        f"[default]\n<<<<<<< HEAD\n{ID}=======\n{ID}>>>>>>> other\n{SECRET}",
+        "",
+        "",
+        [
+            "CREDENTIALS, line 2: git could not merge the file; its markers are in lines 2, 4 and 6",
+            "keep one side of each conflict, and delete the other side and the markers",
+        ],
+    ),
+    "quotation marks around a key": (
+        "[default]\naws_access_key_id = 'AKIAIOSFODNN7EXAMPLE'\n" + SECRET,
+        "",
+        "",
+        [
+            f"aws_access_key_id of profile default is in quotation marks, {PART}",
+            "line 2 of CREDENTIALS: write it without quotation marks",
+        ],
+    ),
+    "a comment after a serial number": (
+        f"[default]\n{ID}{SECRET}",
+        f"[default]\nmfa_serial = {ARN} # phone\n",
+        "",
+        [
+            f"mfa_serial of profile default has a comment after it, {PART}",
+            "line 2 of CONFIG: put the comment on a line of its own",
+        ],
+    ),
+    "a quoted serial number of a role": (
+        f"[default]\n{ID}{SECRET}",
+        f'[profile a]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = default\nmfa_serial = "{ARN}"\n',
+        "a",
+        [
+            f"mfa_serial of profile a is in quotation marks, {PART}",
+            "line 4 of CONFIG: write it without quotation marks",
+        ],
+    ),
+    "a quoted role": (
+        f"[default]\n{ID}{SECRET}",
+        "[profile a]\nrole_arn = 'arn:aws:iam::123456789012:role/r'\nsource_profile = default\n",
+        "a",
+        [
+            f"role_arn of profile a is in quotation marks, {PART}",
+            "line 2 of CONFIG: write it without quotation marks",
+        ],
+    ),
+    "names that no SDK reads": (
+        "[default]\nexport AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\naws-secret-key=hunter2\n",
+        "",
+        "",
+        [
+            "profile default has no aws_access_key_id",
+            "line 2 of CREDENTIALS has export aws_access_key_id, which no SDK reads: write aws_access_key_id = ...",
+            "line 3 of CREDENTIALS has aws-secret-key, which no SDK reads: write aws_secret_access_key = ...",
+        ],
+    ),
+    "a name that no SDK reads, with the right one in the section, and again": (
+        "[default]\naccess_key=AKIAIOSFODNN7EXAMPLE\naws_access_key=AKIAIOSFODNN7EXAMPLE\naws_access_key_id =\n",
+        "",
+        "",
+        [
+            "profile default has no aws_access_key_id",
+            "line 2 of CREDENTIALS has access_key, which no SDK reads: move its value to aws_access_key_id, and "
+            "delete the line",
+        ],
+    ),
+    "keys without a header": (
+        ID + SECRET,
+        "",
+        "",
+        [
+            "CREDENTIALS, line 1: text before the first [section]",
+            "write [default] above it, or the header of its profile",
+        ],
+    ),
+    "an encrypted file": (
+        "$ANSIBLE_VAULT;1.1;AES256\nhunter2\n",
+        "",
+        "",
+        ["CREDENTIALS: this looks encrypted", "decrypt it first: ansible-vault decrypt"],
+    ),
+    "a byte order mark": (
+        f"\ufeff[default]\n{ID}{SECRET}",
+        "",
+        "",
+        [
+            "CREDENTIALS, line 1: a byte order mark, for which boto3 and the AWS CLI refuse the whole file",
+            "save the file as UTF-8 without a byte order mark",
+            "mfa-profiles doctor --fix removes it",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("credentials", "config", "arguments", "expected"), SLIPS.values(), ids=SLIPS)
+def test_slips_in_the_files_are_named(
+    home: Home, aws: LocalAWS, credentials: str, config: str, arguments: str, expected: list[str]
+) -> None:
+    """With the line and what to write there, before a code is spent, and without a word of a value."""
+    home.write(credentials, config)
+
+    result = home.run_warm("refresh", *arguments.split(), "--token-code", "123456")
+
+    errors = [
+        line.replace(str(home.credentials), "CREDENTIALS").replace(str(home.config), "CONFIG")
+        for line in result.errors
+    ]
+    assert errors == [f"mfa-profiles: error: {expected[0]}", *(f"hint: {hint}" for hint in expected[1:])]
+    assert (result.code, aws.requests) == (1, [])
+    assert "hunter2" not in result.stderr
+    assert home.credentials.read_bytes().decode() == credentials
+
+
 def test_a_comment_behind_a_region_is_explained(home: Home, user: User, device: MFADevice) -> None:
     """For boto3 and the AWS CLI it is a part of the value, which other SDKs cut off."""
     home.add_base(user, config="region = us-west-2 # Oregon\n")
@@ -800,7 +1045,10 @@ def test_a_comment_behind_a_region_is_explained(home: Home, user: User, device: 
 
     assert 1 == result.code
     assert "mfa-profiles: error: 'us-west-2 # Oregon' is not a region" == result.errors[0]
-    assert "hint: a comment behind a value is a part of the value" in result.stderr
+    assert result.errors[1:3] == [
+        f"hint: region of profile {BASE} has a comment after it, which boto3 and the AWS CLI take for a part of it",
+        f"hint: line 2 of {home.config}: put the comment on a line of its own",
+    ]
 
 
 def test_an_interruption_is_put_off_once_writing_begins(
