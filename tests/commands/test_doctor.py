@@ -36,6 +36,8 @@ class Case(NamedTuple):
     said: str
     fixed_credentials: str | None = None
     fixed_config: str | None = None
+    stays: str = ""
+    """What is still said after --fix."""
 
 
 def comment(source: str = BASE, year: int = 2099, serial: str | None = None) -> str:
@@ -49,6 +51,16 @@ def ours(year: int = 2099, settings: str = "", serial: str | None = None) -> str
     end = f"x_security_token_expires = {year}-01-01T00:00:00Z\n"
     return f"[{DERIVED}]\n{comment(year=year, serial=serial)}{SESSION}{end}{settings}"
 
+
+def few_read(name: str) -> str:
+    """What is said of a name with characters that some SDKs do not read."""
+    return (
+        f"warning header some SDKs, such as those for Rust and Java, pass over profile '{name}', because of the "
+        "characters in the name\n  letters, digits and _ - / . % @ : + are safe\n"
+    )
+
+
+PART_OF_IT = "which boto3 and the AWS CLI take for a part of it"
 
 # name: a home in which one thing is wrong
 CASES = {
@@ -65,6 +77,7 @@ CASES = {
         "problem header the SDKs pass over [my role] in ~/.aws/config: the header has to be [profile 'my role']\n",
         BASE_KEYS,
         f"[profile 'my role']\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = {BASE}\n[plugins]\ncli = x",
+        few_read("my role"),
     ),
     "header: what a person meant by it": Case(
         f"{BASE_KEYS}[a b]\n{KEYS}[c]\n{KEYS}[default]\n{KEYS}",
@@ -74,10 +87,12 @@ CASES = {
         f"[profile {BASE}]\n"
         "problem header the SDKs pass over [ profile a b ] in ~/.aws/config: the header has to be [profile 'a b']\n"
         "problem header the SDKs pass over [profilec] in ~/.aws/config: the header has to be [profile c]\n"
-        "problem header the SDKs pass over [Default] in ~/.aws/config: the header has to be [default]\n",
+        "problem header the SDKs pass over [Default] in ~/.aws/config: the header has to be [default]\n"
+        + few_read("a b"),
         f"{BASE_KEYS}[a b]\n{KEYS}[c]\n{KEYS}[default]\n{KEYS}",
         f"[profile {BASE}]\nregion = us-west-2\n[profile 'a b'] # note\noutput = json\n[profile c]\noutput = json\n"
         "[default]\noutput = json\n",
+        few_read("a b"),
     ),
     "header: of something that need not be a profile": Case(
         BASE_KEYS,
@@ -94,9 +109,103 @@ CASES = {
     "header: with the word profile in the credentials file": Case(
         f"[profile a]\n{KEYS}",
         "[profile a]\nregion = us-west-2\n",
-        "problem header boto3 takes [profile a] in ~/.aws/credentials for a profile of that name, other "
-        "SDKs for none\n"
-        "  write [a]: the word profile is for the config file only\n",
+        "problem header boto3 does not read [profile a] in ~/.aws/credentials as profile a\n"
+        "  write [a] there: the word profile is for the config file only\n",
+    ),
+    "header: with the word profile in the credentials file, and the right one is there": Case(
+        f"[profile a]\n{KEYS}[a]\n{KEYS}[Profile b]\n{KEYS}[ b ]\n{KEYS}",
+        "",
+        "problem header boto3 does not read [profile a] in ~/.aws/credentials as profile a\n"
+        "  move what it holds to [a], which is there too, and delete it: the word profile is for the config file "
+        "only\n"
+        "problem header boto3 does not read [Profile b] in ~/.aws/credentials as profile b\n"
+        "  write [b] there: the word profile is for the config file only\n"
+        "problem header boto3 does not read [ b ] in ~/.aws/credentials as profile b\n"
+        "  move what it holds to [b], which is there too, and delete it\n",
+    ),
+    "header: quotation marks, no blank, and another case in the credentials file": Case(
+        f'["a"]\n{KEYS}[profileb]\n{KEYS}[Default]\n{KEYS}[profiles]\n{KEYS}',
+        "[profile b]\nregion = us-west-2\n",
+        'problem header boto3 does not read ["a"] in ~/.aws/credentials as profile a\n  write [a] there\n'
+        "problem header boto3 does not read [profileb] in ~/.aws/credentials as profile b\n  write [b] there\n"
+        "problem header boto3 does not read [Default] in ~/.aws/credentials as profile default\n"
+        "  write [default] there\n",
+    ),
+    "header: two that mean one profile of the config file": Case(
+        f"[b]\n{KEYS}",
+        "[Profile a]\nregion = us-west-2\n[ profile a ]\noutput = json\n",
+        "warning header the SDKs pass over [Profile a] in ~/.aws/config: the header has to be [profile a]\n"
+        "  write it so, if it is meant as a profile\n"
+        "problem header the SDKs pass over [ profile a ] in ~/.aws/config: the header has to be [profile a]\n"
+        "  move what it holds to [profile a], which is there too, and delete it\n",
+    ),
+    "other-sdks: indented keys and header in the credentials file": Case(
+        f"[{BASE}]\n" + "".join(f"  {line}\n" for line in KEYS.splitlines()) + f"  [a]\n{KEYS}",
+        CONFIG,
+        "warning other-sdks line 2 of ~/.aws/credentials is indented, but follows no key (3 such lines): the SDKs "
+        "for Rust and Java refuse the whole file, and the SDK for Go (Terraform) passes over the line\n"
+        "  begin it without blanks\n",
+    ),
+    "other-sdks: lines of the config file": Case(
+        BASE_KEYS,
+        f"[profile {BASE}]# c\nregion: us-west-2\n[plugins]\n# d\nx = y\n  # e\n",
+        "warning other-sdks line 1 of ~/.aws/config is a header with a comment that no blank separates from it: the "
+        "SDK for JavaScript takes it for no header, and gives the keys below it to the section above\n"
+        "  put a blank before the comment\n"
+        "warning other-sdks line 2 of ~/.aws/config has a colon after the key: the SDKs for Rust and Java refuse the "
+        "whole file, or read another key\n  write it as key = value\n"
+        "warning other-sdks line 6 of ~/.aws/config is an indented comment below a key: the SDKs for Rust and Java "
+        "take it for a part of the value above\n  begin it without blanks\n",
+    ),
+    "other-sdks: a key in the line of its header": Case(
+        f"[a]aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/a\n{BASE_KEYS}",
+        "",
+        "problem other-sdks line 1 of ~/.aws/credentials has more than a comment after the header: boto3 and the AWS "
+        "CLI pass over that, and the SDKs for Rust and Java refuse the whole file\n  put it on a line of its own\n"
+        "problem keys profile a has aws_secret_access_key, but no aws_access_key_id\n"
+        "  line 1 of ~/.aws/credentials: put what follows [a] on a line of its own\n",
+    ),
+    "values: quotation marks, comments and more around values": Case(
+        BASE_KEYS,
+        f'[profile {BASE}]\nregion = "us-west-2"\nmfa_serial = arn:aws:iam::1:mfa/j # phone\noutput = json,\n'
+        f"[profile a]\nrole_arn = 'arn:aws:iam::1:role/r'\nsource_profile = \"{BASE}\"\n"
+        "duration_seconds = 3600 ; 1 h\n"
+        "credential_process = sh -c 'true # \"x\"'\n",
+        "warning other-sdks line 9 of ~/.aws/config has a comment after the value: boto3 and the AWS CLI take it for "
+        "a part of the value, and other SDKs do not\n  put the comment on a line of its own\n"
+        f"problem values region of profile {BASE} is in quotation marks, {PART_OF_IT}\n"
+        "  write it without quotation marks\n"
+        f"problem values mfa_serial of profile {BASE} has a comment after it, {PART_OF_IT}\n"
+        "  put the comment on a line of its own\n"
+        f"problem values output of profile {BASE} ends in a comma, {PART_OF_IT}\n  delete the comma\n"
+        f"problem values role_arn of profile a is in quotation marks, {PART_OF_IT}\n"
+        "  write it without quotation marks\n"
+        f"problem values source_profile of profile a is in quotation marks, {PART_OF_IT}\n"
+        "  write it without quotation marks\n"
+        f"problem values duration_seconds of profile a has a comment after it, {PART_OF_IT}\n"
+        "  put the comment on a line of its own\n",
+    ),
+    "keys: quotation marks, a glued header, and both in one line": Case(
+        "[a]\naws_access_key_id = 'AKIAIOSFODNN7EXAMPLE'\naws_secret_access_key = secret/of/a\n"
+        "[b]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/b[c]\n"
+        "[d]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE aws_secret_access_key = secret/of/d\n",
+        "",
+        f"problem keys aws_access_key_id of profile a is in quotation marks, {PART_OF_IT}\n"
+        "  write it without quotation marks\n"
+        "problem keys aws_secret_access_key of profile b ends in [c]\n  put [c] on a line of its own\n"
+        "problem keys aws_access_key_id of profile d has aws_secret_access_key after it in the same line\n"
+        "  put aws_secret_access_key on a line of its own\n",
+    ),
+    "keys: under names that no SDK reads": Case(
+        "[a]\nexport AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nexport AWS_SECRET_ACCESS_KEY=secret/of/a\n"
+        "[b]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws-secret-key = secret/of/b\n"
+        f"[c]\n{KEYS}access_key = other\n",
+        "[profile r]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = c\naccess_key = other\n",
+        "problem keys profile a has export aws_access_key_id, which no SDK reads\n  write aws_access_key_id = ...\n"
+        "problem keys profile a has export aws_secret_access_key, which no SDK reads\n"
+        "  write aws_secret_access_key = ...\n"
+        "problem keys profile b has aws_access_key_id, but no aws_secret_access_key\n"
+        "  line 6 of ~/.aws/credentials has aws-secret-key, which no SDK reads: write aws_secret_access_key = ...\n",
     ),
     "security-token: the line goes": Case(
         BASE_KEYS + ours(settings="aws_security_token = token/of/last/year\nregion = us-west-2\n"),
@@ -112,6 +221,13 @@ CASES = {
         "warning security-token profile a has its token in aws_security_token, where only boto3 and the AWS CLI "
         "look\n"
         "  name the key aws_session_token\n",
+    ),
+    "security-token: alone, with an empty aws_session_token that would be there twice": Case(
+        f"[a]\n{KEYS}aws_security_token = token/of/last/year\naws_session_token =\n",
+        "[profile a]\nregion = us-west-2\n",
+        "warning security-token profile a has its token in aws_security_token, where only boto3 and the AWS CLI "
+        "look\n"
+        "  move its value to aws_session_token, and delete the line\n",
     ),
     "outranked: what leads away from the session goes": Case(
         BASE_KEYS + ours(),
@@ -257,7 +373,8 @@ CASES = {
         "  delete the line, write it as key = value, or begin it with # to make it a comment\n"
         "problem parse ~/.aws/credentials, line 9: duplicate key: the first is in line 8\n  delete one of the two\n"
         "problem parse ~/.aws/credentials, line 10: duplicate section: the first is in line 5\n  merge the two\n"
-        "problem parse ~/.aws/config, line 1: text before the first [section]\n  put it below a header\n"
+        "problem parse ~/.aws/config, line 1: text before the first [section]\n"
+        "  write [default] above it, or the header of its profile\n"
         "problem parse ~/.aws/config, line 4: duplicate section: the first is in line 2\n  merge the two\n"
         "warning profiles profiles were not checked, as the files have to be mended first\n",
     ),
@@ -292,8 +409,8 @@ def test_what_is_wrong_in_the_files(home: Home, case: Case) -> None:
     assert (case.said, int("problem" in case.said)) == (said, exit_code)
     assert (case.fixed_credentials or case.credentials, case.fixed_config or case.config) == raw(home)
     if fixes:
-        assert (0, as_fixed(case.said)) == (fixed_exit_code, fixed)
-        assert (0, "") == told(home)
+        assert (0, as_fixed(case.said.removesuffix(case.stays)) + case.stays) == (fixed_exit_code, fixed)
+        assert (0, case.stays) == told(home)
     else:
         assert (exit_code, said) == (fixed_exit_code, fixed)
 
@@ -783,8 +900,9 @@ profiles
   fixed    profile {DERIVED} has an old aws_security_token, which boto3 and
            the AWS CLI prefer to aws_session_token
   ok       every profile has the right header; no key is half or a placeholder;
-           no token is outdated; nothing outranks a session; every session has a
-           region; no session has expired; every role has its source
+           no quotation marks or comments around values; no token is outdated;
+           nothing outranks a session; every session has a region; no session
+           has expired; every role has its source
 terminal
   ok       this terminal uses profile {DERIVED} (AWS_PROFILE)
   ok       no keys in the environment

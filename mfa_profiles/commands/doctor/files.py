@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from mfa_profiles import git, ini, sessions, shared_files
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, Where, ok, problem, warning
 from mfa_profiles.errors import NOTHING_CHANGED, FileRefusedError, StorageError, shell_command
+from mfa_profiles.other_sdks import Difference, differences
 from mfa_profiles.profiles import SharedPaths
 
 
@@ -26,7 +27,24 @@ def readable(scope: Scope) -> Iterator[Finding]:
         except FileRefusedError as refusal:
             # No file is changed beside a broken one.
             fix = scope.change(shared_files.without_byte_order_marks) if scope.is_readable else None
-            yield problem(refusal.message, *refusal.hints, path=file.path, line=refusal.line, fix=fix)
+            yield problem(refusal.message, refusal.hints[0], path=file.path, line=refusal.line, fix=fix)
+
+
+def other_sdks(scope: Scope) -> Iterator[Finding]:
+    """Lines that boto3 can read, and that are something else to other SDKs; of each kind the first."""
+    for file in (scope.profiles.credentials, scope.profiles.config):
+        lines: dict[Difference, list[int]] = {}
+        for found in differences(file.text):
+            lines.setdefault(found.difference, []).append(found.line)
+        for difference, numbers in lines.items():
+            level = problem if difference is Difference.MORE_AFTER_HEADER else warning
+            count = f" ({len(numbers)} such lines)" if len(numbers) > 1 else ""
+            yield level(
+                f"line {numbers[0]} of {file.path} {difference.what}{count}: {difference.effect}",
+                difference.advice,
+                path=file.path,
+                line=numbers[0],
+            )
 
 
 def apart(scope: Scope) -> Iterator[Finding]:
@@ -244,6 +262,7 @@ def _has_long_term_keys(file: ini.IniFile) -> bool:
 
 CHECKS: Iterable[Check] = (
     Check("parse", readable, "boto3 and the AWS CLI can read both files"),
+    Check("other-sdks", other_sdks),
     Check("same-file", apart),
     Check("missing", missing),
     Check("permissions", permissions, "only you may read or write them"),

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from mfa_profiles.commands.doctor import command_checks
 from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
 from mfa_profiles.commands.status import is_of_its_base
 from mfa_profiles.errors import ProfileError, shell_command, tool_command
-from mfa_profiles.profiles import ProfilePair, Profiles, config_profile_name, derived_name
+from mfa_profiles.profiles import Misnamed, ProfilePair, Profiles, derived_name, is_legal_name
 from mfa_profiles.sessions import StoredSession
 
 # What guides, this tool's own too, put in the place of keys.
@@ -23,45 +24,48 @@ _PLACEHOLDER = re.compile(
 def headers(scope: Scope) -> Iterator[Finding]:
     """Headers that the SDKs take for something else than was meant, or for nothing."""
     profiles = scope.profiles
-    for name in scope.names:
-        if name.startswith("profile ") and name in profiles.credentials.sections:
-            yield problem(
-                f"boto3 takes [{name}] in {profiles.credentials.path} for a profile of that name, "
-                "other SDKs for none",
-                f"write [{name.removeprefix('profile ').strip()}]: the word profile is for the config file only",
-                **scope.where(name),
-            )
-    for section, values in profiles.config.sections.items():
-        name = _meant_name(profiles, section)
-        if config_profile_name(section) is not None or not _is_meant_as_profile(scope, name, values):
+    for found in profiles.misnamed():
+        path, section = found.file.path, found.section
+        where: Place = {"profile": found.name, "path": path, "line": scope.lines[path, section, None]}
+        if found.file is profiles.credentials:
+            if section in scope.names or found.name in scope.names:
+                yield _misnamed_in_credentials(found, where | {"profile": section})
             continue
-        header = profiles.config_header(name)
-        path = profiles.config.path
-        where: Place = {"profile": name, "path": path, "line": scope.lines[path, section, None]}
-        message = f"the SDKs pass over [{section}] in {path}: the header has to be [{header}]"
-        is_one = name in profiles.credentials.sections or any(values.get(key) for key in settings.PROVIDER_KEYS)
-        if header in profiles.config.sections:
-            yield problem(message, f"move what it holds to [{header}], which is there too, and delete it", **where)
-        elif is_one and not re.search(r"[\"'\\]", name):
-            fix = scope.change(functools.partial(shared_files.with_profile_header, section=section, name=name))
-            yield problem(message, **where, fix=fix)
+        if not _is_meant_as_profile(scope, found.name, found.file.sections[section]):
+            continue
+        message = f"the SDKs pass over [{section}] in {path}: the header has to be [{found.header}]"
+        if found.is_fixable:
+            edit = functools.partial(shared_files.with_profile_header, section=section, name=found.name)
+            yield problem(message, **where, fix=scope.change(edit))
+        elif found.is_there:
+            yield problem(message, found.advice, **where)
         else:
             yield warning(message, "write it so, if it is meant as a profile", **where)
+    yield from _names_of_few(scope)
 
 
-# [Profile a], [ profile a], [profile a b] without quotes, [profilea].
-_LIKE_A_PROFILE = re.compile(r"(?i)\s*profile(?P<gap>\s*)(?P<quote>[\"']?)(?P<name>.+?)(?P=quote)\s*")
+def _misnamed_in_credentials(found: Misnamed, where: Place) -> Finding:
+    is_as_in_config = re.match(r"(?i)\s*profile\s", found.section)
+    why = ": the word profile is for the config file only" if is_as_in_config else ""
+    return problem(
+        f"boto3 does not read [{found.section}] in {found.file.path} as profile {found.name}",
+        found.advice + why,
+        **where,
+    )
 
 
-def _meant_name(profiles: Profiles, section: str) -> str:
-    """The profile that the author of a header had in mind."""
-    if section in profiles:
-        return section
-    name = section.strip()
-    like = _LIKE_A_PROFILE.fullmatch(section)
-    if like is not None and (like["gap"] or like["name"] in profiles):
-        name = like["name"]
-    return "default" if name.lower() == "default" else name
+def _names_of_few(scope: Scope) -> Iterator[Finding]:
+    """Names with characters that boto3 and the AWS CLI read, and some other SDKs do not."""
+    meant_otherwise = {found.section for found in scope.profiles.misnamed()}
+    names = [name for name in scope.names if not is_legal_name(name) and name not in meant_otherwise]
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield warning(
+            f"some SDKs, such as those for Rust and Java, pass over profile {shlex.quote(names[0])}{more}, "
+            "because of the characters in the name",
+            "letters, digits and _ - / . % @ : + are safe",
+            **scope.where(names[0]),
+        )
 
 
 def _is_meant_as_profile(scope: Scope, name: str, section: Mapping[str, str]) -> bool:
@@ -81,16 +85,21 @@ def keys(scope: Scope) -> Iterator[Finding]:
 def flaws_of_keys(scope: Scope, name: str) -> Iterator[Finding]:
     """What is wrong with the keys of a profile, without a word of them."""
     values = scope.profiles.settings(name)
-    both = ("aws_access_key_id", "aws_secret_access_key")
-    present = [key for key in both if values.get(key)]
+    present = [key for key in _BOTH_KEYS if values.get(key)]
     if not present:
+        yield from _misnamed_keys(scope, name)
         return
     hint = f"put both keys of your IAM user into [{name}] in {scope.profiles.credentials.path}"
-    missing = next((key for key in both if key not in present), None)
+    faults = list(_faults_of_values(scope, name, present))
+    if faults:
+        yield from faults
+        return
+    missing = next((key for key in _BOTH_KEYS if key not in present), None)
     placeholder = next((key for key in present if _PLACEHOLDER.fullmatch(values[key])), None)
     access_key_id = values.get("aws_access_key_id", "")
     if missing is not None:
-        yield problem(f"profile {name} has {present[0]}, but no {missing}", hint, **scope.where(name, present[0]))
+        hints = scope.profiles.advice_on_keys(name) or [hint]
+        yield problem(f"profile {name} has {present[0]}, but no {missing}", *hints, **scope.where(name, present[0]))
     elif placeholder is not None:
         yield problem(
             f"{placeholder} of profile {name} is a placeholder, not a key", hint, **scope.where(name, placeholder)
@@ -100,18 +109,45 @@ def flaws_of_keys(scope: Scope, name: str) -> Iterator[Finding]:
         yield problem(
             f"aws_access_key_id of profile {name} is not an access key ID",
             "it has changed places with aws_secret_access_key" if swapped else hint,
-            **scope.where(name, both[0]),
+            **scope.where(name, _BOTH_KEYS[0]),
         )
     elif fault_of_secret(values["aws_secret_access_key"]) is not None:
         yield problem(
-            f"aws_secret_access_key of profile {name} is not a secret access key", hint, **scope.where(name, both[1])
+            f"aws_secret_access_key of profile {name} is not a secret access key",
+            hint,
+            **scope.where(name, _BOTH_KEYS[1]),
         )
     elif access_key_id.startswith("ASIA") and not sessions.has_session_token(values):
         yield problem(
             f"the keys of profile {name} are temporary, and aws_session_token is missing",
             hint,
-            **scope.where(name, both[0]),
+            **scope.where(name, _BOTH_KEYS[0]),
         )
+
+
+def _misnamed_keys(scope: Scope, name: str) -> Iterator[Finding]:
+    """The keys of a profile under names that no SDK reads. Where its keys come from elsewhere, they are not meant."""
+    if scope.profiles.provider(name) is None:
+        for key, (_, advice) in scope.profiles.misnamed_keys(name).items():
+            message = f"profile {name} has {key}, which no SDK reads"
+            yield problem(message, advice, **scope.where(name, key))
+
+
+def values(scope: Scope) -> Iterator[Finding]:
+    """Quotation marks, comments and other things in values, of which SDKs make a part of the value."""
+    for name in scope.names:
+        others = [key for key in scope.profiles.settings(name) if key not in _BOTH_KEYS]
+        yield from _faults_of_values(scope, name, others)
+
+
+_BOTH_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+
+
+def _faults_of_values(scope: Scope, name: str, keys: Iterable[str]) -> Iterator[Finding]:
+    for key in keys:
+        fault = scope.profiles.fault(name, key)
+        if fault is not None:
+            yield problem(fault.message, fault.advice, **scope.where(name, key))
 
 
 def security_tokens(scope: Scope) -> Iterator[Finding]:
@@ -133,7 +169,9 @@ def security_tokens(scope: Scope) -> Iterator[Finding]:
         elif stale and not token:
             yield warning(
                 f"profile {name} has its token in aws_security_token, where only boto3 and the AWS CLI look",
-                "name the key aws_session_token",
+                "move its value to aws_session_token, and delete the line"
+                if "aws_session_token" in section
+                else "name the key aws_session_token",
                 **where,
             )
 
@@ -264,6 +302,8 @@ def role_sources(scope: Scope) -> Iterator[Finding]:
     for name in scope.names:
         if not scope.profiles.setting(name, "role_arn"):
             continue
+        if any(scope.profiles.fault(name, key) for key in roles.SETTINGS_OF_ROLES):
+            continue  # The check of values reports it.
         try:
             roles.sources(scope.profiles, name)
         except ProfileError as error:
@@ -286,6 +326,7 @@ def _has_expired(scope: Scope, session: StoredSession) -> bool:
 CHECKS: Iterable[Check] = (
     Check("header", headers, "every profile has the right header"),
     Check("keys", keys, "no key is half or a placeholder"),
+    Check("values", values, "no quotation marks or comments around values"),
     Check("rotation", rotations),
     Check("security-token", security_tokens, "no token is outdated"),
     Check("outranked", outranked, "nothing outranks a session"),
