@@ -290,7 +290,8 @@ def test_files_that_cannot_be_changed(home: Home) -> None:
     """Are found out before AWS is asked."""
     home.write("[a]\nx=1\n[a]\n", "")
 
-    assert f"{home.credentials}, line 3: duplicate section" == refusal(home, SetupOptions()).message
+    message = refusal(home, SetupOptions()).message
+    assert message == f"{home.credentials}, line 3: duplicate section: the first is in line 1"
 
 
 # --- Answers that are missing or wrong.
