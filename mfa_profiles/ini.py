@@ -195,9 +195,9 @@ def _explain(error: "configparser.Error", text: str, path: str) -> FileRefusedEr
 
     match error:
         case configparser.DuplicateSectionError(section=str(section), lineno=int(line)):
-            return duplicate(path, line, None, line_of(text, section))
+            return duplicate(path, line, None, line_of(_above(text, line), section))
         case configparser.DuplicateOptionError(section=section, option=key, lineno=int(line)):
-            return duplicate(path, line, key, line_of(text, section, key))
+            return duplicate(path, line, key, line_of(_above(text, line), section, key))
         case configparser.MissingSectionHeaderError(lineno=line):
             advice = file_faults.advice_for_text_without_header(text.split("\n")[line - 1])
             return FileRefusedError(path, line, "text before the first [section]", advice)
@@ -227,9 +227,14 @@ def line_of(text: str, section: str, key: str | None = None) -> int | None:
     if header is None or key is None:
         return None if header is None else header + 1
     end = next((at for at in range(header + 1, len(lines)) if lines[at].startswith("[")), len(lines))
-    keys = [at for at in range(header + 1, end) if re.split("[=:]", lines[at])[0].strip().lower() == key]
+    beginning = re.compile(rf"\s*{re.escape(key)}\s*[=:]", re.IGNORECASE)
+    keys = [at for at in range(header + 1, end) if beginning.match(lines[at])]
     found = min(keys, key=lambda number: _indent(lines[number]), default=None)
     return None if found is None else found + 1
+
+
+def _above(text: str, line: int) -> str:
+    return "\n".join(text.split("\n")[: line - 1])
 
 
 def _indent(line: str) -> int:

@@ -128,11 +128,12 @@ def _of_key(line: str, key: str, value: str) -> Difference | None:
     name = key.lower()
     if _is_invisible(line[0]) or (value and _is_invisible(value[-1])):
         return Difference.INVISIBLE
-    if right_name(key, value):  # to which no SDK gets
-        return None
+    is_known = _SETTINGS.fullmatch(name) is not None
+    if not is_known and right_name(key, value):
+        return None  # No SDK reads the key, which the check of keys reports.
     if line[len(key) :].lstrip(" \t").startswith(":"):
         return Difference.COLON
-    if not _SETTINGS.fullmatch(name):
+    if not is_known:
         return None
     if key != name:
         return Difference.CASE

@@ -57,6 +57,10 @@ REFUSED: dict[str, tuple[bytes, Refusal]] = {
         b"[b]\nk = v\n  [a]\n[a]\n[a]\n",
         (5, "duplicate section: the first is in line 4", "merge the two"),
     ),
+    "a section twice, first indented": (
+        b"  [a]\n[a]\n",
+        (2, "duplicate section: the first is in line 1", "merge the two"),
+    ),
     "variables of PowerShell, which are one key to boto3": (
         b'[a]\n$env:AWS_ACCESS_KEY_ID="AKIA"\n$env:AWS_SECRET_ACCESS_KEY="hunter2"\n',
         (3, "a line of PowerShell", "write it as key = value, without $env: and without quotation marks"),
