@@ -394,7 +394,7 @@ class Profiles:
         return self.setting(name, "mfa_process") or None
 
     def hidden_settings(self, name: str) -> dict[str, str]:
-        """The settings that say how to call AWS under ``[name]`` in the config file.
+        """The settings that control how AWS is called under ``[name]`` in the config file.
 
         Only ``[profile name]`` is seen by the SDKs there.
         """
@@ -403,20 +403,38 @@ class Profiles:
         return settings.call_settings(self.config.sections.get(name, {}))
 
     def call_settings(self, name: str) -> dict[str, str]:
-        """The settings of a profile that say how to call AWS, such as ``region``, and none that say who you are.
+        """Return the settings of a profile that control how AWS is called, such as ``region``, without empty ones.
 
         Those under a header that lacks the word ``profile`` count too, after all others: their author meant them.
         """
-        beside_keys = self.credentials.sections.get(name, {})
+        return {**self.hidden_settings(name), **self.seen_call_settings(name)}
+
+    def seen_call_settings(self, name: str) -> dict[str, str]:
+        """Return the same without those under a header that the SDKs ignore.
+
+        To botocore an empty setting beside the keys hides that of the config file. Here the one with a value counts.
+        """
         return {
-            **self.hidden_settings(name),
             **settings.call_settings(self._config_profiles.get(name, {})),
-            **settings.call_settings_beside_keys(beside_keys),
+            **settings.call_settings(self.credentials.sections.get(name, {})),
+        }
+
+    def copied_before(self, name: str) -> dict[str, str]:
+        """Return the settings of a base profile that any version of this tool may have copied, empty ones too."""
+        hidden = self.config.sections.get(name, {}) if config_profile_name(name) is None else {}
+        return {
+            **settings.copied_before(hidden),
+            **settings.copied_before(self._config_profiles.get(name, {})),
+            **{
+                key: value
+                for key, value in self.credentials.sections.get(name, {}).items()
+                if settings.is_call_setting(key, value)
+            },
         }
 
     def region(self, pair: ProfilePair) -> str | None:
         """The region of the base profile, else of the derived one (with aws-mfa's layout only that one has it)."""
-        return self.call_settings(pair.base).get("region") or self.setting(pair.derived, "region") or None
+        return self.call_settings(pair.base).get("region") or self.seen_call_settings(pair.derived).get("region")
 
     def outranked_by(self, name: str) -> str | None:
         """The setting that makes the SDKs pass over the keys that a profile has in the credentials file, or None."""

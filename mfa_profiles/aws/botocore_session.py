@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mfa_profiles import settings
 from mfa_profiles.profiles import Profiles
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def session_of(profiles: Profiles, profile: str, region: str) -> "Session":
     # What settings of a profile may refer to.
     referred = {name: _nested(values) for name, values in sections if name.startswith("services")}
     # Not who that is, or a sso_session which is not there would fail a call that is signed with keys.
-    own = _nested(settings.call_settings(profiles.settings(profile)))
+    own = _nested(profiles.seen_call_settings(profile))
     session = botocore.session.Session(profile=profile, include_builtin_handlers=False)
     # Botocore has no public way to give it what it would read into full_config.
     session._config = {**build_profile_map(referred), "profiles": {profile: own}}  # type: ignore[attr-defined]

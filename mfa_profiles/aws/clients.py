@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mfa_profiles import log, settings
+from mfa_profiles import log
 from mfa_profiles.aws import botocore_session
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
@@ -52,7 +52,7 @@ class Clients:
     def get(self, service: Any, *, profile: str, keys: Keys, region: str) -> Any:
         """A client that signs with keys and honours the settings of a profile: endpoints, proxies, CAs, ..."""
         # What botocore sees. Each client is given its region; a session has to know it only if it is more than that.
-        seen = settings.call_settings(self.profiles.settings(profile))
+        seen = self.profiles.seen_call_settings(profile)
         alike = frozenset((seen | {"region": region if botocore_session.is_variant(region) else ""}).items())
         with self._lock, _setup_explained(self.profiles, profile):
             if alike not in self._sessions:

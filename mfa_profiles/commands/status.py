@@ -154,7 +154,7 @@ def session_status(
         remaining=expiration - now if expiration else None,
         mfa_serial=(origin and origin.mfa_serial) or profiles.mfa_serial(pair.base),
         role_arn=(origin and origin.role_arn) or profiles.setting(pair.base, "role_arn"),
-        region=profiles.setting(pair.derived, "region"),
+        region=profiles.setting(pair.derived, "region") or None,
         managed_by=session.managed_by,
     )
 

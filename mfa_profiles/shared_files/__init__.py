@@ -27,13 +27,17 @@ from mfa_profiles.shared_files.key_edits import (
 from mfa_profiles.shared_files.locking import lock_directory
 from mfa_profiles.shared_files.paths import is_null_device, kind, same_file
 from mfa_profiles.shared_files.repairs import (
+    foreign_copies,
     with_profile_header,
     with_region_of_base,
     without_byte_order_marks,
+    without_empty_copies,
+    without_foreign_copies,
     without_settings,
 )
 from mfa_profiles.shared_files.session_edits import (
     NewSessions,
+    empty_copies,
     has_session_of_ours,
     with_sessions,
     with_settings,
@@ -58,7 +62,9 @@ __all__ = [
     "change",
     "change_env_file",
     "close_to_writers",
+    "empty_copies",
     "flight",
+    "foreign_copies",
     "has_session_of_ours",
     "is_null_device",
     "leftovers",
@@ -86,6 +92,8 @@ __all__ = [
     "with_sessions",
     "with_settings",
     "without_byte_order_marks",
+    "without_empty_copies",
+    "without_foreign_copies",
     "without_rotation",
     "without_sessions",
     "without_settings",

@@ -8,6 +8,7 @@ from mfa_profiles.ini import IniFile
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.shared_files import editing
 from mfa_profiles.shared_files.editing import Put
+from mfa_profiles.shared_files.session_edits import empty_copies, with_settings
 
 
 def without_byte_order_marks(profiles: Profiles) -> Profiles:
@@ -39,6 +40,33 @@ def with_region_of_base(profiles: Profiles, pair: ProfilePair) -> Profiles:
     header = profiles.config_header(pair.derived)
     comment = None if header in profiles.config.sections else settings.COPIED_COMMENT + pair.base
     return replace(profiles, config=editing.put_sections(profiles.config, {header: Put({"region": region}, comment)}))
+
+
+def without_empty_copies(profiles: Profiles, pair: ProfilePair) -> Profiles:
+    """The config file without empty settings that were copied: those of the base profile take their place, if any."""
+    filled = with_settings(profiles, [pair]) if empty_copies(profiles, pair) else profiles
+    header = filled.config_header(pair.derived)
+    return replace(filled, config=_without(filled.config, header, empty_copies(filled, pair)))
+
+
+def without_foreign_copies(profiles: Profiles, pair: ProfilePair) -> Profiles:
+    """The config file without settings of other tools that are in a derived profile as they are in its base."""
+    header = profiles.config_header(pair.derived)
+    of_base, found = profiles.copied_before(pair.base), foreign_copies(profiles, pair)
+    same = [key for key, value in found.items() if of_base[key] == value]
+    return replace(profiles, config=_without(profiles.config, header, same))
+
+
+def foreign_copies(profiles: Profiles, pair: ProfilePair) -> dict[str, str]:
+    """Return the settings of other tools that an older version has, or may have, copied into a derived profile."""
+    header = profiles.config_header(pair.derived)
+    section = profiles.config.sections[header] if header in profiles.copied else {}
+    of_base = profiles.copied_before(pair.base)
+    return {
+        key: value
+        for key, value in settings.copied_before(section).items()
+        if key in of_base and not settings.is_call_setting(key, value)
+    }
 
 
 def _without(file: IniFile, name: str, keys: Collection[str]) -> IniFile:

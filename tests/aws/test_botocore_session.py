@@ -10,6 +10,7 @@ from typing import Any
 import botocore.loaders
 import botocore.session
 import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, DEFAULT_S3_CONFIG_VARS
 from botocore.handlers import BUILTIN_HANDLERS
 from hypothesis import assume, example, given
 
@@ -48,14 +49,47 @@ def test_settings_are_those_that_botocore_would_read(credentials: Document, conf
 
     for name in profiles.names():
         ours = session_of(profiles, name, "us-west-2")
-        counting = settings.call_settings(profiles.settings(name))
+        counting = profiles.seen_call_settings(name)
         expected = {
             key: re.sub("\n+", "\n", value) if isinstance(value, str) else value
             for key, value in everything["profiles"][name].items()
-            if key in counting
+            if key in counting and value != ""
         }
-        assert expected == ours.get_scoped_config()
+        # Botocore would take an empty one for a value.
+        filled = {key: value for key, value in ours.get_scoped_config().items() if everything["profiles"][name][key]}
+        assert filled == expected
         assert everything.get("services", {}) == ours.full_config["services"]
+
+
+BLOCKS = {
+    "s3": "\naddressing_style = path",
+    "proxies_config": "\nproxy_ca_bundle = /ca",
+    "api_versions": "\nec2 = 2015",
+}
+
+
+def test_each_setting_that_botocore_and_the_aws_cli_read_controls_calls() -> None:
+    """Also those that a newer version of botocore reads, once it is installed."""
+    names = [name for name, *_ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values() if name]
+    names += [name for names, *_ in DEFAULT_S3_CONFIG_VARS.values() for name in names if "s3_" in name]
+    names += ["proxies_config", "endpoint_url", "services", "output", "cli_pager", "cli_of_tomorrow"]
+    values = {name: BLOCKS.get(name, "1") for name in names}
+
+    assert settings.call_settings(values) == values
+    assert len(values) > 35
+
+
+@pytest.mark.parametrize("name", ["region", "max_attempts", "retry_mode", "s3", "services", "ca_bundle"])
+def test_an_empty_setting_does_not_count(paths: SharedPaths, name: str) -> None:
+    """The value in the config file counts, although botocore would take the empty one beside the keys."""
+    value = BLOCKS.get(name, "x").replace("\n", "\n  ")
+    Path(paths.credentials).write_text(f"[a]\n{name} =  \n[b]\n{name} =\n")
+    Path(paths.config).write_text(f"[profile a]\n{name} = {value}\n[profile b]\n{name} = \t\n")
+    profiles = shared_files.load(paths)
+
+    a, b = (session_of(profiles, profile, "us-west-2").get_scoped_config() for profile in "ab")
+
+    assert (list(a), b) == ([name], {})
 
 
 def test_a_profile_that_is_not_there_has_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -481,6 +481,57 @@ def test_what_stands_beside_the_keys_is_not_copied(home: Home, user: User, devic
     assert {"region": "us-west-2", "cli_pager": ""} == home.section(f"profile {DERIVED}", home.config)
 
 
+OTHER_TOOLS = """username = admin
+password = invented-password
+azure_tenant_id = 00000000-0000-0000-0000-000000000000
+azure_default_role_arn = arn:aws:iam::123456789012:role/Saml
+adfs_config.role_arn = arn:aws:iam::123456789012:role/Adfs
+granted_sso_start_url = https://d-1.awsapps.com/start
+include_profile = base
+toolkit_artifact_guid = 11111111-2222-3333-4444-555555555555
+okta_password = invented-too
+okta =
+    password = invented-as-well
+"""
+
+
+@pytest.mark.parametrize("file", ["credentials", "config"])
+def test_settings_of_other_tools_are_not_copied(home: Home, user: User, device: MFADevice, file: str) -> None:
+    home.add_base(user, config="output = json\n")
+    path = home.path / ".aws" / file
+    path.write_text(path.read_text() + "region = us-west-2\n" + OTHER_TOOLS)
+
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
+
+    assert result.code == 0
+    assert home.section(f"profile {DERIVED}", home.config) == {"region": "us-west-2", "output": "json"}
+    assert sum(path.read_text().count("invented") for path in (home.credentials, home.config)) == 3
+
+
+def test_an_empty_region_beside_the_keys_hides_none(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> None:
+    """An empty one that was copied by an older version gets the value of the base profile."""
+    home.add_base(user, config="region = eu-west-1\n")
+    copied = f"[profile {DERIVED}]\n# Settings copied by mfa-profiles from profile {BASE}\nregion =\n"
+    home.write(home.credentials.read_text() + "region =\n", home.config.read_text() + copied)
+
+    result = home.run_warm("refresh", BASE, "--token-code", home.code(device))
+
+    assert result.code == 0
+    assert {request.region for request in aws.requests} == {"eu-west-1"}
+    assert home.section(f"profile {DERIVED}", home.config) == {"region": "eu-west-1"}
+
+
+def test_an_empty_region_is_filled_while_the_session_is_valid(refreshed: Home) -> None:
+    text = refreshed.config.read_text()
+    assert text.count("region = us-west-2\n") == 2
+    refreshed.config.write_text("region =".join(text.rsplit("region = us-west-2", 1)))
+
+    result = refreshed.run_warm("refresh", BASE)
+
+    assert "is still valid" in result.stderr
+    assert refreshed.config.read_text() == text
+
+
 def test_settings_in_the_derived_section_count(home: Home, user: User, device: MFADevice) -> None:
     """What a person wrote beside the session is not written into the config file once more."""
     home.add_base(user, config="region = us-west-2\noutput = json\n")

@@ -157,6 +157,51 @@ EDITS: dict[str, tuple[Edit, Texts, Texts]] = {
         ),
         (f"[a]\n{OLD_KEYS}\n[a-mfa]\nnote = mine\n", "[profile a]\nregion = r\n\n[profile a-mfa]\noutput = mine\n"),
     ),
+    "refresh: settings of other tools and empty ones are not copied, out of neither file": (
+        put_session(A),
+        (
+            f"[a]\n{OLD_KEYS}region =\noutput = json\npassword = p\n",
+            "[profile a]\nregion = r\npassword = p\nokta_password = q\nretry_mode =\ncli_pager =\n"
+            "sqs =\n  endpoint_url = http://localhost\nokta =\n  password = p\n",
+        ),
+        (
+            f"[a]\n{OLD_KEYS}region =\noutput = json\npassword = p\n\n[a-mfa]\n{FROM_A}{SESSION}{EXPIRES}",
+            "[profile a]\nregion = r\npassword = p\nokta_password = q\nretry_mode =\ncli_pager =\n"
+            "sqs =\n  endpoint_url = http://localhost\nokta =\n  password = p\n\n"
+            f"[profile a-mfa]\n{COPIED}region = r\ncli_pager =\nsqs =\n    endpoint_url = http://localhost\n"
+            "output = json\n",
+        ),
+    ),
+    "refresh: an empty setting that was copied gets a value; a person's own stays, and what a person emptied": (
+        put_session(A, DEFAULT),
+        ("", f"[profile a]\nregion = r\ncli_pager = less\n[profile a-mfa]\n{COPIED}region =\ncli_pager =\n"),
+        (
+            f"[a-mfa]\n{FROM_A}{SESSION}{EXPIRES}\n[b-mfa]\n{FROM_A}{SESSION}{EXPIRES}",
+            f"[profile a]\nregion = r\ncli_pager = less\n[profile a-mfa]\n{COPIED}region = r\ncli_pager =\n",
+        ),
+    ),
+    "refresh: an empty setting in a section of a person's own stays": (
+        put_session(A),
+        ("", "[profile a]\nregion = r\n[profile a-mfa]\nregion =\n"),
+        (f"[a-mfa]\n{FROM_A}{SESSION}{EXPIRES}", "[profile a]\nregion = r\n[profile a-mfa]\nregion =\n"),
+    ),
+    "refresh: a block does not replace an empty setting": (
+        put_session(A),
+        ("", f"[profile a]\ns3 =\n  b = c\n[profile a-mfa]\n{COPIED}s3 =\n"),
+        (f"[a-mfa]\n{FROM_A}{SESSION}{EXPIRES}", f"[profile a]\ns3 =\n  b = c\n[profile a-mfa]\n{COPIED}s3 =\n"),
+    ),
+    "clear: what older versions copied goes too": (
+        take_sessions(A),
+        (
+            f"[a-mfa]\n{FROM_A}{SESSION}",
+            "[profile a]\npassword = new\nokta =\n  password = p\n[a]\nkey = k\n"
+            f"[profile a-mfa]\n{COPIED}region =\npassword = old\nokta =\n    password = p\nkey = k\nnote =\n",
+        ),
+        (
+            "",
+            "[profile a]\npassword = new\nokta =\n  password = p\n[a]\nkey = k\n[profile a-mfa]\nnote =\n",
+        ),
+    ),
     "clear: without its base, all of a copied section goes; one of a person's own stays": (
         take_sessions(A, DEFAULT),
         (f"[a-mfa]\n{FROM_A}{SESSION}", f"[profile a-mfa]\n{COPIED}region = r\noutput = x\n[profile b-mfa]\nk = v\n"),
@@ -270,6 +315,28 @@ EDITS: dict[str, tuple[Edit, Texts, Texts]] = {
         put_region(),
         ("", "[profile a]\noutput = json\n"),
         ("", "[profile a]\noutput = json\n"),
+    ),
+    "doctor: an empty copy gets the value of the base": (
+        lambda before: shared_files.without_empty_copies(before, A),
+        ("", f"[profile a]\nregion = r\n[profile a-mfa]\n{COPIED}region =\nretry_mode =\n"),
+        ("", f"[profile a]\nregion = r\n[profile a-mfa]\n{COPIED}region = r\n"),
+    ),
+    "doctor: an empty setting of a person's own stays": (
+        lambda before: shared_files.without_empty_copies(before, A),
+        ("", "[profile a]\nregion = r\n[profile a-mfa]\nregion =\n"),
+        ("", "[profile a]\nregion = r\n[profile a-mfa]\nregion =\n"),
+    ),
+    "doctor: copies of other tools' settings go, unless they differ": (
+        lambda before: shared_files.without_foreign_copies(before, A),
+        (
+            "[a-mfa]\npassword = p\n",
+            "[profile a]\nregion = r\npassword = p\nkey = k\n"
+            f"[profile a-mfa]\n{COPIED}region = r\npassword = p\nkey = l\n",
+        ),
+        (
+            "[a-mfa]\npassword = p\n",
+            f"[profile a]\nregion = r\npassword = p\nkey = k\n[profile a-mfa]\n{COPIED}region = r\nkey = l\n",
+        ),
     ),
     "doctor: byte order marks go": (
         shared_files.without_byte_order_marks,
