@@ -1,6 +1,7 @@
 """Role profiles: what they say of the role, and where the credentials come from that assume it."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -23,6 +24,15 @@ DEFAULT_SESSION_NAME = "mfa-profiles"
 
 SETTINGS_OF_ROLES = ("role_arn", "source_profile", "credential_source", "duration_seconds")
 """Settings without which no role can be assumed, so that a slip in one of them is refused before AWS is called."""
+
+# Settings that lead to credentials together with role_arn, and to nothing without it.
+_WITH_ROLE_ARN = ("source_profile", "credential_source", "web_identity_token_file")
+
+# Settings that lead to credentials, and not to a role in the same profile.
+_WITHOUT_ROLE_ARN = ("sso_session", "sso_start_url", "credential_process", "login_session")
+
+PARTS = ("role_arn", *_WITH_ROLE_ARN, "mfa_serial")
+"""Settings of profiles that are meant to lead to credentials."""
 
 
 class Role(NamedTuple):
@@ -51,6 +61,14 @@ def role_of(profiles: Profiles, name: str) -> Role | None:
     if source and credential_source:
         raise ProfileError(
             f"profile {name} has both source_profile and credential_source", "AWS tools want one of the two"
+        )
+    own = next((key for key in _WITHOUT_ROLE_ARN if values.get(key)), None)
+    if own and not source and not credential_source:
+        header = profiles.config_header(name)
+        raise ProfileError(
+            f"profile {name} has role_arn and {own}, but no source_profile: AWS tools use one of the two",
+            f"move {own} and what belongs to it to another profile, and name that as source_profile under [{header}]",
+            f"or delete role_arn under [{header}]",
         )
     if not source and not credential_source:
         raise ProfileError(
@@ -100,11 +118,56 @@ def sources(profiles: Profiles, name: str) -> list[str]:
         role = None if len(chain) > 1 and profiles.has_keys(current) else role_of(profiles, current)
         source = role.source_profile if role else None
         if source is None or (source == current and profiles.has_keys(current)):
+            _refuse_part_of_role(profiles, current, chain[-2] if len(chain) > 1 else None)
             return chain
         base = profiles.pair(source).base  # people name the derived profile too, for the sake of other tools
+        if base == current:
+            raise ProfileError(
+                f"profile {current} is its own source_profile, and has no keys",
+                f"name a profile with keys as source_profile under [{profiles.config_header(current)}]",
+            )
         if base in chain:
             raise ProfileError(
                 f"the source profiles go round in a circle: {' -> '.join([*chain[chain.index(base) :], base])}",
                 "one of them has to be a profile with keys",
             )
         chain.append(base)
+
+
+def _refuse_part_of_role(profiles: Profiles, name: str, role_profile: str | None) -> None:
+    """Raise ProfileError for a profile with a part of a role only, which AWS tools ignore.
+
+    ``role_profile`` names it as its source.
+    """
+    values = profiles.settings(name)
+    if profiles.has_keys(name) or any(values.get(key) for key in ("role_arn", *_WITHOUT_ROLE_ARN)):
+        return
+    part = next((key for key in _WITH_ROLE_ARN if values.get(key)), None)
+    mistake = _mistaken_role_arn(values)
+    if part is None and mistake is None:
+        return
+    hint = f"{mistake or 'write role_arn'} under [{profiles.config_header(name)}]"
+    source = values.get("source_profile")
+    if mistake is None and source and source != name and source in profiles:
+        if role_profile is None:
+            hint = f"use profile {source} itself, or {hint}"
+        else:
+            header = profiles.config_header(role_profile)
+            hint = f"write source_profile = {source} under [{header}], or {hint.removeprefix('write ')}"
+    if part is None:
+        raise ProfileError(f"profile {name} has the ARN of a role, but no role_arn", hint)
+    uses = "follow" if part == "source_profile" else "use"
+    raise ProfileError(f"profile {name} has {part}, but no role_arn: AWS tools {uses} it for a role only", hint)
+
+
+def _mistaken_role_arn(values: Mapping[str, str]) -> str | None:
+    """Return what to write instead of something that was meant as ``role_arn``, or None."""
+    keys = [key for key, value in values.items() if ":role/" in value]
+    if "arn" in keys:  # so a line with nothing but an ARN is read
+        return "write role_arn = in front of the ARN"
+    if not keys:
+        return None
+    import difflib
+
+    alike = difflib.get_close_matches("role_arn", keys, cutoff=0.8)
+    return f"write role_arn instead of {alike[0]}" if alike else None

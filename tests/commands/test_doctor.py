@@ -28,6 +28,9 @@ CONFIG = f"[profile {BASE}]\nregion = us-west-2\n\n[profile {DERIVED}]\nregion =
 PASSED_OVER = f"the SDKs pass over [{BASE}] in ~/.aws/config: the header has to be"
 
 
+COPIED = f"# Settings copied by mfa-profiles from profile {BASE}\n"
+
+
 class Case(NamedTuple):
     """A home; what is said of it, as lines: level, check and message, then the hints; both files after --fix."""
 
@@ -258,6 +261,58 @@ CASES = {
         f"warning region profile {DERIVED} has no region\n"
         f"  add to [profile {BASE}] in ~/.aws/config: region = us-west-2 (or yours)\n",
     ),
+    "empty: settings that do no harm, and some that are not used": Case(
+        f"{BASE_KEYS}cli_pager =\nca_bundle =\nexternal_id =\ncredential_process =\nnote =\n",
+        f"[profile {BASE}]\nregion = us-west-2\n",
+        "",
+    ),
+    "empty: parts of a role, and keys": Case(
+        "[a]\naws_access_key_id =\naws_secret_access_key =\n",
+        "[profile r]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = b\nexternal_id =\nmfa_serial =  \n"
+        f"[profile b]\n{KEYS}endpoint_url =\n",
+        "problem empty aws_access_key_id of profile a is empty\n  write a value there, or delete the line\n"
+        "problem empty aws_secret_access_key of profile a is empty\n  write a value there, or delete the line\n"
+        "problem empty external_id of profile r is empty\n  write a value there, or delete the line\n"
+        "problem empty mfa_serial of profile r is empty\n  write a value there, or delete the line\n",
+    ),
+    "empty: a value that it hides": Case(
+        f"{BASE_KEYS}endpoint_url =\n",
+        f"[profile {BASE}]\nendpoint_url = http://127.0.0.1:1\n",
+        f"warning empty endpoint_url of profile {BASE} is empty, which hides the endpoint_url in ~/.aws/config\n"
+        "  delete the line\n",
+    ),
+    "copies: settings of other tools that an older version copied": Case(
+        BASE_KEYS + ours(),
+        f"[profile {BASE}]\nregion = us-west-2\nokta_password = p\n\n"
+        f"[profile {DERIVED}]\n{COPIED}region = us-west-2\nokta_password = p\nmine = m\n",
+        f"warning copies okta_password of profile {DERIVED} is a copy from profile {BASE}, and not a setting of AWS "
+        "tools\n  delete the line\n",
+        BASE_KEYS + ours(),
+        f"[profile {BASE}]\nregion = us-west-2\nokta_password = p\n\n"
+        f"[profile {DERIVED}]\n{COPIED}region = us-west-2\nmine = m\n",
+    ),
+    "copies: the password of the base profile was changed since": Case(
+        BASE_KEYS + ours(),
+        f"[profile {BASE}]\nregion = us-west-2\nokta_password = new\n\n"
+        f"[profile {DERIVED}]\n{COPIED}region = us-west-2\nokta_password = old\n",
+        f"warning copies okta_password of profile {DERIVED} may be an old copy from profile {BASE}\n"
+        "  delete the line, unless you wrote it\n",
+    ),
+    "roles: parts of a role": Case(
+        f"{BASE_KEYS}arn:aws:iam::1:mfa/j\n",
+        f"[profile shared]\nsource_profile = {BASE}\n"
+        "[profile dev]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = shared\n"
+        "[profile alike]\nrole-arn = arn:aws:iam::1:role/r\n"
+        "[profile keyless]\nmfa_serial = arn:aws:iam::1:mfa/j\n",
+        f"problem roles profile shared has source_profile, but no role_arn: AWS tools follow it for a role only\n"
+        f"  write source_profile = {BASE} under [profile dev], or role_arn under [profile shared]\n"
+        "problem roles profile alike has the ARN of a role, but no role_arn\n"
+        "  write role_arn instead of role-arn under [profile alike]\n"
+        "warning roles profile keyless has no aws_access_key_id\n"
+        "  put the long-term keys of your IAM user into [keyless] in ~/.aws/credentials\n"
+        f"problem arn profile {BASE} has an ARN without the name of a setting in front of it\n"
+        "  write mfa_serial = in front of it\n",
+    ),
     "expired: nothing is lost by clearing it": Case(
         f"{BASE_KEYS}\n{ours(2020, serial='arn:aws:iam::1:mfa/j')}\n# last words\n",
         f"[profile {BASE}]\nmfa_serial = arn:aws:iam::1:mfa/j\n",
@@ -413,6 +468,22 @@ def test_what_is_wrong_in_the_files(home: Home, case: Case) -> None:
         assert (0, case.stays) == told(home)
     else:
         assert (exit_code, said) == (fixed_exit_code, fixed)
+
+
+def test_the_line_of_an_empty_setting_is_named(home: Home) -> None:
+    """Also where the config file has the same setting, with a value; --fix repairs what this tool wrote."""
+    config = f"[profile {BASE}]\nregion = us-west-2\n\n[profile {DERIVED}]\n{COPIED}region =\nretry_mode =\n"
+    home.write(f"{BASE_KEYS}region =\n{ours()}", config)
+
+    found = json.loads(home.run_warm("doctor", "--offline", "--json").stdout)
+    home.run_warm("doctor", "--offline", "--fix")
+
+    places = [
+        (finding["path"], finding["line"], finding["fixable"]) for finding in found if finding["check"] == "empty"
+    ]
+    assert places == [(str(home.credentials), 4, False), (str(home.config), 6, True), (str(home.config), 7, True)]
+    assert home.config.read_text() == config.replace("region =\nretry_mode =\n", "region = us-west-2\n")
+    assert home.credentials.read_text() == f"{BASE_KEYS}region =\n{ours()}"
 
 
 def test_permissions(home: Home) -> None:

@@ -226,6 +226,81 @@ def test_temporary_keys_of_a_credential_process_are_explained(
     assert "admin-mfa" in role.errors[-1]
 
 
+ONLY_FOR_ROLES = "but no role_arn: AWS tools follow it for a role only"
+ARN = "arn:aws:iam::123456789012:role/r005"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        (
+            f"source_profile = {BASE}\nmfa_serial = arn:aws:iam::123456789012:mfa/john.doe\n",
+            f"profile shared has source_profile, {ONLY_FOR_ROLES}",
+            f"write source_profile = {BASE} under [profile dev], or role_arn under [profile shared]",
+        ),
+        (
+            "source_profile = shared\n",
+            f"profile shared has source_profile, {ONLY_FOR_ROLES}",
+            "write role_arn under [profile shared]",
+        ),
+        (
+            f"source_profile = {BASE}\n{ARN}\n",
+            f"profile shared has source_profile, {ONLY_FOR_ROLES}",
+            "write role_arn = in front of the ARN under [profile shared]",
+        ),
+        (
+            f"source_profile = {BASE}\nrole_arm = {ARN}\n",
+            f"profile shared has source_profile, {ONLY_FOR_ROLES}",
+            "write role_arn instead of role_arm under [profile shared]",
+        ),
+        (
+            f"{ARN}\n",
+            "profile shared has the ARN of a role, but no role_arn",
+            "write role_arn = in front of the ARN under [profile shared]",
+        ),
+        (
+            "credential_source = Environment\n",
+            f"profile shared has credential_source, {ONLY_FOR_ROLES.replace('follow', 'use')}",
+            "write role_arn under [profile shared]",
+        ),
+        (
+            "web_identity_token_file = token\n",
+            f"profile shared has web_identity_token_file, {ONLY_FOR_ROLES.replace('follow', 'use')}",
+            "write role_arn under [profile shared]",
+        ),
+        (
+            f"role_arn = {ARN}\nsso_session = s\nsso_account_id = 123456789012\n",
+            "profile shared has role_arn and sso_session, but no source_profile: AWS tools use one of the two",
+            "move sso_session and what belongs to it to another profile, and name that as source_profile under "
+            "[profile shared]",
+        ),
+        (
+            f"role_arn = {ARN}\nsource_profile = shared\n",
+            "profile shared is its own source_profile, and has no keys",
+            "name a profile with keys as source_profile under [profile shared]",
+        ),
+    ],
+)
+def test_a_part_of_a_role_is_explained(base: Home, aws: LocalAWS, settings: str, message: str, hint: str) -> None:
+    """No code would help; doctor gives the same message."""
+    with base.config.open("a") as config:
+        config.write(f"[profile shared]\n{settings}")
+    base.add_role("dev", ARN, source="shared")
+
+    refreshed = base.run_warm("refresh", "dev")
+    itself = base.run_warm("refresh", "shared", "--token-code", "123456")
+    findings = json.loads(base.run_warm("doctor", "dev", "--offline", "--json").stdout)
+
+    assert (refreshed.code, refreshed.errors[:2]) == (1, [f"mfa-profiles: error: {message}", f"hint: {hint}"])
+    assert (itself.code, itself.errors[0]) == (1, f"mfa-profiles: error: {message}")
+    assert [
+        (finding["level"], finding["message"], finding["hints"][0])
+        for finding in findings
+        if finding["check"] == "roles"
+    ] == [("problem", message, hint)]
+    assert aws.actions == []
+
+
 def test_without_a_code_for_the_source_it_ends_at_once(base: Home, aws: LocalAWS) -> None:
     """Exit 5, before AWS is asked for anything."""
     base.add_role("admin", ADMIN)

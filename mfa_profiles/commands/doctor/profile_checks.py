@@ -203,8 +203,8 @@ def regions(scope: Scope) -> Iterator[Finding]:
         return
     profiles = scope.profiles
     for pair, session in _sessions(scope):
-        if profiles.setting(pair.derived, "region") or _has_expired(scope, session):
-            continue
+        if profiles.setting(pair.derived, "region") is not None or _has_expired(scope, session):
+            continue  # an empty region is what the check of empty settings reports
         message = f"profile {pair.derived} has no region"
         region = profiles.call_settings(pair.base).get("region")
         if region:
@@ -220,6 +220,53 @@ def regions(scope: Scope) -> Iterator[Finding]:
                 message,
                 f"add to [{header}] in {profiles.config.path}: region = us-west-2 (or yours)",
                 **scope.where(pair.derived),
+            )
+
+
+def empty_settings(scope: Scope) -> Iterator[Finding]:
+    """Report settings without a value for which calls fail, or which hide the value in the config file."""
+    profiles = scope.profiles
+    for name in scope.names:
+        header = profiles.config_header(name)
+        beside_keys, in_config = profiles.credentials.sections.get(name, {}), profiles.config.sections.get(header, {})
+        empty = shared_files.empty_copies(profiles, pair) if (pair := profiles.pair_of_derived(name)) else set()
+        broken = settings.broken_if_empty({**in_config, **beside_keys})
+        counting = settings.call_settings(in_config)
+        hiding = [key for key in counting if key in beside_keys and settings.is_empty(key, beside_keys[key])]
+        for key in dict.fromkeys([*broken, *hiding]):
+            message, hint = f"{key} of profile {name} is empty", "write a value there, or delete the line"
+            if key in hiding:
+                message += f", which hides the {key} in {profiles.config.path}"
+                hint = "delete the line"
+            fix = None
+            if pair is not None and key in empty and key not in beside_keys:
+                fix = scope.change(functools.partial(shared_files.without_empty_copies, pair=pair))
+            level = problem if key in broken else warning
+            yield level(message, hint, **scope.where(name, key), fix=fix)
+
+
+def copies(scope: Scope) -> Iterator[Finding]:
+    """Report settings of other tools, such as passwords, that an older version copied into derived profiles."""
+    profiles = scope.profiles
+    for name in scope.names:
+        pair = profiles.pair_of_derived(name)
+        if pair is None:
+            continue
+        of_base = profiles.copied_before(pair.base)
+        header, path = profiles.config_header(name), profiles.config.path
+        for key, value in shared_files.foreign_copies(profiles, pair).items():
+            is_same = of_base[key] == value
+            yield warning(
+                f"{key} of profile {name} is a copy from profile {pair.base}, and not a setting of AWS tools"
+                if is_same
+                else f"{key} of profile {name} may be an old copy from profile {pair.base}",
+                "delete the line" if is_same else "delete the line, unless you wrote it",
+                profile=name,
+                path=path,
+                line=scope.lines.get((path, header, key)),
+                fix=scope.change(functools.partial(shared_files.without_foreign_copies, pair=pair))
+                if is_same
+                else None,
             )
 
 
@@ -274,7 +321,7 @@ def _nothing_is_lost(profiles: Profiles, pair: ProfilePair) -> bool:
         chain = roles.sources(profiles, pair.base)
     except ProfileError:
         return False
-    of_base, of_derived = profiles.call_settings(pair.base), profiles.call_settings(pair.derived)
+    of_base, of_derived = profiles.copied_before(pair.base), profiles.copied_before(pair.derived)
     known = next((serial for serial in map(profiles.mfa_serial, reversed(chain)) if serial), None)
     return origin.mfa_serial in (None, known) and of_base == {**of_base, **of_derived}
 
@@ -298,16 +345,49 @@ def rotations(scope: Scope) -> Iterator[Finding]:
 
 
 def role_sources(scope: Scope) -> Iterator[Finding]:
-    """Roles that nobody could assume: without a source, or in a circle."""
-    for name in scope.names:
-        if not scope.profiles.setting(name, "role_arn"):
+    """Report profiles that lead to no credentials: roles without a source, or in a circle, and parts of a role."""
+    profiles = scope.profiles
+    told: set[str] = set()
+    # Roles come first: their hints are more to the point than those of their sources alone.
+    for name in sorted(scope.names, key=lambda name: not profiles.setting(name, "role_arn")):
+        key = next((key for key in roles.PARTS if profiles.setting(name, key)), None)
+        is_derived = profiles.session(name) is not None or profiles.pair(name).base != name
+        if is_derived and key != "role_arn":
             continue
         if any(scope.profiles.fault(name, key) for key in roles.SETTINGS_OF_ROLES):
             continue  # The check of values reports it.
         try:
-            roles.sources(scope.profiles, name)
-        except ProfileError as error:
-            yield problem(error.message, *error.hints, **scope.where(name, "role_arn"))
+            end = roles.sources(profiles, name)[-1]
+            error, level = _without_keys(profiles, end) if key else None, warning
+        except ProfileError as refusal:
+            error, level = refusal, problem
+        if error is not None and error.message not in told:
+            told.add(error.message)
+            yield level(error.message, *error.hints, **scope.where(name, key))
+
+
+def bare_arns(scope: Scope) -> Iterator[Finding]:
+    """Report lines with nothing but an ARN, which AWS tools read as a setting named ``arn``."""
+    for name in scope.names:
+        value = scope.profiles.setting(name, "arn") or ""
+        key = "mfa_serial" if ":mfa/" in value else "role_arn"
+        if ":mfa/" in value or (":role/" in value and scope.profiles.has_keys(name)):  # else the check of roles tells
+            yield problem(
+                f"profile {name} has an ARN without the name of a setting in front of it",
+                f"write {key} = in front of it",
+                **scope.where(name, "arn"),
+            )
+
+
+def _without_keys(profiles: Profiles, name: str) -> ProfileError | None:
+    """Return what is to be said of a profile that has no keys, and no way to any."""
+    if name not in profiles or profiles.has_keys(name) or profiles.provider(name):
+        return None
+    try:
+        profiles.keys(name)
+    except ProfileError as error:
+        return error
+    return None
 
 
 def _sessions(scope: Scope) -> Iterator[tuple[ProfilePair, StoredSession]]:
@@ -331,8 +411,11 @@ CHECKS: Iterable[Check] = (
     Check("security-token", security_tokens, "no token is outdated"),
     Check("outranked", outranked, "nothing outranks a session"),
     Check("region", regions, "every session has a region"),
+    Check("empty", empty_settings),
+    Check("copies", copies),
     Check("expired", expired, "no session has expired"),
     Check("roles", role_sources, "every role has its source"),
+    Check("arn", bare_arns),
     Check("credential-process", command_checks.credential_processes),
     Check("mfa-process", command_checks.mfa_processes),
 )
