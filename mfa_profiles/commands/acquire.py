@@ -19,6 +19,7 @@ from mfa_profiles.errors import (
     ClockError,
     KeysRefusedError,
     MfaProfilesError,
+    NoMFASessionError,
     TokenCodeRefusedError,
     UsageError,
     tool_command,
@@ -70,7 +71,19 @@ class Acquisition:
         callers = {}
         for step in steps:
             try:
-                callers[step.pair] = self._caller(step)
+                caller = self._caller(step)
+                if (
+                    step.role is not None
+                    and caller.keys.session_token
+                    and planning.may_need_no_code(self._profiles, step)
+                ):
+                    continue  # it is assumed with the keys as they are
+                self._codes.for_profile(
+                    planning.mfa_process(self._profiles, step)
+                )  # before AWS is asked for a device
+                callers[step.pair] = caller
+            except NoMFASessionError as error:
+                self._plan.without_session(step.pair, error)
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
         called = [step for step in steps if step.pair in callers]
@@ -207,7 +220,9 @@ class Acquisition:
     def _note_shortened(self) -> None:
         """Print one note for the role sessions that were limited to an hour, with the command for a longer one."""
         shortened = [step for step in self._shortened if step.pair in self._got and step.pair in self._plan.targets]
-        direct = [step.pair.base for step in shortened if planning.can_be_direct(self._profiles, step)]
+        direct = [  # without a source, the keys themselves are temporary
+            step.pair.base for step in shortened if step.source and planning.can_be_direct(self._profiles, step)
+        ]
         if not shortened:
             return
         names = ", ".join(step.pair.derived for step in shortened[:3])

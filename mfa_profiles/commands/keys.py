@@ -51,8 +51,10 @@ def no_mfa_session(profiles: Profiles, name: str) -> NoMFASessionError:
             f"profile {name} holds session credentials, and AWS gives no MFA session for those",
             "name a profile that has long-term keys (aws_access_key_id begins with AKIA)",
         )
+    works = f"it works without one: {assignment('AWS_PROFILE', name)}; so do roles with source_profile = {name}"
+    header = profiles.config_header(name)
+    long_term = f"for an MFA session, let it print long-term keys under [{header}] (aws-vault: --no-session)"
     return NoMFASessionError(
         f"profile {name} gets temporary credentials through {provider}, and AWS gives no MFA session for those",
-        f"it works without one: {assignment('AWS_PROFILE', name)}; for roles behind it take mfa_serial out of their "
-        "profiles",
+        *([works, long_term] if provider == "credential_process" else [works]),
     )

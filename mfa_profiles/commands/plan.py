@@ -50,6 +50,16 @@ class Plan:
         if step is not None and step.source is not None:
             self._drop_if_unused(step.source)
 
+    def without_session(self, pair: ProfilePair, error: MfaProfilesError) -> None:
+        """Let roles be assumed with the keys of their source as they are, as AWS gives no MFA session for them."""
+        for other in list(self.steps.values()):
+            if other.source == pair:
+                self.steps[other.pair] = other._replace(source=None, keys_in=pair.base)
+        if pair in self.targets:
+            self.fail(pair, error)
+        else:
+            del self.steps[pair]
+
     def _drop_if_unused(self, pair: ProfilePair) -> None:
         if pair in self.targets or any(step.source == pair for step in self.steps.values()):
             return
@@ -182,6 +192,12 @@ def duration(step: Step, requested: timedelta | None) -> timedelta:
     if step.role is None:
         return requested or sessions.DEFAULT_DURATION
     return requested or step.role.duration or roles.DEFAULT_DURATION
+
+
+def may_need_no_code(profiles: Profiles, step: Step) -> bool:
+    """Return True for a step whose keys something else gives: with temporary ones, a code is of no use."""
+    is_own_role = step.role is not None and step.keys_in == step.pair.base
+    return not is_own_role and not profiles.has_keys(step.keys_in) and profiles.provider(step.keys_in) is not None
 
 
 def can_be_direct(profiles: Profiles, step: Step) -> bool:

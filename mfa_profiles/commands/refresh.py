@@ -98,7 +98,7 @@ def _refresh(
     plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options)
     _tell(profiles, plan, wanted)
     profiles = _with_missing_settings(profiles, plan, context)
-    _fail_without_codes(profiles, plan, codes)
+    _fail_without_codes(profiles, plan, codes, options.serial_number)
     if not plan.steps:
         return _outcomes(profiles, plan, [], options, context)
     seen = {pair: planning.key_of(profiles, pair) for pair in plan.targets}
@@ -223,7 +223,7 @@ def _code_sources(options: RefreshOptions, context: Context) -> CodeSources:
     return CodeSources(options.token_code, context.environment, context.ask)
 
 
-def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources) -> None:
+def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources, serial_number: str | None) -> None:
     """Take out what cannot be had without a code or keys, before another process is waited for."""
     for step in [step for step in plan.steps.values() if step.needs_code]:
         try:
@@ -232,7 +232,16 @@ def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources) ->
                 if keys.session_token and step.role is None:
                     raise no_mfa_session(profiles, step.keys_in)
             sources.for_profile(planning.mfa_process(profiles, step))
-        except (ProfileError, TokenCodeNeededError) as error:
+        except TokenCodeNeededError as error:
+            if planning.may_need_no_code(profiles, step):
+                continue  # only the keys can tell
+            from mfa_profiles.commands.known_device import find_known_device
+
+            if find_known_device(serial_number, profiles, step.pair, step.lenders) is None:
+                shows = tool_command("devices", step.keys_in)
+                error.add_hint(f"profile {step.keys_in} names no MFA device: {shows} shows whether there is one")
+            plan.fail(step.pair, error)
+        except ProfileError as error:
             plan.fail(step.pair, error)
 
 

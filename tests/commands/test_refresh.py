@@ -532,6 +532,18 @@ def test_an_empty_region_is_filled_while_the_session_is_valid(refreshed: Home) -
     assert refreshed.config.read_text() == text
 
 
+def test_without_a_code_and_a_known_device_the_hint_names_the_command_that_shows_it(home: Home, user: User) -> None:
+    home.add_base(user)
+
+    unknown = home.run_warm("refresh", BASE)
+    given = home.run_warm("refresh", BASE, "--serial-number", "arn:aws:iam::123456789012:mfa/john.doe")
+
+    hint = f"hint: profile {BASE} names no MFA device: mfa-profiles devices {BASE} shows whether there is one"
+    assert (unknown.code, unknown.errors[-1]) == (5, hint)
+    assert given.code == 5
+    assert hint not in given.errors
+
+
 def test_settings_in_the_derived_section_count(home: Home, user: User, device: MFADevice) -> None:
     """What a person wrote beside the session is not written into the config file once more."""
     home.add_base(user, config="region = us-west-2\noutput = json\n")

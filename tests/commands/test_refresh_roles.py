@@ -226,6 +226,82 @@ def test_temporary_keys_of_a_credential_process_are_explained(
     assert "admin-mfa" in role.errors[-1]
 
 
+def session_process(home: Home, aws: LocalAWS, user: User, device: MFADevice) -> str:
+    """A ``credential_process`` setting whose command prints an MFA session, and notes that it was run."""
+    sts = boto3.client(
+        "sts",
+        endpoint_url=aws.endpoint_url,
+        region_name="us-west-2",
+        aws_access_key_id=user.access_key_id,
+        aws_secret_access_key=user.secret_access_key,
+    )
+    keys = sts.get_session_token(SerialNumber=device.serial_number, TokenCode=device.code())["Credentials"]
+    sts.close()
+    aws.requests.clear()
+    home.secrets.extend([keys["SecretAccessKey"], keys["SessionToken"]])
+    return credential_process(home, json.dumps({"Version": 1} | keys, default=str))
+
+
+@pytest.mark.parametrize("serial_of", ["foo", "bar"])
+@pytest.mark.parametrize("options", [(), ("--token-code", "123456"), ("--duration-seconds", "2h")])
+def test_roles_are_assumed_with_the_mfa_session_of_a_credential_process(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice, serial_of: str, options: tuple[str, ...]
+) -> None:
+    """No code is needed, also where mfa_serial says that there is a device, as aws-vault wants it."""
+    serial = {serial_of: f"mfa_serial = {device.serial_number}\n"}
+    process = session_process(home, aws, user, device)
+    home.write("", f"[profile foo]\nregion = us-west-2\n{process}{serial.get('foo', '')}")
+    home.add_role("bar", aws.create_role("bar", require_mfa=True).arn, serial.get("bar", ""), source="foo")
+    home.add_role("baz", aws.create_role("baz", require_mfa=True).arn, source="foo")
+
+    one = home.run_warm("refresh", "bar", *options)
+    several = home.run_warm("refresh", "bar", "baz", "--force")
+
+    assert (one.code, several.code, aws.actions) == (0, 0, ["AssumeRole"] * 3)
+    assert "with a code of its own" not in one.stderr
+    assert [name for name in ("foo-mfa", "bar-mfa", "baz-mfa") if f"[{name}]" in home.text(home.credentials)] == [
+        "bar-mfa",
+        "baz-mfa",
+    ]
+    assert (home.path / "runs").read_text() == "run\nrun\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--token-code", "123456")])
+def test_the_mfa_session_of_a_credential_process_is_not_exchanged(
+    home: Home, aws: LocalAWS, user: User, device: MFADevice, options: tuple[str, ...]
+) -> None:
+    process = session_process(home, aws, user, device)
+    home.write("", f"[profile foo]\nregion = us-west-2\n{process}mfa_serial = {device.serial_number}\n")
+    home.add_role("bar", aws.create_role("bar", require_mfa=True).arn, source="foo")
+
+    alone = home.run_warm("refresh", "foo", *options)
+    both = home.run_warm("refresh", "foo", "bar", *options)
+
+    expected = [
+        "mfa-profiles: error: profile foo gets temporary credentials through credential_process, and AWS gives no "
+        "MFA session for those",
+        "hint: it works without one: AWS_PROFILE=foo; so do roles with source_profile = foo",
+        "hint: for an MFA session, let it print long-term keys under [profile foo] (aws-vault: --no-session)",
+    ]
+    assert (alone.code, alone.errors) == (1, expected)
+    assert (both.code, aws.actions) == (1, ["AssumeRole"])
+    assert both.stderr.count("bar-mfa is valid until") == 1
+
+
+def test_long_term_keys_of_a_credential_process_need_a_code(home: Home, aws: LocalAWS, user: User) -> None:
+    """Exit 5, before AWS is asked for anything."""
+    keys = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
+    home.secrets.append(user.secret_access_key)
+    serial = "mfa_serial = arn:aws:iam::123456789012:mfa/john.doe\n"
+    home.write("", f"[profile foo]\n{credential_process(home, json.dumps(keys))}{serial}")
+    home.add_role("bar", aws.create_role("bar").arn, source="foo")
+
+    results = [home.run_warm("refresh", name) for name in ("foo", "bar")]
+
+    assert [result.code for result in results] == [5, 5]
+    assert aws.actions == []
+
+
 ONLY_FOR_ROLES = "but no role_arn: AWS tools follow it for a role only"
 ARN = "arn:aws:iam::123456789012:role/r005"
 
