@@ -129,8 +129,8 @@ def _of_key(line: str, key: str, value: str) -> Difference | None:
     if _is_invisible(line[0]) or (value and _is_invisible(value[-1])):
         return Difference.INVISIBLE
     is_known = _SETTINGS.fullmatch(name) is not None
-    if not is_known and right_name(key, value):
-        return None  # No SDK reads the key, which the check of keys reports.
+    if not is_known and (name == "arn" or right_name(key, value)):
+        return None  # No SDK reads the key, which another check reports.
     if line[len(key) :].lstrip(" \t").startswith(":"):
         return Difference.COLON
     if not is_known:
