@@ -1,15 +1,18 @@
 """The Python API: a boto3 session of a profile, refreshed first when needed."""
 
+import builtins
 import logging
 import os
 import re
+import sys
 import time
+import types
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mfa_profiles import environment
+from mfa_profiles import environment, terminal
 from mfa_profiles.aws.credentials import Resolved
 from mfa_profiles.aws.refreshing import plain_session, refreshing_session
 from mfa_profiles.commands import Context
@@ -98,8 +101,36 @@ def _magic(name: str) -> str:
 
 
 def ask_person(question: str, meanwhile: Call = nothing) -> str:
-    """Ask with ``input``, which Jupyter shows below the cell. Raises TokenCodeNeededError if nobody can answer."""
-    return ask_with(input, question, meanwhile)  # as it is now: a kernel replaces it
+    """Ask the person at the terminal or the notebook. Raises TokenCodeNeededError if there is nobody to answer.
+
+    What a program is given on stdin is data, not an answer: it is not read.
+    """
+    if not isinstance(builtins.input, types.BuiltinFunctionType):
+        # A kernel has replaced it. Jupyter shows the question below the cell.
+        return ask_with(builtins.input, question, meanwhile)
+    if not _stdin_is_terminal():
+        raise _nobody()
+    if sys.stdin is not sys.__stdin__:
+        return ask_with(builtins.input, question, meanwhile)  # the window of IDLE
+    # Not with ``input``: that writes the question to stdout, wherever it leads, and the code into the history.
+    if not terminal.is_there():
+        raise _nobody()
+    return terminal.ask(question, meanwhile)
+
+
+def _stdin_is_terminal() -> bool:
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except (AttributeError, OSError, ValueError):  # closed, or whatever a program has put in its place
+        return False
+
+
+def _nobody() -> TokenCodeNeededError:
+    return TokenCodeNeededError(
+        "a token code is needed, and there is nobody to ask for it",
+        f"run mfa-profiles refresh before this, give the code in {environment.TOKEN_CODE}, or set mfa_process in "
+        "the base profile to a command that prints it",
+    )
 
 
 def ask_with(read: Callable[[str], str], question: str, meanwhile: Call) -> str:
@@ -108,11 +139,7 @@ def ask_with(read: Callable[[str], str], question: str, meanwhile: Call) -> str:
     try:
         return read(f"{question} ")
     except (EOFError, OSError, RuntimeError):  # no stdin; IPython's StdinNotImplementedError is a RuntimeError
-        raise TokenCodeNeededError(
-            "a token code is needed, and there is nobody to ask for it",
-            f"run mfa-profiles refresh before this, give the code in {environment.TOKEN_CODE}, or set mfa_process in "
-            "the base profile to a command that prints it",
-        ) from None
+        raise _nobody() from None
 
 
 def _wait(seconds: int, reason: str) -> None:

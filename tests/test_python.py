@@ -1,6 +1,5 @@
 """mfa_profiles.session: a boto3 session of the derived profile, refreshed first, that outlives its credentials."""
 
-import io
 import json
 import logging
 import math
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
 import boto3
+import pexpect
 import pytest
 
 import mfa_profiles
@@ -38,9 +38,18 @@ def _in_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """Have ``input`` read these lines, and then the end."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> list[str]:
+    """Replace ``input``, as a kernel does, by one that returns these lines, and return the questions it is asked."""
+    left, questions = iter(lines), []
+
+    def answer(question: str) -> str:
+        questions.append(question)
+        for line in left:
+            return line
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", answer)
+    return questions
 
 
 def who(session: boto3.Session) -> str:
@@ -75,17 +84,16 @@ def test_input_asks_until_the_code_is_right(
     user: User,
     device: MFADevice,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As on the command line; refusals are logged, which without a configuration shows them on stderr."""
     wrong = device.wrong_code()
-    type_in(monkeypatch, "hunter2", wrong, base.code(device))
+    questions = type_in(monkeypatch, "hunter2", wrong, base.code(device))
     base.secrets.extend(["hunter2", wrong])
 
     assert user.arn == who(mfa_profiles.session(BASE))
 
-    assert f"{PROMPT}That is not six digits.\n{PROMPT}{PROMPT}" == capsys.readouterr().out
+    assert questions == [PROMPT, f"That is not six digits.\n{PROMPT}", PROMPT]
     (refusal,) = [record for record in caplog.records if record.name == "mfa_profiles"]
     assert logging.WARNING == refusal.levelno
     assert refusal.getMessage().startswith(
@@ -117,18 +125,18 @@ def test_a_function_that_has_one_code_is_not_called_for_ever(aws: LocalAWS, devi
 
 
 def test_a_function_gives_codes_and_a_person_chooses_the_device(
-    home: Home, user: User, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Home, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that computes codes would answer this for ever."""
     user.add_virtual_device()
     token = user.add_hardware_device("GAHT12345678")
     home.add_base(user)
-    type_in(monkeypatch, "2")
+    questions = type_in(monkeypatch, "2")
 
     session = mfa_profiles.session(BASE, token_code=lambda: home.code(token))
 
     assert user.arn == who(session)
-    assert capsys.readouterr().out.endswith("Which one gives the code (1-2)? ")
+    assert questions[0].endswith("Which one gives the code (1-2)? ")
 
 
 def test_a_function_goes_before_the_environment_and_that_before_a_person(
@@ -158,7 +166,7 @@ def test_what_is_no_code(aws: LocalAWS, code: str) -> None:
 
 @pytest.mark.usefixtures("base")
 def test_nobody_to_ask(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the end of stdin it is the package's own error, whose hints stand in the traceback."""
+    """At the end of the input it is the package's own error, whose hints stand in the traceback."""
     type_in(monkeypatch)
 
     with pytest.raises(mfa_profiles.TokenCodeNeededError, match="there is nobody to ask for it") as caught:
@@ -167,6 +175,122 @@ def test_nobody_to_ask(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [] == aws.requests
     assert [f"hint: {hint}" for hint in caught.value.hints] == caught.value.__notes__
     assert "MFA_PROFILES_TOKEN_CODE" in caught.value.__notes__[0]
+
+
+PROGRAM = f"""
+import sys
+import mfa_profiles
+try:
+    mfa_profiles.session({BASE!r})
+    print("has a session")
+except mfa_profiles.TokenCodeNeededError as error:
+    print("needs a code")
+"""
+
+
+@pytest.mark.parametrize("data", ["name,value\n1,2\n", "201131\n201132\n201133\n", ""])
+def test_what_a_program_is_given_on_stdin_is_left_to_it(base: Home, aws: LocalAWS, data: str) -> None:
+    result = base.run("-c", f"{PROGRAM}print(repr(sys.stdin.read()))", program=sys.executable, stdin=data)
+
+    assert (result.code, result.stdout, result.stderr) == (0, f"needs a code\n{data!r}\n", "")
+    assert aws.requests == []
+
+
+@pytest.mark.parametrize("command", ["yes data | {program}", "{program} <&-", "{program} </dev/null"])
+def test_a_program_without_anybody_to_ask_ends_at_once(base: Home, aws: LocalAWS, command: str) -> None:
+    (base.path / "program.py").write_text(PROGRAM)
+
+    result = base.run("-c", command.format(program=f"{sys.executable} program.py"), program="/bin/bash")
+
+    assert result.stdout == "needs a code\n"
+    assert aws.requests == []
+
+
+class _Raising:
+    """What pytest and other programs put in the place of stdin."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def isatty(self) -> bool:
+        raise self._error
+
+    def readline(self) -> str:
+        raise AssertionError("stdin is not read")
+
+
+@pytest.mark.parametrize("stdin", [None, object(), _Raising(OSError()), _Raising(ValueError())])
+@pytest.mark.usefixtures("base")
+def test_another_stdin_is_nobody(monkeypatch: pytest.MonkeyPatch, aws: LocalAWS, stdin: object) -> None:
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+    with pytest.raises(mfa_profiles.TokenCodeNeededError):
+        mfa_profiles.session(BASE)
+
+    assert aws.requests == []
+
+
+@pytest.mark.parametrize("streams", ["", ">out", ">out 2>err", "| cat >out"])
+def test_a_program_asks_on_its_terminal(base: Home, device: MFADevice, streams: str) -> None:
+    (base.path / "program.py").write_text(PROGRAM)
+    command = f"{sys.executable} program.py {streams}"
+    child = pexpect.spawn("/bin/bash", ["-c", command], env=base.environment(), cwd=str(base.path), timeout=30)
+
+    child.expect_exact(PROMPT)
+    child.sendline(base.code(device))
+    child.expect(pexpect.EOF)
+
+    printed = (base.path / "out").read_text() if streams else "has a session\n"
+    assert printed == "has a session\n"
+    child.close()
+
+
+def test_a_program_that_has_lost_its_terminal_asks_nobody(base: Home, aws: LocalAWS) -> None:
+    """A read of a job in the background would stop it."""
+    (base.path / "program.py").write_text(PROGRAM)
+    command = f"set -m; {sys.executable} program.py <$(tty) >out & wait"
+    child = pexpect.spawn("/bin/bash", ["-c", command], env=base.environment(), cwd=str(base.path), timeout=30)
+
+    child.expect(pexpect.EOF)
+
+    assert (base.path / "out").read_text() == "needs a code\n"
+    assert aws.requests == []
+    child.close()
+
+
+@pytest.mark.parametrize(("options", "prompt"), [(("-i",), ">>> "), (("-m", "pdb", "program.py"), "(Pdb) ")])
+def test_a_code_that_is_typed_at_a_prompt_of_python_is_not_in_its_history(
+    base: Home, user: User, device: MFADevice, options: tuple[str, ...], prompt: str
+) -> None:
+    (base.path / "program.py").write_text("pass\n")
+    child = pexpect.spawn(
+        sys.executable,
+        list(options),
+        env=base.environment({"TERM": "dumb"}),
+        cwd=str(base.path),
+        encoding="utf-8",
+        timeout=30,
+    )
+    code = base.code(device)
+    for line in ("import readline, mfa_profiles", f"session = mfa_profiles.session({BASE!r})"):
+        child.expect_exact(prompt)
+        child.sendline(line)
+
+    child.expect_exact(PROMPT)
+    child.sendline(code)
+
+    for line in (
+        "print(session.client('sts').get_caller_identity()['Arn'])",
+        "print([readline.get_history_item(i) for i in range(1, readline.get_current_history_length() + 1)], 'END')",
+    ):
+        child.expect_exact(prompt)
+        child.sendline(line)
+        child.expect_exact("END" if "END" in line else user.arn)
+    child.expect_exact("'END')")
+    child.expect_exact("] END")
+    assert child.before is not None
+    assert code not in child.before
+    child.close()
 
 
 def test_errors_are_the_package_s_own(base: Home, device: MFADevice, aws: LocalAWS) -> None:
@@ -258,7 +382,7 @@ def test_a_client_outlives_its_session(
     boto3.Session().client("sts", "us-west-2")  # the first of a process takes its time
     wait_for_its_end = let_end(base)
     monkeypatch.setenv("MFA_PROFILES_TOKEN_CODE", device.wrong_code())
-    type_in(monkeypatch, device.wrong_code())
+    questions = type_in(monkeypatch, device.wrong_code())
     client = mfa_profiles.session(BASE, min_remaining=timedelta(0)).client("sts")
 
     assert user.arn == client.get_caller_identity()["Arn"]
@@ -266,7 +390,7 @@ def test_a_client_outlives_its_session(
     with pytest.raises(mfa_profiles.TokenCodeNeededError, match=f"session in {DERIVED} has ended") as caught:
         client.get_caller_identity()
     assert "`mfa-profiles refresh smce-veda` in a terminal, `%mfa smce-veda`" in caught.value.__notes__[0]
-    assert (["GetSessionToken", "GetCallerIdentity"], 0) == (aws.actions, sys.stdin.tell())
+    assert (["GetSessionToken", "GetCallerIdentity"], []) == (aws.actions, questions)
     assert 0 == base.run("refresh", DERIVED, "--token-code", base.code(device)).code
 
     assert user.arn == client.get_caller_identity()["Arn"]
