@@ -4,6 +4,7 @@ They are botocore's, which boto3's are as well: boto3 itself would import what o
 """
 
 import contextlib
+import os
 import re
 import threading
 import time
@@ -12,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import log
-from mfa_profiles.aws import botocore_session
+from mfa_profiles.aws import botocore_session, sdk_settings
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -152,11 +153,15 @@ def _setup_explained(profiles: Profiles, profile: str) -> Iterator[None]:
             f"boto3 cannot be set up with the settings of profile {profile}",
             f"see {place}, and the variables in the environment that begin with AWS_",
         )
+        fault = sdk_settings.fault_behind("", os.environ)
         # The text quotes the endpoint, credentials in it included.
         if isinstance(error, ValueError) and re.search("endpoint|URL", str(error)):
             refusal = UnreachableError(
                 "the AWS endpoint is not a URL", f"see AWS_ENDPOINT_URL, and endpoint_url under {place}"
             )
+            fault = sdk_settings.fault_behind("endpoint_url", os.environ)
+        if fault is not None:
+            refusal = UnreachableError(fault.message, fault.hint)
     else:
         return
     raise refusal

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from mfa_profiles.aws import sdk_settings
 from mfa_profiles.aws.rows import Row
 from mfa_profiles.errors import MfaProfilesError, ProfileError, UnreachableError, set_clock_command
 
@@ -24,6 +25,8 @@ class Failure(Row):
     providers: tuple[str, ...] = ()
     """The settings of the profile, one of which leads to its credentials; empty for any."""
     error: type[MfaProfilesError] = UnreachableError
+    of_settings: bool = False
+    """True if a setting is to blame, which may be a variable of the environment."""
 
     def matches(self, error: BaseException, provider: str | None = None) -> bool:
         """True if the row explains the error."""
@@ -77,20 +80,33 @@ def missing_part(error: BaseException) -> str:
 
 
 def refused_setting(error: BaseException, settings: Iterable[str]) -> str:
-    """The setting that botocore cannot use, as far as the exception tells; of some, its text has the name alone."""
+    """The setting that botocore cannot use, as far as the exception tells; of some, its text has the name alone.
+
+    ``settings`` are those of the profile.
+    """
     key = str(_kwargs(error).get("config_key", ""))
     if re.fullmatch(r"[a-z_]{1,64}", key):
         return key
     names = re.findall(r"\b[a-z0-9_]{1,64}\b", str(error))
-    named = next((name for name in settings if name in names), "a setting")
+    named = next((name for name in (*settings, *sdk_settings.SETTINGS) if name in names), "a setting")
     return _SETTINGS.get(type(error).__name__, named)
+
+
+def refused_region(error: BaseException) -> str | None:
+    """The region that botocore refused, if that is what it refused."""
+    region = _kwargs(error).get("region_name")
+    return region if isinstance(region, str) and type(error).__name__ == "InvalidRegionError" else None
 
 
 _SETTINGS = {
     "InvalidDefaultsMode": "defaults_mode",
+    "InvalidIMDSEndpointError": "ec2_metadata_service_endpoint",
+    "InvalidIMDSEndpointModeError": "ec2_metadata_service_endpoint_mode",
     "InvalidMaxRetryAttemptsError": "max_attempts",
+    "InvalidRegionError": "region",
     "InvalidRetryModeError": "retry_mode",
     "InvalidS3AddressingStyleError": "s3.addressing_style",
+    "InvalidS3UsEast1RegionalEndpointConfigError": "s3_us_east_1_regional_endpoint",
     "InvalidSTSRegionalEndpointsConfigError": "sts_regional_endpoints",
     "UnknownSignatureVersionError": "signature_version",
     "UnsupportedSignatureVersionError": "signature_version",
@@ -227,14 +243,14 @@ FAILURES: tuple[Failure, ...] = (
         exceptions=("SSLError",),
         cause=_UNREADABLE,
         sentence="the CA bundle{ca_bundle} cannot be read",
-        hints=("see AWS_CA_BUNDLE, and ca_bundle in [{section}]: " + _CA_SYNTAX, "{still_good}"),
+        hints=("see {source_of_ca_bundle}: " + _CA_SYNTAX, "{still_good}"),
     ),
     Failure(
         name="CA bundle without certificates",
         exceptions=("SSLError",),
         cause=r"\[X509|NO_CERTIFICATE_OR_CRL_FOUND|no start line|\[PEM|\[ASN1",
         sentence="the CA bundle{ca_bundle} holds no certificates",
-        hints=("see AWS_CA_BUNDLE, and ca_bundle in [{section}]: " + _CA_SYNTAX, "{still_good}"),
+        hints=("see {source_of_ca_bundle}: " + _CA_SYNTAX, "{still_good}"),
     ),
     Failure(
         name="no TLS",
@@ -262,6 +278,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         name="malformed region",
+        of_settings=True,
         exceptions=("InvalidRegionError",),
         sentence="{quoted_region} is not a region",
         hints=("{region_fault}", "{region_advice}", "see region in [{section}] in {config}, or AWS_REGION"),
@@ -280,6 +297,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         name="setting",
+        of_settings=True,
         exceptions=(
             "InvalidChecksumConfigError",
             "InvalidConfigError",
@@ -292,7 +310,7 @@ FAILURES: tuple[Failure, ...] = (
             "UnsupportedSignatureVersionError",
         ),
         sentence="the AWS SDK cannot use {setting} of profile {profile}",
-        hints=("see [{section}] in {config}", _ASK_THE_CLI),
+        hints=("see {place_of_setting}", _ASK_THE_CLI),
     ),
     Failure(
         name="unreadable files",
@@ -404,6 +422,7 @@ CREDENTIALS: tuple[Failure, ...] = (
     ),
     Failure(
         name="metadata",
+        of_settings=True,
         exceptions=(
             "CredentialRetrievalError",
             "InvalidIMDSEndpointError",
@@ -415,6 +434,7 @@ CREDENTIALS: tuple[Failure, ...] = (
     ),
     Failure(
         name="credentials setup",
+        of_settings=True,
         exceptions=("InvalidConfigError",),
         sentence="profile {profile} is not complete: the AWS SDK finds no way to its credentials",
         hints=("see [{section}] in {config}, and the sections that it names", _ASK_THE_CLI),
@@ -423,6 +443,7 @@ CREDENTIALS: tuple[Failure, ...] = (
     *FAILURES[:-1],
     Failure(
         name="any other credentials failure",
+        of_settings=True,
         exceptions=("BaseException",),
         sentence="the AWS SDK got no credentials for profile {profile}",
         hints=(_ASK_THE_CLI,),

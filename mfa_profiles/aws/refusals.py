@@ -12,14 +12,14 @@ from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from mfa_profiles.aws import clients, network, values
+from mfa_profiles.aws import clients, network, sdk_settings, values
 from mfa_profiles.aws.attempts import Attempt
 from mfa_profiles.aws.caller import Caller, partition_of
 from mfa_profiles.aws.iam import devices_of
 from mfa_profiles.aws.mfa_device import SERIAL_NUMBER_FORM
 from mfa_profiles.aws.rows import Facts
 from mfa_profiles.aws.table import NOT_FROM_AWS, ROWS
-from mfa_profiles.errors import MfaProfilesError, aws_command, tool_command
+from mfa_profiles.errors import MfaProfilesError, UnreachableError, aws_command, tool_command
 from mfa_profiles.profiles import Profiles, masked, shown
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def of_call(error: Exception, attempt: Attempt) -> MfaProfilesError:
         return _explanation("ValidationError", str(error.kwargs.get("report", "")), {}, attempt)
     if isinstance(error, BotoCoreError):
         row = network.first(network.FAILURES, error)
-        return row.told(_failure_facts(error, attempt.caller.clients.profiles, attempt.caller.profile, attempt))
+        profiles = attempt.caller.clients.profiles
+        blamed = _blamed_on_environment(row, error, profiles, attempt.caller.profile)
+        return blamed or row.told(_failure_facts(error, profiles, attempt.caller.profile, attempt))
     return NOT_FROM_AWS.told(Facts())  # botocore's parsers raise whatever the answer of a stranger leads them to
 
 
@@ -55,7 +57,18 @@ def of_credentials(error: Exception, profiles: Profiles, profile: str) -> MfaPro
     """What botocore has raised while it got a profile's credentials, as an AWSError or a ProfileError."""
     web_identity = profiles.setting(profile, "web_identity_token_file") and "web_identity_token_file"
     row = network.first(network.CREDENTIALS, error, web_identity or profiles.provider(profile))
-    return row.told(_failure_facts(error, profiles, profile))
+    return _blamed_on_environment(row, error, profiles, profile) or row.told(_failure_facts(error, profiles, profile))
+
+
+def _blamed_on_environment(
+    row: network.Failure, error: Exception, profiles: Profiles, profile: str
+) -> MfaProfilesError | None:
+    """The error for a variable that botocore refuses, if that and not the profile made the call fail."""
+    if not row.of_settings:
+        return None
+    setting = network.refused_setting(error, profiles.call_settings(profile))
+    fault = sdk_settings.fault_behind(setting, os.environ, network.refused_region(error))
+    return UnreachableError(fault.message, fault.hint) if fault else None
 
 
 def _refused(error: "ClientError", attempt: Attempt) -> MfaProfilesError:
@@ -125,7 +138,8 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
 
 def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: Attempt | None = None) -> Facts:
     host, proxy = network.called_host(error), network.proxy_host(error)
-    ca_bundle = os.environ.get("AWS_CA_BUNDLE") or profiles.call_settings(profile).get("ca_bundle")
+    ca_bundle, source_of_ca_bundle = _ca_bundle(profiles, profile)
+    setting = network.refused_setting(error, profiles.call_settings(profile))
     region = attempt.caller.region if attempt else profiles.call_settings(profile).get("region")
     fault_of_region = profiles.fault(profile, "region")
     has_code = attempt is not None and attempt.serial_number is not None
@@ -140,6 +154,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         kind=type(error).__name__,
         login=aws_command("login", profile=profile),
         missing=network.missing_part(error),
+        place_of_setting=lambda: sdk_settings.place_of(profiles, profile, setting),
         next_code=", with the next code if this one is refused" if has_code else "",
         profile=profile,
         proxy=f" {proxy}" if proxy else "",
@@ -149,11 +164,22 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         region_advice=fault_of_region.hint if fault_of_region else None,
         region_fault=fault_of_region.message if fault_of_region else None,
         section=profiles.config_header(profile),
-        setting=network.refused_setting(error, profiles.call_settings(profile)),
+        setting=setting,
+        source_of_ca_bundle=source_of_ca_bundle,
         sso_login=aws_command("sso", "login", profile=profile),
         still_good=_still_good(attempt) if attempt else None,
         try_next_code="try the next code: AWS may have used this one up" if has_code else "try again",
     )
+
+
+def _ca_bundle(profiles: Profiles, profile: str) -> tuple[str | None, str]:
+    """The CA bundle that botocore uses, and where it is set."""
+    setting = profiles.call_settings(profile).get("ca_bundle")
+    if "AWS_CA_BUNDLE" in os.environ or not (setting or os.environ.get("REQUESTS_CA_BUNDLE")):
+        return os.environ.get("AWS_CA_BUNDLE"), "AWS_CA_BUNDLE"
+    if setting:
+        return setting, f"ca_bundle in [{profiles.config_header(profile)}]"
+    return os.environ["REQUESTS_CA_BUNDLE"], "REQUESTS_CA_BUNDLE"
 
 
 def _still_good(attempt: Attempt) -> str | None:

@@ -1147,13 +1147,13 @@ FAILURES = [
         "CA bundle",
         certificate(PrivateCA, "{home}/missing.pem"),
         "the CA bundle {home}/missing.pem cannot be read",
-        ("see AWS_CA_BUNDLE, and ca_bundle in [profile smce-veda]: " + CA_SYNTAX, STILL_GOOD),
+        ("see AWS_CA_BUNDLE: " + CA_SYNTAX, STILL_GOOD),
     ),
     Case(
         "CA bundle without certificates",
         certificate(PrivateCA, "{home}/empty.pem"),
         "the CA bundle {home}/empty.pem holds no certificates",
-        ("see AWS_CA_BUNDLE, and ca_bundle in [profile smce-veda]: " + CA_SYNTAX, STILL_GOOD),
+        ("see AWS_CA_BUNDLE: " + CA_SYNTAX, STILL_GOOD),
     ),
     Case(
         "no TLS",
@@ -1198,22 +1198,34 @@ FAILURES = [
             "setting",
             configured(f"{line}\n"),
             f"the AWS SDK cannot use {setting} of profile smce-veda",
-            ("see [profile smce-veda] in {config}", ASK_THE_CLI.format(profile=BASE)),
+            (f"see line 4 of {{config}}{form and ': it has to be '}{form}", ASK_THE_CLI.format(profile=BASE)),
             line,
         )
-        for line, setting in (
-            ("sts_regional_endpoints = hunter2", "sts_regional_endpoints"),
-            ("defaults_mode = hunter2", "defaults_mode"),
-            ("request_checksum_calculation = hunter2", "request_checksum_calculation"),
-            ("request_min_compression_size_bytes = hunter2", "request_min_compression_size_bytes"),
-            ("s3 =\n  addressing_style = hunter2", "s3.addressing_style"),
+        for line, setting, form in (
+            ("sts_regional_endpoints = hunter2", "sts_regional_endpoints", "legacy or regional"),
+            (
+                "defaults_mode = hunter2",
+                "defaults_mode",
+                "legacy, auto, standard, in-region, cross-region or mobile",
+            ),
+            (
+                "request_checksum_calculation = hunter2",
+                "request_checksum_calculation",
+                "when_supported or when_required",
+            ),
+            (
+                "request_min_compression_size_bytes = hunter2",
+                "request_min_compression_size_bytes",
+                "a whole number from 1 to 1048576",
+            ),
+            ("s3 =\n  addressing_style = hunter2", "s3.addressing_style", ""),
         )
     ),
     Case(
         "setting",
         missing_services,
         "the AWS SDK cannot use services of profile smce-veda",
-        ("see [profile smce-veda] in {config}", ASK_THE_CLI.format(profile=BASE)),
+        ("see line 4 of {config}", ASK_THE_CLI.format(profile=BASE)),
         "services",
     ),
     Case(
