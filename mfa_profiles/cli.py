@@ -97,7 +97,7 @@ def setup(
         str | None,
         typer.Argument(
             metavar="PROFILE",
-            help="The base profile to create; if not given, AWS_PROFILE, else default.",
+            help="The base profile to create; if not given, AWS_PROFILE, else AWS_DEFAULT_PROFILE, else default.",
             show_default=False,
         ),
     ] = None,

@@ -33,7 +33,11 @@ def credential_process(arguments: "Sequence[str]") -> str | None:
     """What the command prints, without the last line ending; None if that takes the usual way."""
     if len(arguments) > 1 or "_MFA_PROFILES_COMPLETE" in os.environ:
         return None
-    name = arguments[0] if arguments else os.environ.get("AWS_PROFILE") or "default"
+    # Two that differ are warned of, and one without a name is refused.
+    chosen = {os.environ[name] for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") if name in os.environ}
+    if not arguments and len(chosen) > 1:
+        return None
+    name = arguments[0] if arguments else next(iter(chosen), "default")
     try:
         credentials = _read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
         config = _read(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config")

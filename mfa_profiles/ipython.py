@@ -31,7 +31,7 @@ def load(shell: "InteractiveShell") -> None:
         %mfa [PROFILE]
 
         PROFILE is the base or the derived profile; if not given, AWS_PROFILE, else
-        default. The token code is asked for, unless the session is still good or
+        AWS_DEFAULT_PROFILE, else default. The token code is asked for, unless the session is still good or
         mfa_process of the profile or MFA_PROFILES_TOKEN_CODE gives it.
 
         boto3.client("s3") and the like use it from then on. So that other libraries
@@ -71,7 +71,7 @@ def _mfa(line: str, context: Context) -> None:
 def _point_at(ready: ReadyProfile) -> None:
     """Have everything that reads this process's environment, or inherits it, use a profile."""
     # Its region and its end are left out: they would be those of this moment, and outlive it.
-    variables = environment.of_profile(ready.profile, None, None, ready.reads)
+    variables = environment.of_profile(ready.profile, None, None, os.environ, ready.reads)
     unset = [name for name, value in variables.items() if value is None and os.environ.pop(name, "")]
     os.environ.update({name: value for name, value in variables.items() if value is not None})
     if unset:

@@ -93,7 +93,7 @@ Profile = Annotated[
     str | None,
     typer.Argument(
         metavar="PROFILE",
-        help="The base or the derived profile; if not given, AWS_PROFILE, else default.",
+        help="The base or the derived profile; if not given, AWS_PROFILE, else AWS_DEFAULT_PROFILE, else default.",
         show_default=False,
         autocompletion=profile_names,
     ),
@@ -103,7 +103,7 @@ Profiles = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[PROFILE]...",
-        help="Base or derived profiles; if not given, AWS_PROFILE, else default.",
+        help="Base or derived profiles; if not given, AWS_PROFILE, else AWS_DEFAULT_PROFILE, else default.",
         show_default=False,
         autocompletion=profile_names,
     ),

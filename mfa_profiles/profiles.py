@@ -364,6 +364,16 @@ class Profiles:
         """The MFA device that a profile is configured with: ``mfa_serial``, or aws-mfa's ``aws_mfa_device``."""
         return self.setting(name, "mfa_serial") or self.setting(name, "aws_mfa_device") or None
 
+    def account(self, name: str) -> str | None:
+        """Return the ID of the account that a profile is of, by its role or MFA device; None if it has neither."""
+        origin, pair = self.origins.get(name), self.pair_of_derived(name)
+        base = pair.base if pair else name
+        arns = [origin.role_arn, origin.mfa_serial] if origin else []
+        arns += [self.setting(base, "role_arn"), self.mfa_serial(base)]
+        arn = next(filter(None, arns), "")
+        found = re.match(r"arn:[a-z-]+:iam::(\d{12}):", arn)
+        return found[1] if found else None
+
     def has_keys(self, name: str) -> bool:
         """True if a profile holds keys itself, whether or not they are complete."""
         return bool(self.setting(name, "aws_access_key_id") or self.setting(name, "aws_secret_access_key"))

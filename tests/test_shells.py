@@ -154,7 +154,7 @@ def test_keys_are_exported(start: Start) -> None:
         "AWS_REGION": "us-west-2",
         "AWS_DEFAULT_REGION": "us-west-2",
     }
-    switched = start(env={**STALE, "AWS_PROFILE": "other"})
+    switched = start(env={**STALE, "AWS_PROFILE": "other", "AWS_ACCOUNT_ID": "210987654321"})
 
     for command in (f"aws_env {BASE} --keys", "aws_env --keys"):
         assert switched.output(command).startswith(f"{BASE}: ")
@@ -179,6 +179,19 @@ def test_without_a_name_it_is_the_profile_of_the_terminal(start: Start) -> None:
     assert by_profile() == switched.variables()
     assert 0 == switched.run("aws_env --clear")
     assert "there is no profile default\n" in switched.output("aws_env", 1)
+
+
+@pytest.mark.usefixtures("valid")
+def test_without_a_name_the_tool_decides_what_the_variables_mean(start: Start) -> None:
+    older, nameless = start(env={"AWS_DEFAULT_PROFILE": "other"}), start(env={"AWS_PROFILE": ""})
+
+    assert older.run("aws_env --keys") == 0
+    assert older.output("aws_env_prompt").startswith("other ")
+    assert older.output("aws_env").startswith("other: ")
+    assert older.variables() == by_profile("other", "eu-north-1")
+    assert "AWS_PROFILE is set to nothing" in nameless.output("aws_env", 1)
+    assert nameless.run("aws_env other") == 0
+    assert nameless.variables() == by_profile("other", "eu-north-1")
 
 
 def test_regions_do_not_leak(start: Start, valid: Home) -> None:

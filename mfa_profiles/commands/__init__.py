@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import NamedTuple
 
+from mfa_profiles import environment
 from mfa_profiles.profiles import SharedPaths
 
 TYPE_CHECKING = False
@@ -50,8 +51,20 @@ class Context(NamedTuple):
 
     @property
     def default_profile(self) -> str:
-        """The profile that is meant when none is named."""
-        return self.environment.get("AWS_PROFILE") or "default"
+        """The profile that is meant when none is named.
+
+        Warns of variables that name two. Raises ProfileError for one that is set to nothing.
+        """
+        nameless = environment.nameless_profile(self.environment)
+        if nameless is not None:
+            raise nameless
+        differ = environment.profiles_that_differ(self.environment)
+        if differ is not None:
+            message, hint = differ
+            self.warn(message)
+            self.hint(hint)
+        chosen = environment.chosen_profile(self.environment)
+        return chosen[0] if chosen else "default"
 
     def named(self, name: str | None) -> str:
         """The profile that is meant: an empty name, as of a variable that is not set, is not the same as none."""

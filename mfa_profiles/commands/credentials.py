@@ -147,7 +147,8 @@ def _refresh(
         token_code=options.token_code, min_remaining=options.min_remaining, allows_direct=False
     )
     # Keys in the environment are no reason for a warning: they are about to be replaced.
-    kept = {key: value for key, value in context.environment.items() if key not in environment.CREDENTIAL_VARIABLES}
+    outranking = environment.credential_variables(context.environment)
+    kept = {key: value for key, value in context.environment.items() if key not in outranking}
     try:
         outcomes = refresh([name], refresh_options, context._replace(environment=kept))
     except MfaProfilesError as error:

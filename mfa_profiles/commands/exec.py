@@ -28,7 +28,7 @@ def execution(name: str, options: CredentialsOptions, context: Context) -> Execu
     Raises MfaProfilesError if there are none.
     """
     found = credentials(name, options, context)
-    variables = environment.of_keys(found.keys, found.expiration, found.region)
+    variables = environment.of_keys(found.keys, found.expiration, found.region, context.environment)
     kept = {key: value for key, value in context.environment.items() if key not in variables}
     kept.pop(environment.TOKEN_CODE, None)  # a code is nobody else's business
     if _lc_ctype_is_pythons():

@@ -1,5 +1,6 @@
 """The credentials of a profile as text for shells, programs and ``.env`` files."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mfa_profiles import dotenv, environment, formats, git, shared_files
@@ -53,26 +54,43 @@ def export_to_env_file(
     """Write the credentials of a profile into a ``.env`` file; its other lines stay. Raises MfaProfilesError."""
     _rehearse(name, path, options, context)
     ready, variables = _variables(name, options, context, by_profile=by_profile)
+    account = shared_files.load(context.paths).account(ready.profile)
     others: list[str] = []
 
     def edit(text: str) -> str:
-        # Lines that name another profile are a person's own: nothing but a new name takes their place.
-        values = _values(path, text)
-        others[:] = [
-            name
-            for name in environment.PROFILE_VARIABLES
-            if values.get(name) not in (None, ready.profile) and not variables.get(name)
-        ]
-        return dotenv.update(text, {key: value for key, value in variables.items() if key not in others})
+        others[:] = _own_lines(_values(path, text), variables, ready.profile, account)
+        return dotenv.update(text, {key: value for key, value in variables.items() if not _stays(key, others)})
 
     stored = shared_files.change_env_file(context.paths, path, edit)
     for warning in stored.warnings:
         context.warn(warning)
     for other in others:
-        context.warn(f"{path} also sets {other}, which some SDKs prefer: take that line out")
+        does = "combine with these keys" if other in environment.COMBINED_WITH_KEYS else "prefer"
+        context.warn(f"{path} also sets {other}, which some SDKs {does}: take that line out")
     if not by_profile:
         _warn_of_who_may_read_it(path, context)
     return EnvFile(path, ready, by_profile, stored.changed)
+
+
+def _own_lines(values: Mapping[str, str], variables: Variables, profile: str, account: str | None) -> list[str]:
+    """Return the variables of a ``.env`` file that are a person's own, and stand in the way of ``variables``."""
+    own = (*environment.PROFILE_VARIABLES, *environment.COMBINED_WITH_KEYS)
+    harmless = {*((name, profile) for name in environment.PROFILE_VARIABLES), ("AWS_ACCOUNT_ID", account)}
+    return [
+        name
+        for name, value in values.items()
+        if (environment.is_bearer_token(name) or (name in own and name in variables))
+        and not variables.get(name)
+        and (name, value) not in harmless
+    ]
+
+
+def _stays(name: str, others: Sequence[str]) -> bool:
+    """Return True for a line that is not changed.
+
+    A project may read its account there, or keep the only copy of a bearer token.
+    """
+    return name in (*others, *environment.COMBINED_WITH_KEYS) or environment.is_bearer_token(name)
 
 
 def _rehearse(name: str, path: str, options: CredentialsOptions, context: Context) -> None:
@@ -107,8 +125,9 @@ def _warn_of_who_may_read_it(path: str, context: Context) -> None:
 def _variables(
     name: str, options: CredentialsOptions, context: Context, *, by_profile: bool
 ) -> tuple[ReadyProfile, Variables]:
+    present = context.environment
     if by_profile:
         ready = ready_profile(name, options, context)
-        return ready, environment.of_profile(ready.profile, ready.expiration, ready.region, ready.reads)
+        return ready, environment.of_profile(ready.profile, ready.expiration, ready.region, present, ready.reads)
     found = credentials(name, options, context)
-    return found, environment.of_keys(found.keys, found.expiration, found.region)
+    return found, environment.of_keys(found.keys, found.expiration, found.region, present)

@@ -40,8 +40,9 @@ function aws_env --description 'Switch this terminal to an AWS profile'
     if set -q names[2]
         __mfa_profiles_usage 'one NAME is enough'
     else if test $action != --clear
-        # After --keys there is no AWS_PROFILE to go by.
-        set -q names[1]; or set names (string match -rv '^$' -- $AWS_PROFILE $__mfa_profiles_name default)
+        # The tool decides which profile these two name. After --keys there is neither to go by.
+        set -q names[1]; or set -q AWS_PROFILE; or set -q AWS_DEFAULT_PROFILE
+        or set names (string match -rv '^$' -- $__mfa_profiles_name default)
         __mfa_profiles_switch $action $names[1]
     else if set -q names[1]
         __mfa_profiles_usage '--clear takes no NAME'
@@ -61,15 +62,19 @@ function __mfa_profiles_help
         '       aws_env --clear' \
         '' \
         'Switches this terminal to an AWS profile. NAME is the base or the derived profile;' \
-        'if not given, AWS_PROFILE, else the last NAME, else default. If its session is' \
-        'missing or expired, a new one is got first, which may ask for an MFA code.' \
+        'if not given, AWS_PROFILE or AWS_DEFAULT_PROFILE, else the last NAME, else default.' \
+        'If its session is missing or expired, a new one is got first, which may ask for an' \
+        'MFA code.' \
         '' \
         '  --keys   export the keys of the session, for tools that know no profiles;' \
         '           without it AWS_PROFILE is set, and later refreshes reach this terminal' \
         '  --clear  forget profile and keys in this terminal'
 end
 
-function __mfa_profiles_switch --argument-names action name
+function __mfa_profiles_switch
+    set -l action $argv[1]
+    set -l name $argv[2..]
+    set -l named $name $AWS_PROFILE $AWS_DEFAULT_PROFILE
     set -l regions $__mfa_profiles_regions
     if not set -q __mfa_profiles_regions
         for variable in AWS_REGION AWS_DEFAULT_REGION
@@ -85,11 +90,11 @@ function __mfa_profiles_switch --argument-names action name
     set -g __mfa_profiles_regions $regions
     __mfa_profiles_restore_regions
     printf '%s' $code | source; or return
-    set -g __mfa_profiles_name $name
+    set -g __mfa_profiles_name $named[1]
     set -g __mfa_profiles_profile $AWS_PROFILE
     set -l words (__mfa_profiles_left); or return 0
     test $words = expired; or set words "$words left"
-    set -l profile $AWS_PROFILE $name
+    set -l profile $AWS_PROFILE $named[1]
     printf '%s: %s\n' $profile[1] $words >&2
 end
 

@@ -63,9 +63,11 @@ function _mfa_profiles_aws_env {
     done
     if ((names > 1)); then
         _mfa_profiles_usage 'one NAME is enough'
+    elif [[ $action != --clear && $names == 0 && -n ${AWS_PROFILE+set}${AWS_DEFAULT_PROFILE+set} ]]; then
+        _mfa_profiles_switch "$action" # the tool decides which profile they name
     elif [[ $action != --clear ]]; then
         # After --keys there is no AWS_PROFILE to go by.
-        ((names)) || name=${AWS_PROFILE:-${_mfa_profiles_name:-default}}
+        ((names)) || name=${_mfa_profiles_name:-default}
         _mfa_profiles_switch "$action" "$name"
     elif ((names)); then
         _mfa_profiles_usage '--clear takes no NAME'
@@ -85,8 +87,9 @@ function _mfa_profiles_help {
         '       aws_env --clear' \
         '' \
         'Switches this terminal to an AWS profile. NAME is the base or the derived profile;' \
-        'if not given, AWS_PROFILE, else the last NAME, else default. If its session is' \
-        'missing or expired, a new one is got first, which may ask for an MFA code.' \
+        'if not given, AWS_PROFILE or AWS_DEFAULT_PROFILE, else the last NAME, else default.' \
+        'If its session is missing or expired, a new one is got first, which may ask for an' \
+        'MFA code.' \
         '' \
         '  --keys   export the keys of the session, for tools that know no profiles;' \
         '           without it AWS_PROFILE is set, and later refreshes reach this terminal' \
@@ -94,12 +97,13 @@ function _mfa_profiles_help {
 }
 
 function _mfa_profiles_switch {
-    local by_profile="$1" name="$2" code
+    local by_profile="$1" name="${2-${AWS_PROFILE:-${AWS_DEFAULT_PROFILE-}}}" code
+    shift
     [[ $by_profile == --by-profile ]] || by_profile=
     # In the subshell the region of the profile before is gone, so that it is not taken for what the next one wants.
     code=$(
         _mfa_profiles_restore_regions
-        \command mfa-profiles export --format env ${by_profile:+"$by_profile"} -- "$name"
+        \command mfa-profiles export --format env ${by_profile:+"$by_profile"} -- "$@"
     ) || return
     if [[ -n ${_mfa_profiles_regions-} ]]; then
         _mfa_profiles_restore_regions

@@ -745,8 +745,8 @@ def test_keys_in_a_git_repository(home: Home) -> None:
     [
         (
             {"AWS_PROFILE": "smce-vada", "AWS_DEFAULT_PROFILE": BASE},
-            f"warning aws-profile AWS_PROFILE is smce-vada and AWS_DEFAULT_PROFILE is {BASE}: boto3 and the AWS CLI "
-            "follow the latter, other SDKs the former\n  unset AWS_DEFAULT_PROFILE\n"
+            f"warning aws-profile AWS_PROFILE is smce-vada and AWS_DEFAULT_PROFILE is {BASE}: boto3 and version 1 of "
+            "the AWS CLI use the latter, version 2 and most other SDKs the former\n  unset AWS_DEFAULT_PROFILE\n"
             "problem aws-profile AWS_PROFILE: there is no profile smce-vada\n"
             f"  did you mean {BASE} or {DERIVED}?\n  both ~/.aws/credentials and ~/.aws/config were read\n"
             "  unset AWS_PROFILE\n",
@@ -771,8 +771,33 @@ def test_keys_in_a_git_repository(home: Home) -> None:
             "warning environment AWS_ROLE_ARN in the environment: some tools look there before they look at a "
             "profile\n  unset AWS_ROLE_ARN\n",
         ),
+        (
+            {"AWS_PROFILE": ""},
+            "problem aws-profile AWS_PROFILE is set to nothing: boto3 and the AWS CLI look for a profile without a "
+            "name\n  unset AWS_PROFILE\n",
+        ),
+        (
+            {"AWS_PROFILE": BASE, "AWS_DEFAULT_PROFILE": " "},
+            "problem aws-profile AWS_DEFAULT_PROFILE is set to nothing: boto3 and the AWS CLI look for a profile "
+            "without a name\n  unset AWS_DEFAULT_PROFILE\n",
+        ),
+        (
+            {"AWS_BEARER_TOKEN_BEDROCK": "x", "AMAZON_SESSION_TOKEN": "x", "AWS_ACCOUNT_ID": "1"},
+            "problem environment an active session is in the environment, which most tools prefer to every profile: "
+            "AMAZON_SESSION_TOKEN\n  unset AMAZON_SESSION_TOKEN AWS_ACCOUNT_ID AWS_BEARER_TOKEN_BEDROCK\n",
+        ),
+        ({"AWS_ACCOUNT_ID": "210987654321", "AWS_CREDENTIAL_SCOPE": "x"}, ""),
+        (
+            {"AWS_RETRY_MODE": "bad", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL_S3": "user:secret/of/john"},
+            "problem sdk-settings AWS_CA_BUNDLE is set to nothing: boto3 and the AWS CLI cannot use it\n"
+            "  unset AWS_CA_BUNDLE\n"
+            "problem sdk-settings AWS_RETRY_MODE is not legacy, standard or adaptive: boto3 and the AWS CLI cannot "
+            "use it\n  unset AWS_RETRY_MODE\n"
+            "problem sdk-settings AWS_ENDPOINT_URL_S3 is not a URL such as https://HOST: boto3 and the AWS CLI "
+            "cannot use it\n  unset AWS_ENDPOINT_URL_S3\n",
+        ),
     ],
-    ids=["profiles", "keys", "code", "role"],
+    ids=["profiles", "keys", "code", "role", "nameless", "nameless default", "family", "account", "settings"],
 )
 def test_the_environment(home: Home, env: dict[str, str], expected: str) -> None:
     """What outranks a profile, and names that no profile has; never a value that is secret."""
@@ -843,6 +868,20 @@ def test_a_terminal_with_the_session_of_another(home: Home, env: dict[str, str])
 
     assert 1 == exit_code
     assert said.startswith("problem environment an active session is in the environment, which most tools prefer")
+
+
+@pytest.mark.parametrize("env", [{"AWS_PROFILE": DERIVED}, IN_ENVIRONMENT], ids=["profile", "keys"])
+@pytest.mark.parametrize("account", ["123456789012", "210987654321"])
+def test_a_terminal_with_an_account(home: Home, env: dict[str, str], account: str) -> None:
+    home.write(BASE_KEYS + ours(serial="arn:aws:iam::123456789012:mfa/john.doe"), CONFIG)
+
+    exit_code, said = told(home, env={**env, "AWS_ACCOUNT_ID": account})
+
+    expected = (
+        f"warning environment AWS_ACCOUNT_ID is 210987654321, but profile {DERIVED} is of account 123456789012: SDKs "
+        "combine it with keys from the environment, and call endpoints of that account\n  unset AWS_ACCOUNT_ID\n"
+    )
+    assert (exit_code, said) == (0, expected if account == "210987654321" else "")
 
 
 def test_what_else_outranks_a_session(home: Home) -> None:

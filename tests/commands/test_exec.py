@@ -15,7 +15,7 @@ from tests.processes import INTERRUPT_AT_THE_WRITING
 AWS_VARIABLES = """
 import os
 for name, value in sorted(os.environ.items()):
-    if name.startswith(("AWS_", "MFA_PROFILES_", "_MFA")) and name != "AWS_ENDPOINT_URL":
+    if name.startswith(("AWS_", "AMAZON_", "MFA_PROFILES_", "_MFA")) and name != "AWS_ENDPOINT_URL":
         print(name, "*" if "KEY" in name or "TOKEN" in name else value)
 """
 STALE = {
@@ -28,6 +28,13 @@ STALE = {
     "AWS_DEFAULT_PROFILE": "other",
     "AWS_ACCESS_KEY": "AKIASTALE",
     "AWS_SECRET_KEY": "stale",
+    "AMAZON_ACCESS_KEY_ID": "AKIASTALE",
+    "AMAZON_SECRET_ACCESS_KEY": "stale",
+    "AMAZON_SESSION_TOKEN": "stale",
+    "AWS_ACCOUNT_ID": "210987654321",
+    "AWS_CREDENTIAL_SCOPE": "us-west-1",
+    "AWS_BEARER_TOKEN_BEDROCK": "stale",
+    "AWS_BEARER_TOKEN_ANOTHER_SERVICE": "stale",
     "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/other",
     "AWS_ROLE_SESSION_NAME": "other",
     "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere",
@@ -66,6 +73,19 @@ def test_the_keys_are_those_of_the_session(refreshed: Home, aws: LocalAWS, user:
 
     assert f"{user.arn}\n" == result.stdout
     assert refreshed.section()["aws_access_key_id"] == aws.requests[-1].access_key_id
+
+
+def test_requests_go_to_the_account_of_the_session(refreshed: Home) -> None:
+    """Where the endpoint of a service has the account in it."""
+    script = (
+        "import boto3; client = boto3.client('dynamodb', endpoint_url=None); "
+        "print(client._request_signer._credentials.get_frozen_credentials().account_id)"
+    )
+    env = {"AWS_ACCOUNT_ID": "210987654321"}
+
+    result = refreshed.run("exec", BASE, "--", sys.executable, "-c", script, env=env)
+
+    assert (result.stdout, result.stderr) == ("None\n", "")
 
 
 def test_without_a_region_that_of_the_environment_stays(home: Home, user: User) -> None:

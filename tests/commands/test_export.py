@@ -61,6 +61,54 @@ def test_the_name_of_the_profile_for_the_shell(stored: Home) -> None:
     ] == exports
 
 
+@pytest.mark.parametrize(
+    ("option", "names"),
+    [
+        ((), {"AWS_ACCOUNT_ID", "AWS_CREDENTIAL_SCOPE", "AWS_BEARER_TOKEN_BEDROCK", "AWS_BEARER_TOKEN_X_1"}),
+        (("--by-profile",), {"AWS_BEARER_TOKEN_BEDROCK", "AWS_BEARER_TOKEN_X_1"}),
+    ],
+    ids=["keys", "profile"],
+)
+def test_what_sdks_combine_with_keys_or_prefer_to_them_is_unset(
+    stored: Home, option: tuple[str, ...], names: set[str]
+) -> None:
+    """An account alone does nothing, and the program may read it. No name can be a command."""
+    env = {"AWS_BEARER_TOKEN_X_1": "x", "AWS_BEARER_TOKEN_X; echo": "x"}
+
+    result = stored.run("export", BASE, *option, env=env, prints_secrets=True)
+
+    unset = result.stdout.splitlines()[0].removesuffix(";").split()
+    assert {name for name in unset if name.startswith(("AWS_BEARER", "AWS_ACCOUNT", "AWS_CREDENTIAL_S"))} == names
+    assert "echo" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "line", "warned"),
+    [
+        ((), "AWS_ACCOUNT_ID=210987654321", "some SDKs combine with these keys"),
+        ((), "AWS_ACCOUNT_ID=123456789012", None),
+        (("--by-profile",), "AWS_ACCOUNT_ID=210987654321", None),
+        ((), "AWS_BEARER_TOKEN_BEDROCK=x", "some SDKs prefer"),
+        (("--by-profile",), "AWS_BEARER_TOKEN_X=x", "some SDKs prefer"),
+    ],
+)
+def test_an_env_file_with_an_account_or_a_token_of_its_own(
+    base: Home, option: tuple[str, ...], line: str, warned: str | None
+) -> None:
+    """The project may read them there, and they may be nowhere else."""
+    base.credentials.write_text(base.credentials.read_text() + session_section(DERIVED, source=BASE, expires=EXPIRES))
+    path = base.path / ".env"
+    path.write_text(f"{line}\n")
+
+    result = base.run("export", BASE, "--format", "dotenv", "--output", ".env", *option)
+
+    assert result.code == 0
+    assert line in path.read_text().splitlines()
+    name = line.partition("=")[0]
+    expected = [f"mfa-profiles: warning: .env also sets {name}, which {warned}: take that line out"] if warned else []
+    assert [error for error in result.errors if "also sets" in error] == expected
+
+
 def test_a_profile_without_a_session_is_named_itself(home: Home, aws: LocalAWS) -> None:
     """What needs no MFA needs nothing from us, and its credentials are not even looked up."""
     home.write(

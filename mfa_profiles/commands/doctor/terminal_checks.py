@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from mfa_profiles import environment, sessions
+from mfa_profiles.aws import sdk_settings
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, ok, problem, warning
 from mfa_profiles.commands.status import session_status
 from mfa_profiles.errors import assignment, shell_command
@@ -10,13 +11,17 @@ from mfa_profiles.profiles import ProfilePair, shown
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
 _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-_KEYS = (*environment.READ_BY_SOURCE["environment"], "AWS_ACCESS_KEY", "AWS_SECRET_KEY")
+_KEYS = (
+    *environment.READ_BY_SOURCE["environment"],
+    *("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AMAZON_ACCESS_KEY_ID", "AMAZON_SECRET_ACCESS_KEY", "AMAZON_SESSION_TOKEN"),
+)
 _EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
 
 
 def outranking_variables(scope: Scope) -> Iterator[Finding]:
     """What the SDKs take from the environment before they look at a profile."""
-    found = [name for name in environment.CREDENTIAL_VARIABLES if scope.context.environment.get(name)]
+    variables = scope.context.environment
+    found = [name for name in environment.credential_variables(variables) if variables.get(name)]
     found = [name for name in found if name not in environment.PROFILE_VARIABLES]
     keys = [name for name in found if name in _KEYS]
     holder = _holder_of_keys(scope) if keys else _holder_by_expiration(scope)
@@ -24,6 +29,9 @@ def outranking_variables(scope: Scope) -> Iterator[Finding]:
         yield _session_here(scope, holder)
         found = [name for name in found if name not in (*keys, _EXPIRATION)]
         keys = []
+    if not keys:
+        found = [name for name in found if name not in environment.COMBINED_WITH_KEYS]
+        yield from _account_of_another(scope, holder)
     if keys:
         what = "an active session is" if any(name.endswith("TOKEN") for name in keys) else "access keys are"
         yield problem(
@@ -34,6 +42,21 @@ def outranking_variables(scope: Scope) -> Iterator[Finding]:
         yield warning(
             f"{', '.join(found)} in the environment: some tools look there before they look at a profile",
             f"unset {' '.join(found)}",
+        )
+
+
+def _account_of_another(scope: Scope, holder: str | None) -> Iterator[Finding]:
+    """An AWS_ACCOUNT_ID that is not that of the profile whose session is here, or that this terminal uses."""
+    variables = scope.context.environment
+    chosen = environment.chosen_profile(variables)
+    profile = holder or (chosen[0] if chosen else "default")
+    given, account = variables.get("AWS_ACCOUNT_ID"), scope.profiles.account(profile)
+    if given and account and given != account:
+        yield warning(
+            f"AWS_ACCOUNT_ID is {shown(given)}, but profile {shown(profile)} is of account {account}: SDKs combine "
+            "it with keys from the environment, and call endpoints of that account",
+            "unset AWS_ACCOUNT_ID",
+            profile=shown(profile),
         )
 
 
@@ -78,6 +101,12 @@ def _session_here(scope: Scope, profile: str) -> Finding:
     return ok(f"this terminal has the session of {profile}", profile=profile)
 
 
+def refused_variables(scope: Scope) -> Iterator[Finding]:
+    """Variables that boto3 and the AWS CLI refuse, whatever the profile is."""
+    for fault in sdk_settings.faults(scope.context.environment):
+        yield problem(fault.message, fault.hint)
+
+
 def token_code(scope: Scope) -> Iterator[Finding]:
     """A code that was meant for one command."""
     if scope.context.environment.get(environment.TOKEN_CODE):
@@ -88,28 +117,29 @@ def token_code(scope: Scope) -> Iterator[Finding]:
 
 
 def chosen_profile(scope: Scope) -> Iterator[Finding]:
-    """The profile that tools use which are named none."""
+    """The profile that tools use if none is named."""
     variables = scope.context.environment
-    chosen, older = (variables.get(name, "") for name in environment.PROFILE_VARIABLES)
-    if chosen and older and chosen != older:
-        yield warning(
-            f"AWS_PROFILE is {shown(chosen)} and AWS_DEFAULT_PROFILE is {shown(older)}: boto3 and the AWS CLI follow "
-            "the latter, other SDKs the former",
-            "unset AWS_DEFAULT_PROFILE",
-        )
-    missing = False
+    differ = environment.profiles_that_differ(variables)
+    if differ is not None:
+        message, hint = differ
+        yield warning(message, hint)
+    nameless = environment.nameless_profile(variables)
+    missing = nameless is not None
+    if nameless is not None:
+        yield problem(nameless.message, *nameless.hints)
     for variable in environment.PROFILE_VARIABLES:
         name = variables.get(variable)
-        if name and scope.is_readable and name not in scope.profiles:
+        if name and name.strip() and scope.is_readable and name not in scope.profiles:
             error = scope.profiles.no_such_profile(name)
             missing = True
             yield problem(f"{variable}: {error.message}", *error.hints, f"unset {variable}")
     if not missing and not any(variables.get(name) for name in _KEYS):
-        yield _used(scope, older or chosen, "AWS_DEFAULT_PROFILE" if older else "AWS_PROFILE")
+        yield _used(scope, environment.chosen_profile(variables))
 
 
-def _used(scope: Scope, name: str, variable: str) -> Finding:
-    if name:
+def _used(scope: Scope, chosen: tuple[str, str] | None) -> Finding:
+    if chosen:
+        name, variable = chosen
         message = f"this terminal uses profile {shown(name)} ({variable})"
         own = [pair.derived for pair in _usable(scope) if pair.base == name != pair.derived]
         hints = [f"export {assignment(variable, derived)} uses the session in that profile" for derived in own]
@@ -134,6 +164,7 @@ def _usable(scope: Scope) -> list[ProfilePair]:
 
 CHECKS: Iterable[Check] = (
     Check("environment", outranking_variables, "no keys in the environment"),
+    Check("sdk-settings", refused_variables),
     Check("aws-profile", chosen_profile),
     Check("token-code", token_code),
 )
