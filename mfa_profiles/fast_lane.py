@@ -54,7 +54,8 @@ def _read(path: str) -> str | None:
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        return ""
+        # A link may lead to a directory that is not there, which is an error.
+        return None if os.path.islink(path) or not os.path.isdir(os.path.dirname(path) or os.curdir) else ""
     if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:  # opening a FIFO would wait for ever
         return None
     with open(path, "rb") as file:

@@ -122,6 +122,8 @@ class Profiles:
 
     credentials: IniFile
     config: IniFile
+    lost: tuple[str, ...] = field(default=(), compare=False, kw_only=True)
+    """Sentences about links to files that are not there, in which a profile may be."""
 
     @cached_property
     def _config_headers(self) -> dict[str, str]:
@@ -287,20 +289,26 @@ class Profiles:
             return ProfileError(f"there is no profile {shown(name)}", hint)
         files, names = f"{self.credentials.path} and {self.config.path}", self.names()
         if hints := self._advice_on_headers(name):
-            return ProfileError(f"there is no profile {shown(name)}", *hints)
+            return ProfileError(f"there is no profile {shown(name)}", *self.lost, *hints)
         if not names:
             creates = f"{tool_command('setup', name or 'PROFILE')} creates it"
             return ProfileError(
-                f"there is no profile {shown(name)}", f"there are no profiles in {files} yet", creates
+                f"there is no profile {shown(name)}",
+                *self.lost,
+                f"there are no profiles in {files} yet",
+                creates,
             )
         by_case = [other for other in names if other.casefold() == name.casefold()]
         if similar := by_case or difflib.get_close_matches(name, names):
             did_you_mean = f"did you mean {' or '.join(map(_quoted, similar))}?"
-            return ProfileError(f"there is no profile {shown(name)}", did_you_mean, f"both {files} were read")
+            return ProfileError(
+                f"there is no profile {shown(name)}", *self.lost, did_you_mean, f"both {files} were read"
+            )
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         listed = ", ".join(map(_quoted, names[:_MOST_NAMES]))
         return ProfileError(
             f"there is no profile {shown(name)}",
+            *self.lost,
             f"there {'is' if len(names) == 1 else 'are'} {listed}{more}",
             f"both {files} were read; AWS_PROFILE is taken if none is named",
         )
@@ -345,7 +353,7 @@ class Profiles:
     def where_keys_belong(self, name: str) -> list[str]:
         """Return hints on what was meant as the keys of a profile, or on where to put them."""
         elsewhere = f"put the long-term keys of your IAM user into [{name}] in {self.credentials.path}"
-        return self.advice_on_keys(name) or [elsewhere]
+        return [*self.lost, *(self.advice_on_keys(name) or [elsewhere])]
 
     def advice_on_keys(self, name: str) -> list[str]:
         """Return hints on what was most likely meant as the keys of a profile; they may be empty."""

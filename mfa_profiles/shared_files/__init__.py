@@ -49,6 +49,7 @@ from mfa_profiles.shared_files.storage import (
     leftovers,
     make_private,
     others_can_read,
+    refuse_links_to_nowhere,
     remove_leftovers,
     rescued,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "others_can_read",
     "refusals",
     "refuse_env_file",
+    "refuse_links_to_nowhere",
     "rehearse",
     "rehearse_env_file",
     "remove_leftovers",
@@ -114,7 +116,14 @@ class StoredBoth(NamedTuple):
 
 def load(paths: SharedPaths) -> Profiles:
     """Read both files. Raises FileRefusedError or StorageError; a missing file is an empty one."""
-    return _profiles(paths, storage.read(paths.credentials), storage.read(paths.config))
+    both = (paths.credentials, paths.config)
+    contents = [storage.read(path) for path in both]
+    lost = tuple(
+        f"{path} is a link to a file that is not there: {os.path.realpath(path)}"
+        for path, content in zip(both, contents, strict=True)
+        if content is None and not is_null_device(path) and os.path.islink(path)
+    )
+    return _profiles(paths, contents[0], contents[1], lost)
 
 
 def version(paths: SharedPaths) -> object:
@@ -241,6 +250,7 @@ def refuse_env_file(paths: SharedPaths, path: str) -> None:
         target = os.path.realpath(path)
     except OSError:
         raise StorageError(f"{path} is in a directory that is not there any more", "cd to one that is") from None
+    storage.refuse_links_to_nowhere(path)
     if any(same_file(target, shared) for shared in paths):
         raise StorageError(f"{path} is one of AWS's own files", "name a .env file")
     if path == "-":
@@ -282,7 +292,7 @@ def single_flight(
 def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
     def edit_bytes(contents: list[bytes | None]) -> list[bytes | None]:
         config, credentials = contents
-        before = _profiles(paths, credentials, config)
+        before = _profiles(paths, credentials, config, ())
         after = edit(before)
         if is_null_device(paths.credentials) and after.credentials is not before.credentials:
             raise StorageError(
@@ -299,5 +309,5 @@ def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
 
 
 @functools.lru_cache(maxsize=4)  # a command reads, rehearses, edits and reads again, mostly the same bytes
-def _profiles(paths: SharedPaths, credentials: bytes | None, config: bytes | None) -> Profiles:
-    return Profiles(ini.parse(credentials, paths.credentials), ini.parse(config, paths.config))
+def _profiles(paths: SharedPaths, credentials: bytes | None, config: bytes | None, lost: tuple[str, ...]) -> Profiles:
+    return Profiles(ini.parse(credentials, paths.credentials), ini.parse(config, paths.config), lost=lost)

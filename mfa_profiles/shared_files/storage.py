@@ -7,6 +7,7 @@ before the file is replaced.
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import math
 import os
@@ -19,6 +20,14 @@ from mfa_profiles.errors import NOTHING_CHANGED, NotWritableError, StorageError,
 from mfa_profiles.shared_files import writers
 from mfa_profiles.shared_files.locking import DIRECTORY, have_one_lock, is_locked, locked, remove_old_locks
 from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file, variables_naming
+
+_TEMPORARY = ".mfa-profiles.tmp"
+_RESCUED = ".mfa-profiles.rescued"
+_OUR_ENDS = (".tmp", ".rescued", ".lock", ".held")
+"""How the names of our own files beside others end. They come and go."""
+
+_NO_FULL_SYNC = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENODEV}
+"""The errors of file systems on which macOS cannot wait for the disk, such as a network drive."""
 
 _ATTEMPTS = 10
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -71,6 +80,8 @@ def _opened(path: str) -> Iterator[tuple[_Content | None, Callable[[], bool]]]:
                 opened.callback(_close, file)
                 is_undisturbed = opened.enter_context(writers.held_off(file.fileno()))
                 content = _Content(file.read(), os.fstat(file.fileno()), is_undisturbed())
+        if content is None:
+            refuse_links_to_nowhere(path)
         yield content, is_undisturbed
 
 
@@ -109,6 +120,43 @@ def _too_large(path: str, has: str, size: int) -> StorageError:
     )
 
 
+def refuse_links_to_nowhere(path: str) -> None:
+    """Raise StorageError if a link on the way to a file leads to a directory that is not there.
+
+    A volume may not be mounted. What is written under its mount point stays there in clear text, and is hidden by the
+    next mount. A file that is missing in a directory can be made.
+    """
+    link = _link_to_nothing(path)
+    if link is None:
+        return
+    directory = os.path.dirname(os.path.realpath(path))
+    if link == path and os.path.isdir(directory):
+        return
+    kind = "file" if link == path else "directory"
+    make = shell_command("mkdir", "-p", directory)
+    raise StorageError(
+        f"{link} is a link to a {kind} that is not there: {os.path.realpath(link)}",
+        f"if that is on a volume, mount it; else make the directory: {make}",
+        NOTHING_CHANGED,
+    )
+
+
+def _link_to_nothing(path: str) -> str | None:
+    """The first link on the way to a file that leads to nothing, or None."""
+    places = [path]
+    while (parent := os.path.dirname(places[-1])) not in ("", places[-1]):
+        places.append(parent)
+    return next((place for place in reversed(places) if os.path.islink(place) and _is_missing(place)), None)
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
+
+
 def _same(one: _Content | None, other: _Content | None) -> bool:
     """True if a file was not touched between two reads. Its times are too coarse to tell: the bytes have to."""
     if one is None or other is None:
@@ -134,6 +182,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
     beside each file. Raises StorageError if the system does not allow it; no file is touched before all new ones are
     safely on disk.
     """
+    _refuse_places(paths, lock_of)
     targets = [os.path.realpath(path) for path in paths]
     files = [target for target in targets if not is_null_device(target)]
     if any(same_file(one, other) for one, other in itertools.combinations(files, 2)):
@@ -158,6 +207,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                     raise _too_large(change.path, "would have", len(change.new))
             _tell(targets, changes, rehearsal=rehearsal)
             with contextlib.ExitStack() as copies:
+                _clear_the_way(changes, denied)
                 prepared = [copies.enter_context(_temporary_copy(change, denied)) for change in changes]
                 for change in changes:
                     _refuse_what_cannot_be_replaced(change)
@@ -166,6 +216,19 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
                 if _replace_all(prepared, replaced, warnings):
                     return Stored(bool(replaced), tuple(warnings))
         raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
+
+
+def _refuse_places(paths: Sequence[str], lock_of: str | None) -> None:
+    """Raise StorageError for a path at which no file should be made, before a directory is made for it."""
+    for path in paths:
+        refuse_links_to_nowhere(path)
+        *_, directory, name = os.path.realpath(path).casefold().split(os.sep)
+        if directory == DIRECTORY or (".mfa-profiles." in name and name.endswith(_OUR_ENDS)):
+            raise StorageError(
+                f"{path} has a name that mfa-profiles keeps for its own files", "choose another name", NOTHING_CHANGED
+            )
+    if lock_of is not None:
+        refuse_links_to_nowhere(lock_of)
 
 
 def _tell(targets: Sequence[str], changes: "Sequence[_Change]", *, rehearsal: bool) -> None:
@@ -254,15 +317,14 @@ def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[
         with _explained(change.target, "written"):
             if change.target in denied:
                 raise denied[change.target]
-            _unlink(path)
             # Nobody else may read it at any time, and a link planted at its name is not followed.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _NEW_FILE_MODE)
             with open(descriptor, "wb") as file:
                 _refuse_open_directories(change, descriptor)
+                warnings = _copy_permissions(change, descriptor)
                 file.write(change.new)
                 file.flush()
-                warnings = _copy_permissions(change.target, change.old, descriptor)
-                os.fsync(descriptor)
+                _sync(descriptor)
         yield _Copy(path, change, warnings)
     finally:
         with contextlib.suppress(OSError):
@@ -305,26 +367,76 @@ def _refuse_what_cannot_be_replaced(change: _Change) -> None:
                 raise
 
 
+def _clear_the_way(changes: Sequence[_Change], denied: Mapping[str, OSError]) -> None:
+    """Remove what a crash has left at the names of temporary files, before any of these is made.
+
+    Two names that a file system takes for one, as by case, then show: the second file cannot be made.
+    """
+    for change in changes:
+        if change.target not in denied:
+            with _explained(change.target, "written"):
+                _unlink(_temporary_path(change.target))
+
+
 def _temporary_path(target: str) -> str:
-    # Always the same, so that one left behind by a crash is cleared away by the next run, under the lock.
-    directory, name = os.path.split(target)
-    # One of .env begins as that does, for the sake of .gitignore.
-    return os.path.join(directory, f".{name.lstrip('.')}.mfa-profiles.tmp")
+    # Always the same, so that one left behind by a crash is cleared away by the next run, under the lock. It begins
+    # with the whole name of its file: no other file has it, and what keeps .env* out of a repository keeps this out.
+    return target + _TEMPORARY
 
 
 def _rescue_path(target: str) -> str:
     # No run removes it, as it may be all that is left of a file.
-    return f"{_temporary_path(target).removesuffix('.tmp')}.rescued"
+    return target + _RESCUED
+
+
+def _former_path(target: str, end: str) -> str:
+    """The name that earlier versions gave to a temporary file: ``aws`` and ``.aws`` shared one."""
+    directory, name = os.path.split(target)
+    return os.path.join(directory, f".{name.lstrip('.')}{end}")
 
 
 def rescued(paths: Sequence[str]) -> list[tuple[str, str]]:
     """What was kept of files that were damaged when they were written in place, each with the file that it is for."""
-    return [(kept, target) for target in _targets(paths) if os.path.lexists(kept := _rescue_path(target))]
+    targets = _targets(paths)
+    kept = {_rescue_path(target): target for target in targets}
+    for target in targets:
+        kept.setdefault(_former_path(target, _RESCUED), target)
+    return [
+        (path, target) for path, target in kept.items() if os.path.lexists(path) and not _is_one_of(targets, path)
+    ]
 
 
 def leftovers(paths: Sequence[str]) -> list[str]:
     """The temporary copies of files that a crash has left, with all that the files held."""
-    return [_temporary_path(target) for target in _targets(paths) if _has_leftover(target)]
+    return list(_leftovers(paths))
+
+
+def _leftovers(paths: Sequence[str]) -> dict[str, str]:
+    """The temporary copies that are there, each with its file; none that another process is just writing."""
+    targets = _targets(paths)
+    copies = {_temporary_path(target): target for target in targets}
+    for target in targets:
+        copies.setdefault(_former_path(target, _TEMPORARY), target)
+    return {
+        copy: target
+        for copy, target in copies.items()
+        if _is_left_over(copy, target) and not _is_one_of(targets, copy)
+    }
+
+
+def _is_left_over(copy: str, target: str) -> bool:
+    # A former copy of "aws" has the name of a copy of ".aws".
+    owners = {target, copy.removesuffix(_TEMPORARY)}
+    # One that another process is just writing is gone when that has finished.
+    return os.path.lexists(copy) and not any(map(is_locked, owners)) and os.path.lexists(copy)
+
+
+def _is_one_of(targets: Sequence[str], path: str) -> bool:
+    """True if a path is one of these files, perhaps by another spelling of its name."""
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(path)
+        return any(os.path.samestat(found, os.lstat(target)) for target in targets if os.path.lexists(target))
+    return False
 
 
 def _targets(paths: Sequence[str]) -> list[str]:
@@ -332,20 +444,16 @@ def _targets(paths: Sequence[str]) -> list[str]:
     return [os.path.realpath(path) for path in paths if not is_null_device(path)]
 
 
-def _has_leftover(target: str) -> bool:
-    copy = _temporary_path(target)
-    # One that another process is just writing is gone when that has finished.
-    return os.path.lexists(copy) and not is_locked(target) and os.path.lexists(copy)
-
-
 def remove_leftovers(paths: Sequence[str]) -> None:
     """Remove them, while nobody is writing. Raises StorageError if the system does not allow it."""
+    found = _leftovers(paths)
     with contextlib.ExitStack() as locks:
-        targets = [os.path.realpath(path) for path in paths if leftovers([path])]
-        denied = _lock_all(targets, locks)  # which removes them
-        for target, error in denied.items():
-            with _explained(_temporary_path(target), "removed"):
-                raise error
+        denied = _lock_all(list(found.values()), locks)
+        for copy, target in found.items():
+            with _explained(copy, "removed"):
+                if target in denied:
+                    raise denied[target]
+                _unlink(copy)
 
 
 def others_can_read(path: str) -> bool:
@@ -381,30 +489,15 @@ def _unlink(path: str) -> None:
         os.unlink(path)
 
 
-def _copy_permissions(source: str, content: _Content | None, descriptor: int) -> tuple[str, ...]:
-    """Give an open file the owner, mode and extended attributes of another. What the system denies is a warning."""
-    if content is None:
-        return ()
-    warnings = []
-    old, new = content.status, os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        try:
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-        except OSError:
-            warnings.append(f"the owner of {source} could not be kept: it is now your own file")
-    try:
-        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    except OSError:
-        # File systems without permissions (FAT, some mounts in containers) are no reason to fail.
-        warnings.append(f"the permissions of {source} could not be kept: only you can read it now")
-    if old.st_nlink > 1:
-        warnings.append(f"{source} had another name (a hard link), under which the old text stays")
-    if hasattr(os, "listxattr"):  # access control lists and SELinux labels, on Linux
-        with contextlib.suppress(OSError):
-            for name in os.listxattr(source):
-                with contextlib.suppress(OSError):
-                    os.setxattr(descriptor, name, os.getxattr(source, name))
-    return tuple(warnings)
+def _copy_permissions(change: _Change, descriptor: int) -> tuple[str, ...]:
+    """Give an open file what its file had besides its bytes, and return warnings about what could not be kept."""
+    from mfa_profiles.shared_files import permissions  # hot commands write nothing
+
+    status = change.old.status if change.old else None
+    warnings = permissions.copy(change.target, status, descriptor)
+    if status is not None and status.st_nlink > 1:
+        warnings += (f"{change.target} had another name (a hard link), under which the old text stays",)
+    return warnings
 
 
 def _replace(copy: _Copy, warnings: list[str]) -> bool:
@@ -414,8 +507,9 @@ def _replace(copy: _Copy, warnings: list[str]) -> bool:
             return False
         with _explained(target, "replaced"):
             is_replaced = _rename(copy.path, target)
-    warnings += copy.warnings
-    if not is_replaced:  # only now: we would hold off ourselves, too
+    if is_replaced:
+        warnings += copy.warnings
+    else:  # only now: we would hold off ourselves, too
         with _explained(target, "replaced"):
             _overwrite(copy)
         warnings.append(f"{target} is a mount point and was written in place: a reader may have seen a part of it")
@@ -436,13 +530,26 @@ def _rename(source: str, target: str) -> bool:
     return True
 
 
+def _sync(descriptor: int) -> None:
+    """Wait until an open file is on disk."""
+    if hasattr(fcntl, "F_FULLFSYNC"):  # on macOS, fsync leaves the text in the memory of the disk
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in _NO_FULL_SYNC:
+                raise
+        else:
+            return
+    os.fsync(descriptor)
+
+
 def _sync_directory(path: str) -> None:
     # Without this, a crash of the machine could bring the old file back after we said that all is stored.
     # A directory that may be changed but not read, or a file system that cannot do it, is no reason to fail.
     with contextlib.suppress(OSError):
         directory = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(directory)
+            _sync(directory)
         finally:
             os.close(directory)
 
@@ -475,7 +582,7 @@ def _write_over(descriptor: int, data: bytes) -> None:
     while written < len(padded):
         written += os.pwrite(descriptor, padded[written:], written)
     os.ftruncate(descriptor, len(data))
-    os.fsync(descriptor)
+    _sync(descriptor)
 
 
 def _damaged(copy: _Copy, error: OSError) -> StorageError:

@@ -685,15 +685,15 @@ def test_a_directory_that_was_deleted(home: Home) -> None:
 def test_leftovers_of_a_crash(home: Home) -> None:
     """They hold what the file held, and go under its lock."""
     home.write(BASE_KEYS, "")
-    leftover = home.credentials.with_name(".credentials.mfa-profiles.tmp")
+    leftover = home.credentials.with_name("credentials.mfa-profiles.tmp")
     leftover.write_text(BASE_KEYS)
 
     said = told(home)
     fixed = told(home, "--fix")
 
     expected = (
-        "warning leftovers ~/.aws/.credentials.mfa-profiles.tmp is left over from a write that was cut off\n"
-        "  rm ~/.aws/.credentials.mfa-profiles.tmp\n"
+        "warning leftovers ~/.aws/credentials.mfa-profiles.tmp is left over from a write that was cut off\n"
+        "  rm ~/.aws/credentials.mfa-profiles.tmp\n"
     )
     assert (0, expected) == said
     assert (0, as_fixed(expected)) == fixed
@@ -703,17 +703,17 @@ def test_leftovers_of_a_crash(home: Home) -> None:
 def test_what_was_rescued_of_a_damaged_file(home: Home) -> None:
     """Whoever has closed the terminal that told of it is told again; --fix leaves it alone."""
     home.write(BASE_KEYS, "")
-    rescued = home.credentials.with_name(".credentials.mfa-profiles.rescued")
+    rescued = home.credentials.with_name("credentials.mfa-profiles.rescued")
     rescued.write_text(BASE_KEYS)
 
     said = told(home)
     fixed = told(home, "--fix")
 
     expected = (
-        "warning leftovers ~/.aws/.credentials.mfa-profiles.rescued is what ~/.aws/credentials was to hold when "
+        "warning leftovers ~/.aws/credentials.mfa-profiles.rescued is what ~/.aws/credentials was to hold when "
         "the disk failed\n"
-        "  if ~/.aws/credentials is still damaged: cp ~/.aws/.credentials.mfa-profiles.rescued ~/.aws/credentials\n"
-        "  once it is well: rm ~/.aws/.credentials.mfa-profiles.rescued\n"
+        "  if ~/.aws/credentials is still damaged: cp ~/.aws/credentials.mfa-profiles.rescued ~/.aws/credentials\n"
+        "  once it is well: rm ~/.aws/credentials.mfa-profiles.rescued\n"
     )
     assert (0, expected) == said == fixed
     assert BASE_KEYS == rescued.read_text()

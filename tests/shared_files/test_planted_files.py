@@ -74,8 +74,8 @@ PLANTED: tuple[Callable[[Path, Path], None], ...] = (
     _foreign_file,
 )
 NAMES = {
-    ".credentials.mfa-profiles.tmp": "",
-    ".config.mfa-profiles.tmp": "",
+    "credentials.mfa-profiles.tmp": "",
+    "config.mfa-profiles.tmp": "",
     ".mfa-profiles": "",
     ".mfa-profiles/credentials.lock": "",
     ".mfa-profiles/config.lock": "",
@@ -84,7 +84,7 @@ NAMES = {
 }
 # What stands in the way, so that nothing is written; all else is cleared away, or does for a lock.
 REFUSED = {
-    ".credentials.mfa-profiles.tmp": (_directory,),
+    "credentials.mfa-profiles.tmp": (_directory,),
     ".mfa-profiles": tuple(plant for plant in PLANTED if plant is not _directory),
     ".mfa-profiles/credentials.lock": (_symlink, _dangling_symlink, _directory, _socket),
     ".mfa-profiles/credentials.lock.held": PLANTED,
@@ -254,7 +254,7 @@ storage.rewrite(sys.argv[1:], lambda contents: [contents[0] + b"# more"])
 
 def test_a_copy_that_is_just_being_written_is_no_leftover(refreshed: Home) -> None:
     """doctor lets it be, as long as its writer lives."""
-    copy = refreshed.credentials.with_name(".credentials.mfa-profiles.tmp")
+    copy = refreshed.credentials.with_name("credentials.mfa-profiles.tmp")
     command = [sys.executable, "-c", STOPPED_AT_ITS_COPY, str(refreshed.credentials)]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:

@@ -1,6 +1,7 @@
 """Storing: one step that every reader sees whole, and what a file was besides its bytes stays."""
 
 import codecs
+import importlib
 import os
 import stat
 import subprocess
@@ -30,6 +31,7 @@ def nobodys_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         os.chown(name, NOBODY, NOBODY)
         codecs.lookup("ascii")  # nobody may not read Python's own files, and what was not found once never is
+        importlib.import_module("mfa_profiles.shared_files.permissions")
         os.seteuid(NOBODY)
         try:
             yield Path(name)
@@ -344,7 +346,7 @@ def test_a_temporary_file_left_by_a_crash_is_cleared_away(tmp_path: Path) -> Non
     """The next run removes it; a link planted in its place is not followed."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    (tmp_path / ".credentials.mfa-profiles.tmp").symlink_to(victim)
+    (tmp_path / "credentials.mfa-profiles.tmp").symlink_to(victim)
 
     write(tmp_path / "credentials", b"new")
 

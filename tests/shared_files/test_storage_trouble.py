@@ -114,7 +114,7 @@ def test_a_file_that_cannot_even_be_put_back_is_said_to_be_damaged(
     monkeypatch.setattr(os, "pwrite", write_until_broken)
     if not can_rename:
         monkeypatch.setattr(os, "rename", refuse(errno.EIO))
-    kept = mounted.parent / ".credentials.mfa-profiles.rescued"
+    kept = mounted.parent / "credentials.mfa-profiles.rescued"
 
     hint = "put it back from a backup"
     if can_rename:
@@ -315,7 +315,7 @@ def test_what_a_crash_has_left_is_found_and_removed(tmp_path: Path) -> None:
     """Beside the file that links lead to; a link in its place is removed itself."""
     (tmp_path / "dotfiles").mkdir()
     (tmp_path / "credentials").symlink_to("dotfiles/aws-credentials")
-    left = [tmp_path / "dotfiles" / ".aws-credentials.mfa-profiles.tmp", tmp_path / ".config.mfa-profiles.tmp"]
+    left = [tmp_path / "dotfiles" / "aws-credentials.mfa-profiles.tmp", tmp_path / "config.mfa-profiles.tmp"]
     left[0].write_bytes(b"secret")
     left[1].symlink_to("nowhere")
     paths = [str(tmp_path / name) for name in ("credentials", "config", ".env")]
@@ -327,19 +327,19 @@ def test_what_a_crash_has_left_is_found_and_removed(tmp_path: Path) -> None:
     assert [".mfa-profiles", "credentials", "dotfiles"] == names(tmp_path)
 
 
-def test_the_copy_of_a_hidden_file_begins_as_it_does(tmp_path: Path) -> None:
-    """So that what keeps .env out of a repository keeps its copy out too."""
-    (tmp_path / ".env.mfa-profiles.tmp").touch()
-    (tmp_path / ".Xenv.mfa-profiles.tmp").touch()
+@pytest.mark.parametrize("name", [".env", "env", "env."])
+def test_the_copy_of_a_file_begins_with_its_name(tmp_path: Path, name: str) -> None:
+    """So that a line .env* in .gitignore keeps the copy of .env out of a repository, too."""
+    left = tmp_path / f"{name}.mfa-profiles.tmp"
+    left.touch()
 
-    assert [str(tmp_path / ".env.mfa-profiles.tmp")] == storage.leftovers([str(tmp_path / ".env")])
-    assert [str(tmp_path / ".Xenv.mfa-profiles.tmp")] == storage.leftovers([str(tmp_path / "Xenv")])
-    assert [] == storage.leftovers([str(tmp_path / "env.")])
+    assert storage.leftovers([str(tmp_path / name)]) == [str(left)]
+    assert storage.leftovers([str(tmp_path / "X")]) == []
 
 
 def test_what_cannot_be_removed_is_told(nobodys_directory: Path) -> None:
     """With the system's reason."""
-    left = nobodys_directory / ".credentials.mfa-profiles.tmp"
+    left = nobodys_directory / "credentials.mfa-profiles.tmp"
     left.touch()
     nobodys_directory.chmod(0o500)
 

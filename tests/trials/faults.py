@@ -23,6 +23,8 @@ WRITES = (
     "fsync",
     "fchmod",
     "fchown",
+    "fsetxattr",
+    "fremovexattr",
     "rename",
     "unlink",
     "flock",

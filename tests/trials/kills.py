@@ -8,7 +8,7 @@ from tests.trials import Outcome, spread
 from tests.trials.injection import Call
 from tests.trials.stages import COMMANDS, Recording, Stage, record, stages, torn, unfinished
 
-CHANGES = ("openat", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsetxattr", "fsync")
+CHANGES = ("openat", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsetxattr", "fremovexattr", "fsync")
 
 
 def run() -> Iterator[Outcome]:

@@ -100,7 +100,7 @@ class Stage:
 
     def leftovers(self) -> list[str]:
         """The temporary files that are there."""
-        return [path.name for folder in FOLDERS for path in (self.home.path / folder).glob(".*.tmp")]
+        return [path.name for folder in FOLDERS for path in (self.home.path / folder).glob("*.mfa-profiles.tmp")]
 
 
 def _file(path: Path) -> File | None:

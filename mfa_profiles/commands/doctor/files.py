@@ -15,11 +15,15 @@ from mfa_profiles.profiles import SharedPaths
 def readable(scope: Scope) -> Iterator[Finding]:
     """What botocore, or a person, could not read a file for."""
     paths = scope.context.paths
+    seen: set[str] = set()
     for path in (paths.credentials, paths.config):
         try:
             for refusal in shared_files.refusals(path):
                 yield problem(refusal.message, *refusal.hints, path=path, line=refusal.line)
         except StorageError as error:
+            if error.message in seen:  # of the directory of both
+                continue
+            seen.add(error.message)
             yield problem(error.message, *(hint for hint in error.hints if hint != NOTHING_CHANGED), path=path)
     for file in (scope.profiles.credentials, scope.profiles.config):
         try:
@@ -77,17 +81,26 @@ def missing(scope: Scope) -> Iterator[Finding]:
     paths = scope.context.paths
     both = ((paths.credentials, "AWS_SHARED_CREDENTIALS_FILE"), (paths.config, "AWS_CONFIG_FILE"))
     for path, variable in both:
-        if not is_absent(path, follow_symlinks=True):
+        if not is_absent(path, follow_symlinks=True) or _leads_nowhere(path):
             continue
         if os.path.islink(path):
             yield warning(f"{path} is a link to a file that is not there", shell_command("ls", "-l", path), path=path)
         elif scope.context.environment.get(variable):
             yield warning(f"{variable} names {path}, which is not there", f"unset {variable}", path=path)
-    if all(is_absent(path) for path, _ in both):
+    if all(is_absent(path) and not _leads_nowhere(path) for path, _ in both):
         yield warning(
             f"there is neither {paths.credentials} nor {paths.config}",
             "mfa-profiles setup PROFILE creates a profile from your access key",
         )
+
+
+def _leads_nowhere(path: str) -> bool:
+    """True for a link to a directory that is not there, which is reported where the file is read."""
+    try:
+        shared_files.refuse_links_to_nowhere(path)
+    except StorageError:
+        return True
+    return False
 
 
 def permissions(scope: Scope) -> Iterator[Finding]:
@@ -269,4 +282,4 @@ CHECKS: Iterable[Check] = (
     Check("leftovers", leftovers, "no leftovers of a crash"),
     Check("git", in_git),
 )
-WITHOUT_FILES: Iterable[Check] = (Check("same-file", apart), Check("missing", missing))
+WITHOUT_FILES: Iterable[Check] = (Check("parse", readable), Check("same-file", apart), Check("missing", missing))

@@ -1,0 +1,128 @@
+"""Who may do what with a new file that is about to replace another one: the same people, and never more."""
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+
+_ACCESS_LIST = "system.posix_acl_access"
+"""The extended attribute that holds an access control list on Linux."""
+
+_NOT_HERE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""The errors of file systems without extended attributes."""
+
+
+def copy(source: str, status: os.stat_result | None, descriptor: int) -> tuple[str, ...]:
+    """Give an open file the owner, group, attributes and mode of another, and return warnings about the rest.
+
+    ``status`` is what the source was when it was read, or None if there is no such file. What the system denies is
+    a warning, and takes permissions away.
+
+    The order matters. A mode is meant for an owner and a group, so these come first. With an access control list, the
+    group bits of a mode are the mask of that list, and no permissions of the group: the list comes before the mode.
+    """
+    if status is None:
+        _remove_inherited_list(descriptor)
+        return ()
+    warnings = []
+    meant = mode = stat.S_IMODE(status.st_mode)
+    _give(descriptor, status)
+    now = os.fstat(descriptor)
+    if now.st_uid != status.st_uid:
+        warnings.append(f"the owner of {source} could not be kept: it is now your own file")
+        mode &= ~stat.S_ISUID
+    is_for_the_group = now.st_gid == status.st_gid
+    if not is_for_the_group:
+        # Another group gets only what everyone could do. The old group is now among all others, who may be allowed
+        # more than it was.
+        everyone = mode >> 3 & mode & 0o7
+        mode = mode & (stat.S_ISUID | stat.S_IRWXU) | everyone << 3 | everyone
+    if not _copy_attributes(source, descriptor):
+        warnings.append(f"the extended attributes of {source} could not be kept")
+    if not _copy_access_list(source, descriptor, is_for_the_group=is_for_the_group):
+        mode &= stat.S_IRWXU
+    if (meant ^ mode) & 0o777:
+        lost = "access control list" if is_for_the_group else "group"
+        warnings.append(f"the {lost} of {source} could not be kept: its mode was {meant:o}, and is {mode:o} now")
+    # Some servers throw a list away when a mode is set, and a list that was just set has set the mode.
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+        try:
+            os.fchmod(descriptor, mode)
+        except OSError:
+            # File systems without permissions (FAT, some mounts in containers) are no reason to fail.
+            warnings.append(f"the permissions of {source} could not be kept: only you can read it now")
+    return tuple(warnings)
+
+
+def _give(descriptor: int, status: os.stat_result) -> None:
+    """Change the owner and the group, or else the group alone: a user may choose among their own groups."""
+    now = os.fstat(descriptor)
+    if (now.st_uid, now.st_gid) == (status.st_uid, status.st_gid):
+        return
+    try:
+        os.fchown(descriptor, status.st_uid, status.st_gid)
+    except OSError:
+        if now.st_gid != status.st_gid:
+            with contextlib.suppress(OSError):
+                os.fchown(descriptor, -1, status.st_gid)
+
+
+def _remove_inherited_list(descriptor: int) -> None:
+    # Linux makes a list that a directory hands down ineffective for a file that is created 0600. macOS does not.
+    if sys.platform == "darwin":
+        from mfa_profiles.shared_files import macos
+
+        with contextlib.suppress(OSError):
+            macos.copy_access_list(None, descriptor)
+
+
+def _copy_attributes(source: str, descriptor: int) -> bool:
+    """Copy the extended attributes, such as SELinux labels. Return False if some should be there and are not."""
+    if sys.platform == "darwin":
+        from mfa_profiles.shared_files import macos
+
+        try:
+            macos.copy_attributes(source, descriptor)
+        except OSError:
+            return False
+    else:
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(source):
+                if name != _ACCESS_LIST:
+                    with contextlib.suppress(OSError):  # some belong to the system alone
+                        os.setxattr(descriptor, name, os.getxattr(source, name))
+    return True
+
+
+def _copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool) -> bool:
+    """Copy the access control list, and remove one of the directory. Return False if the list differs now.
+
+    On Linux a list has an entry for the group of the file, so it is copied only if the group was kept.
+    """
+    is_to_go = False
+    try:
+        if sys.platform == "darwin":
+            from mfa_profiles.shared_files import macos
+
+            macos.copy_access_list(source, descriptor)
+        else:
+            is_to_go = _has_list(source) and not is_for_the_group
+            if _has_list(source) and not is_to_go:
+                os.setxattr(descriptor, _ACCESS_LIST, os.getxattr(source, _ACCESS_LIST))
+            elif _has_list(descriptor):
+                os.removexattr(descriptor, _ACCESS_LIST)
+    except OSError:
+        return False
+    return not is_to_go
+
+
+if sys.platform != "darwin":
+
+    def _has_list(file: str | int) -> bool:
+        try:
+            return _ACCESS_LIST in os.listxattr(file)
+        except OSError as error:
+            if error.errno in _NOT_HERE:
+                return False
+            raise
