@@ -40,7 +40,7 @@ def _exit(code: int) -> "NoReturn":
 def run(arguments: "Sequence[str]") -> int:
     """Run the command line and return the exit code."""
     try:
-        return _run(arguments)
+        return _run_or_report(arguments)
     except KeyboardInterrupt:
         if sys.stderr is not None:
             try:  # noqa: SIM105 - contextlib would have to be imported
@@ -48,6 +48,16 @@ def run(arguments: "Sequence[str]") -> int:
             except (OSError, ValueError):
                 pass
         return EXIT_INTERRUPTED
+
+
+def _run_or_report(arguments: "Sequence[str]") -> int:
+    try:
+        return _run(arguments)
+    except Exception as error:  # noqa: BLE001 - no one who types an MFA code should see a traceback
+        from mfa_profiles import crash
+
+        crash.report(error, arguments)
+        return 1
 
 
 def _printed_at_once(arguments: "Sequence[str]") -> bool:
@@ -84,12 +94,6 @@ def _run(arguments: "Sequence[str]") -> int:
         if not error.reader_is_gone:
             terminal.error(f"the output could not be written: {error}")
         return 1
-    except Exception as error:  # noqa: BLE001 - no one who types an MFA code should see a traceback
-        terminal.error(f"this should not have happened: {type(error).__name__} at {_place(error)}", [_REPORT])
-        return 1
-
-
-_REPORT = "please report it; nothing that was in your files is in this message"
 
 
 def _invoke(arguments: "Sequence[str]") -> int:
@@ -137,15 +141,6 @@ def _usage(error: "typer.TyperException") -> int:
     message = re.sub(r"(?<![\w/+=-])[A-Za-z0-9/+=]{40}(?![\w/+=-])", "******", message)
     terminal.error(message[:1].lower() + message[1:], [f"{context.command_path} --help"] if context else [])
     return EXIT_USAGE
-
-
-def _place(error: Exception) -> str:
-    import os.path
-    import traceback
-
-    # The text of an unforeseen error may quote a secret: where it was raised is all that is safe to tell.
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{os.path.basename(last.filename)}:{last.lineno}"
 
 
 if __name__ == "__main__":

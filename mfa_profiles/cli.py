@@ -604,5 +604,10 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     return needed
 
 
+def command_names() -> list[str]:
+    """Return the names of all commands."""
+    return [name for name in map(_name_of, app.registered_commands) if name]
+
+
 def _name_of(command: CommandInfo) -> str | None:
     return command.name or (typer.main.get_command_name(command.callback.__name__) if command.callback else None)

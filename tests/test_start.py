@@ -131,26 +131,6 @@ def test_the_command_that_is_named_is_made_alone() -> None:
     assert all(app_for(arguments) is app for arguments in ([], ["--help"], ["refesh"], ["--verbose", "refresh"]))
 
 
-def test_an_unforeseen_error_is_a_line_without_its_text() -> None:
-    """Whatever the text of an exception quotes, it is not shown; where it was raised is."""
-    script = """
-import sys
-from mfa_profiles import __main__, cli
-def app(*_, **__):
-    raise RuntimeError("hunter2")
-cli.app_for = lambda _: app
-sys.exit(__main__.run([]))
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-
-    assert 1 == done.returncode
-    assert (
-        "mfa-profiles: error: this should not have happened: RuntimeError at <string>:5"
-        == done.stderr.splitlines()[0]
-    )
-    assert "hunter2" not in done.stderr
-
-
 def test_a_closed_pipe_is_no_error(home: Home) -> None:
     """`mfa-profiles status | head -0` ends quietly."""
     home.write("".join(session_section(f"p{number}") for number in range(5000)))

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import NamedTuple
 
+from mfa_profiles import settings
+from mfa_profiles.aws import crashes
 from mfa_profiles.aws.caller import Caller
 from mfa_profiles.aws.quiet import quiet
 from mfa_profiles.errors import MfaProfilesError
@@ -24,37 +26,59 @@ class Attempt(NamedTuple):
 
 
 def explained(attempt: Attempt) -> AbstractContextManager[None]:
-    """Turn whatever botocore raises into an AWSError, which has nothing of the original in it. Nothing is logged."""
+    """Turn whatever botocore raises into an AWSError, which has nothing of the original in it. Nothing is logged.
+
+    A crash stays the exception that it is.
+    """
 
     def explain(error: Exception) -> MfaProfilesError:
         from mfa_profiles.aws import refusals
 
         return refusals.of_call(error, attempt)
 
-    return _explained(explain)
+    return _explained(explain, crashes.is_crash)
 
 
 def credentials_explained(profiles: Profiles, profile: str) -> AbstractContextManager[None]:
-    """Turn whatever botocore raises while it gets a profile's credentials into an AWSError or a ProfileError."""
+    """Turn whatever botocore raises while it gets a profile's credentials into an AWSError or a ProfileError.
+
+    A crash stays the exception that it is.
+    """
 
     def explain(error: Exception) -> MfaProfilesError:
         from mfa_profiles.aws import refusals
 
         return refusals.of_credentials(error, profiles, profile)
 
-    return _explained(explain)
+    def is_crash(error: Exception) -> bool:
+        return crashes.is_crash(error) and not _has_misplaced_block(profiles, profile)
+
+    return _explained(explain, is_crash)
+
+
+def _has_misplaced_block(profiles: Profiles, profile: str) -> bool:
+    """Return True if a setting that leads to credentials is a block, which botocore takes for a text."""
+    values = profiles.settings(profile)
+    values |= profiles.config.sections.get(f"sso-session {values.get('sso_session')}", {})
+    of_calls = settings.call_settings(values)
+    return any(value.startswith("\n") for name, value in values.items() if name not in of_calls)
 
 
 @contextlib.contextmanager
-def _explained(explain: Callable[[Exception], MfaProfilesError]) -> Iterator[None]:
-    try:
-        with quiet():
-            yield
-    except MfaProfilesError:
-        raise
-    except Exception as error:  # noqa: BLE001 - commands, files, services and botocore's parsers are behind it
-        with quiet():  # some hints take calls, too
-            refusal = explain(error)
-    else:
-        return
-    raise refusal  # here, where the original is no context of it
+def _explained(
+    explain: Callable[[Exception], MfaProfilesError], is_crash: Callable[[Exception], bool]
+) -> Iterator[None]:
+    with crashes.no_answer_yet():
+        try:
+            with quiet():
+                yield
+        except MfaProfilesError:
+            raise
+        except Exception as error:
+            if is_crash(error):
+                raise
+            with quiet():  # some hints take calls, too
+                refusal = explain(error)
+        else:
+            return
+        raise refusal  # here, where the original is no context of it

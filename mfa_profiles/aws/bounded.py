@@ -31,6 +31,10 @@ class Bounded:
         from botocore.exceptions import ReadTimeoutError
 
         request.stream_output = True  # else all of the answer would be read at once
+        values: list[tuple[str, str | bytes]] = list(request.headers.items())
+        for name, value in values:
+            if isinstance(value, bytes):  # over which urllib3 stumbles when a stranger answers 303
+                request.headers[name] = value.decode("latin-1")
         deadline = time.monotonic() + self._timeout
         try:
             return parallel.run(lambda: self._answer(request, deadline), within=self._timeout)

@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfa_profiles import log
-from mfa_profiles.aws import botocore_session, sdk_settings
+from mfa_profiles.aws import botocore_session, crashes, sdk_settings
 from mfa_profiles.errors import UnreachableError
 from mfa_profiles.profiles import Keys, Profiles
 
@@ -55,13 +56,22 @@ class Clients:
         # What botocore sees. Each client is given its region; a session has to know it only if it is more than that.
         seen = self.profiles.seen_call_settings(profile)
         alike = frozenset((seen | {"region": region if botocore_session.is_variant(region) else ""}).items())
-        with self._lock, _setup_explained(self.profiles, profile):
+        is_possible = partial(self._is_possible, service, keys, region)
+        with self._lock, _setup_explained(self.profiles, profile, is_possible):
             if alike not in self._sessions:
                 self._sessions[alike] = botocore_session.session_of(self.profiles, profile, region)
             name = (service, alike, keys, region)
             if name not in self._clients:
                 self._clients[name] = _client(self._sessions[alike], service, keys, region)
             return self._clients[name]
+
+    def _is_possible(self, service: Any, keys: Keys, region: str) -> bool:
+        """Return True if a client without the settings of any profile can be made."""
+        try:
+            _client(botocore_session.session_of(self.profiles, "", region), service, keys, region)
+        except Exception:  # noqa: BLE001 - which means no
+            return False
+        return True
 
     def disconnect(self) -> None:
         """Close all connections; the next call makes a new one."""
@@ -83,6 +93,7 @@ def _client(session: "botocore.session.Session", service: Any, keys: Keys, regio
     )
     # Botocore has no public way to what a client sends with.
     client._endpoint.http_session = Bounded(client._endpoint.http_session, CONNECT_TIMEOUT + READ_TIMEOUT)
+    crashes.watch(client.meta.events)
     client.meta.events.register_first("before-call", _note_start)
     client.meta.events.register_first("needs-retry", _give_up_in_time)
     # Handlers of an action come before those of its service, and the first that does not say None counts.
@@ -140,7 +151,7 @@ def _ask_once(
 
 
 @contextlib.contextmanager
-def _setup_explained(profiles: Profiles, profile: str) -> Iterator[None]:
+def _setup_explained(profiles: Profiles, profile: str, is_possible: Callable[[], bool]) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError
 
     place = f"[{profiles.config_header(profile)}] in {profiles.config.path}"
@@ -148,7 +159,11 @@ def _setup_explained(profiles: Profiles, profile: str) -> Iterator[None]:
         yield
     except BotoCoreError:
         raise
-    except Exception as error:  # noqa: BLE001 - botocore trusts the form of settings: a text where it wants a block, ...
+    except Exception as error:
+        # botocore trusts the form of settings: it raises AttributeError and TypeError for a text in place of a block.
+        # Without any settings the same exception is a crash.
+        if crashes.is_crash(error) and not is_possible():
+            raise
         refusal = UnreachableError(
             f"boto3 cannot be set up with the settings of profile {profile}",
             f"see {place}, and the variables in the environment that begin with AWS_",

@@ -6,12 +6,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from mfa_profiles import parallel
+from mfa_profiles.aws import crashes
 from mfa_profiles.aws.attempts import credentials_explained
 from mfa_profiles.aws.values import is_plain
 from mfa_profiles.errors import ProfileError, TokenCodeNeededError, aws_command
 from mfa_profiles.profiles import Keys, Profiles
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from botocore.credentials import CredentialProvider
+    from botocore.session import Session
 
 
 @dataclass(frozen=True)
@@ -31,13 +39,30 @@ def resolve(profiles: Profiles, profile: str) -> Resolved:
 
     with credentials_explained(profiles, profile), _marked(profile), parallel.signals_for_children():
         session = botocore.session.Session(profile=profile)
+        crashes.watch(session)
+        resolver = session.get_component("credential_provider")
+        resolver.insert_before("custom-process", _process_provider(session, profile))
         # Botocore would ask for a code itself: in a thread, on stdin, and without our ways to one.
-        session.get_component("credential_provider").get_provider("assume-role")._prompter = _no_prompt
+        resolver.get_provider("assume-role")._prompter = _no_prompt
         found = session.get_credentials()
         keys = _keys(found, profile)
     # Botocore has no public way to it: the AWS CLI's `configure export-credentials` reads it there, too.
     expiration = getattr(found, "_expiry_time", None)
     return Resolved(keys, expiration.astimezone(UTC) if isinstance(expiration, datetime) else None)
+
+
+def _process_provider(session: "Session", profile: str) -> "CredentialProvider":
+    """Return botocore's provider for ``credential_process``, which notes that the process can have answered."""
+    import subprocess
+
+    from botocore.credentials import ProcessProvider
+
+    def popen(*arguments: Any, **options: Any) -> "Popen[bytes]":
+        process = subprocess.Popen(*arguments, **options)  # noqa: S603 - as botocore starts it
+        crashes.note_answer()
+        return process
+
+    return ProcessProvider(profile, lambda: session.full_config, popen)
 
 
 def _no_prompt(_: str) -> str:
@@ -88,6 +113,7 @@ def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> 
     with credentials_explained(profiles, profile):
         # A session without a profile, that of AWS_PROFILE included: one that has a name leaves the environment out.
         session = botocore.session.Session({"profile": (None, None, None, None)})
+        crashes.watch(session)
         resolver = session.get_component("credential_provider")
         return _keys(resolver.get_provider(method).load(), profile)
 

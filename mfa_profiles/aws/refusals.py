@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from mfa_profiles.aws import clients, network, sdk_settings, values
+from mfa_profiles.aws import clients, crashes, network, sdk_settings, values
 from mfa_profiles.aws.attempts import Attempt
 from mfa_profiles.aws.caller import Caller, partition_of
 from mfa_profiles.aws.iam import devices_of
@@ -45,7 +45,7 @@ def of_call(error: Exception, attempt: Attempt) -> MfaProfilesError:
         return _refused(error, attempt)
     if isinstance(error, ParamValidationError):  # botocore looks at some parameters itself
         return _explanation("ValidationError", str(error.kwargs.get("report", "")), {}, attempt)
-    if isinstance(error, BotoCoreError):
+    if isinstance(error, BotoCoreError) or not crashes.has_answer():
         row = network.first(network.FAILURES, error)
         profiles = attempt.caller.clients.profiles
         blamed = _blamed_on_environment(row, error, profiles, attempt.caller.profile)

@@ -58,6 +58,11 @@ class Acquisition:
         self._identities: dict[Keys, tuple[SessionCredentials, str]] = {}
         self._shortened: list[Step] = []
 
+    @property
+    def got(self) -> NewSessions:
+        """The sessions that AWS has given so far."""
+        return self._got
+
     def run(self) -> NewSessions:
         """Get all that can be had; the plan is told what cannot."""
         steps, order = self._plan.steps, list(self._plan.steps)

@@ -253,7 +253,12 @@ def _get_and_store(
 
     _rehearse(profiles, plan, context)
     acquisition = Acquisition(profiles, plan, codes, options.serial_number, options.duration, context)
-    got = acquisition.run()
+    try:
+        got = acquisition.run()
+    except Exception:  # a crash must not lose the sessions that codes were spent on
+        if acquisition.got:
+            _store(plan, acquisition.got, options, context)
+        raise
     # It lives until all is written: Python would swallow a Ctrl-C that meets the closing of its connections.
     return _store(plan, got, options, context) if got else (profiles, [])
 

@@ -4,6 +4,7 @@ ConfigUpdater finds the blocks and no more: its setters normalise lines, swallow
 write LF whatever the file uses.
 """
 
+import contextlib
 import functools
 import itertools
 import re
@@ -145,10 +146,12 @@ def _parse(text: str) -> "Sequence[Block] | None":
     # ConfigUpdater takes an indented `# k = v` for a key or a part of the value above, configparser does not. With
     # its indent turned into more `#` it is a comment to both, and as long as before: texts are cut from the original.
     masked = re.sub(r"(?m)^[^\S\n]+(?=[#;])", lambda indent: "#" * len(indent[0]), text)
-    try:
+    with contextlib.suppress(Exception):  # whatever it is, it quotes the file in its message
         return list(ConfigUpdater().read_string(masked).iter_blocks())
-    except Exception:  # noqa: BLE001 - whatever it is, it quotes the file in its message, and the file is left alone
-        return None
+    # What raises for the plainest text as well is not the file's fault. It is raised here, where the exception that
+    # quotes the file is no context of it.
+    ConfigUpdater().read_string("[a]\nb = c\n")
+    return None
 
 
 def _section(text: str, section: "Block") -> Section:

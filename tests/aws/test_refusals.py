@@ -1344,7 +1344,7 @@ RAISED_FOR_CREDENTIALS = {
     "login permission": botocore.exceptions.LoginInsufficientPermissions(),
     "login session": botocore.exceptions.LoginRefreshRequired(),
     "login refusal": botocore.exceptions.ClientError({"Error": {"Code": "X", "Message": "hunter2"}}, "hunter2"),
-    "any other credentials failure": RuntimeError("hunter2"),
+    "any other credentials failure": ValueError("hunter2"),
 }
 
 

@@ -19,6 +19,7 @@ def test_a_redirection_is_not_followed(base: Home, aws: LocalAWS, device: MFADev
         result = base.run_warm("refresh", BASE, "--token-code", base.code(device))
 
         assert (1, ["GetSessionToken"], []) == (result.code, aws.actions, elsewhere.actions)
+        assert result.errors[0] == "mfa-profiles: error: the response did not come from AWS"
 
 
 def test_good_answers_with_something_changed() -> None:
