@@ -1,14 +1,12 @@
 """Programs that print token codes, for mfa_process."""
 
-import shutil
 from pathlib import Path
-
-import pytest
 
 from tests.home import Home
 from tests.local_aws import MFADevice
+from tests.programs import needs
 
-with_oathtool = pytest.mark.skipif(shutil.which("oathtool") is None, reason="needs oathtool, from Debian's package")
+with_oathtool = needs("oathtool")
 
 
 def add_program(home: Home, name: str, device: MFADevice, arguments: str = "", offset: int = 0) -> Path:

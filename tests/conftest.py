@@ -1,7 +1,6 @@
 """Fixtures for all tests."""
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mfa_profiles import log
+from tests import surroundings
 from tests.home import BASE, Home
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.programs import to_install
 
 # `HYPOTHESIS_PROFILE=long pytest --timeout 0 tests/shared_files` tries many more documents.
 settings.register_profile(
@@ -22,9 +23,25 @@ settings.register_profile(
 settings.register_profile("long", settings.get_profile("default"), max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# A shell's background job ignores these two, and hands that down to the commands that the tests interrupt.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+surroundings.settle()
+
+_reasons: set[str] = set()
+"""Why tests were skipped."""
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note why a test is skipped."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _reasons.add(report.longrepr[2])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Print what to install, below everything else; the processes of xdist leave it to the one that shows results."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    command = to_install(_reasons)
+    if command and reporter and not hasattr(config, "workerinput"):
+        reporter.write_line(f"to run the skipped tests: {command}")
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 import io
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 
 import pexpect
-import pytest
 
 import mfa_profiles.shell
 from tests.home import TOOL, Home, Result
+from tests.programs import skip_without
 
 SHELLS = ("bash", "zsh", "fish")
 WITHOUT_START_UP_FILES = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}
@@ -22,10 +21,7 @@ INIT = {
 
 def program(shell: str) -> str:
     """The path of a shell; the test is skipped if this machine does not have it."""
-    path = shutil.which(shell)
-    if path is None:
-        pytest.skip(f"{shell} is not installed")
-    return path
+    return skip_without(shell)
 
 
 def run(shell: str, home: Home, *lines: str, env: Mapping[str, str] | None = None) -> Result:

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from mfa_profiles.dotenv import DotenvError, update, values
 from mfa_profiles.errors import ProfileError
 from tests.hostile import HOSTILE
+from tests.programs import skip_without
 
 KEYS: dict[str, str | None] = {"AWS_ACCESS_KEY_ID": "ASIA2", "AWS_SESSION_TOKEN": "two+/=="}
 
@@ -271,8 +271,7 @@ def run_json(*command: str) -> dict[str, str]:
 @pytest.mark.parametrize(("program", "read"), [("node", node), ("direnv", direnv), ("sh", dash)])
 def test_other_readers_agree(program: str, read: Callable[[Path], dict[str, str]], tmp_path: Path) -> None:
     """Node.js, direnv and a shell find in the file what python-dotenv finds there."""
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
+    skip_without(program)
     if program == "node" and not re.search(r"--env-file\b", run_text("node", "--help")):
         pytest.skip("this Node.js is too old to read .env files")
     file = tmp_path / ".env"

@@ -18,14 +18,9 @@ import pytest
 from examples import picture
 from tests.home import BASE, DERIVED, TOOL, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.programs import needs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-
-
-def needs(program: str, package: str | None = None) -> pytest.MarkDecorator:
-    """Skip a test on a machine without a program, which is in one of Debian's packages unless that is None."""
-    where = f"Debian has it in {package}" if package else "Debian has no package of it"
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"needs {program}; {where}")
 
 
 def ours(minutes: float, name: str = DERIVED, source: str = BASE) -> str:
@@ -90,7 +85,7 @@ def run_by_cron(home: Home, command: str) -> str:
 WARN, KEEP_ROLES = cron_commands()
 
 
-@needs("crontab", "cron")
+@needs("crontab")
 def test_cron_takes_the_crontab() -> None:
     """Its own check of the syntax."""
     if "dry run" not in subprocess.run(["crontab", "-h"], capture_output=True, text=True, check=False).stderr:
@@ -199,8 +194,8 @@ def exec_start(home: Home, unit: str) -> list[str]:
     return shlex.split(line.replace("%h", str(home.path)).replace("%i", BASE))
 
 
-@needs("systemd-analyze", "systemd")
-@needs("notify-send", "libnotify-bin")
+@needs("systemd-analyze")
+@needs("notify-send")
 def test_systemd_takes_the_units(installed: Home) -> None:
     """Every line is understood, and every program is there."""
     units = [f"mfa-profiles-{name}@{BASE}.{kind}" for name, kind in (("status", "timer"), ("notice", "service"))]
@@ -295,7 +290,7 @@ def in_project(home: Home, project: Path, command: str, *, env: dict[str, str] |
     return home.run("exec", str(project), "sh", "-c", command, program="direnv", env=env)
 
 
-@needs("direnv", "direnv")
+@needs("direnv")
 def test_direnv_switches_a_project_to_the_profile(refreshed: Home, project: Path, user: User) -> None:
     """AWS tools in it are the session's, even under keys that outrank a profile; its own keys stay in their file."""
     stray = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
@@ -308,7 +303,7 @@ def test_direnv_switches_a_project_to_the_profile(refreshed: Home, project: Path
     assert user.arn == json.loads(answer)["Arn"]
 
 
-@needs("direnv", "direnv")
+@needs("direnv")
 def test_direnv_without_a_session_names_the_profile_all_the_same(base: Home, project: Path) -> None:
     """So that AWS tools refuse, and do not work on the default account; and the tool says what is missing."""
     result = in_project(base, project, 'echo "$AWS_PROFILE"')
@@ -317,8 +312,8 @@ def test_direnv_without_a_session_names_the_profile_all_the_same(base: Home, pro
     assert "code" in result.stderr
 
 
-@needs("direnv", "direnv")
-@needs("bash", "bash")
+@needs("direnv")
+@needs("bash")
 def test_direnv_asks_for_a_code_in_the_terminal(base: Home, project: Path, device: MFADevice) -> None:
     """On entering the directory, once: the refresh that follows is no reason to look again."""
     (base.path / ".bashrc").write_text("PS1='ready> '\neval \"$(direnv hook bash)\"\n")
@@ -341,7 +336,7 @@ def test_direnv_asks_for_a_code_in_the_terminal(base: Home, project: Path, devic
     assert "direnv: loading" not in before
 
 
-@needs("direnv", "direnv")
+@needs("direnv")
 def test_direnv_looks_again_after_a_refresh(refreshed: Home, project: Path, device: MFADevice) -> None:
     """What direnv's hook does at each prompt: nothing while nothing has changed, and a new look after a refresh."""
 
@@ -408,7 +403,7 @@ def test_terraform_under_exec(refreshed: Home) -> None:
 # Docker Compose
 
 
-@needs("docker-compose", "docker-compose")
+@needs("docker-compose")
 def test_docker_compose_hands_the_session_to_the_container(refreshed: Home) -> None:
     """Together with the other variables of the file."""
     shutil.copy(EXAMPLES / "compose.yaml", refreshed.path)

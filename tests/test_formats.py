@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.formats import FORMATS, render
 from tests.hostile import HOSTILE
+from tests.programs import skip_without
 
 VARIABLES = {"AWS_PROFILE": None, "A": "x+/==", "B": "it's", "AWS_SECURITY_TOKEN": None, "C": "two words"}
 
@@ -145,8 +145,7 @@ def environment_after(
     shell: Shell, text: str, directory: Path, before: dict[str, str], setup: str = ""
 ) -> dict[str, str]:
     """The variables that programs get after a shell has taken a text; it has to be silent."""
-    if shutil.which(shell.name) is None:
-        pytest.skip(f"{shell.name} is not installed")
+    skip_without(shell.name)
     (directory / "text").write_bytes(os.fsencode(text))
     home = directory / "home"
     home.mkdir(exist_ok=True)
@@ -188,8 +187,7 @@ def test_a_shell_takes_any_value_and_runs_nothing(name: str, shell: Shell, tmp_p
 )
 def test_what_is_pasted_expands_no_history(options: tuple[str, ...], tmp_path: Path) -> None:
     """An exclamation mark is one, on the first line of a value and on the next."""
-    if shutil.which(options[0]) is None:
-        pytest.skip(f"{options[0]} is not installed")
+    skip_without(options[0])
     variables = {"A": "!! !x !$ it's !-1 'q!'", "B": "a\n!!\nb ! !$", "C": '"!!" ^a^b', "D": "!"}
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HISTFILE": "/dev/null"}
     typed = f"true\n{render('env', variables)}\nenv -0 >found\nexit\n"

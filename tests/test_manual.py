@@ -1,11 +1,9 @@
 """The manual page says what ``--help`` says, in a way that man can show."""
 
-import shutil
 import subprocess
 
-import pytest
-
 from tests import manual
+from tests.programs import needs
 
 
 def test_the_page_is_as_it_is_made_now() -> None:
@@ -13,7 +11,7 @@ def test_the_page_is_as_it_is_made_now() -> None:
     assert manual.manual() == manual.FILE.read_text()
 
 
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="needs mandoc; Debian has it in mandoc")
+@needs("mandoc")
 def test_a_checker_has_no_complaint() -> None:
     """Of mandoc, about anything but style; and there is no date, since nobody would keep it true."""
     command = ["mandoc", "-T", "lint", "-W", "warning", str(manual.FILE)]

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from mfa_profiles import mfa_process
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.mfa_process import MFAProcess, parse, token_code
 from tests.processes import is_gone, wait_for
+from tests.programs import skip_without
 
 SECRET = "hunter2"
 # The tests may run in the background of a shell, where Ctrl-C is ignored.
@@ -85,8 +85,7 @@ def test_a_code_may_have_spaces(program: AddProgram, printed: str) -> None:
 
 def test_a_totp_of_a_real_program() -> None:
     """What oathtool makes of a seed is a code."""
-    if shutil.which("oathtool") is None:
-        pytest.skip("no oathtool: apt-get install oathtool")
+    skip_without("oathtool")
     command = "oathtool --totp --base32 JBSWY3DPEHPK3PXP"
 
     code = token_code(f"{command} --now '2009-02-13 23:31:30 UTC'", "work")

@@ -3,7 +3,6 @@
 import importlib
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests import readme, shells
 from tests.code_programs import add_program
 from tests.home import BASE, DERIVED, TOOL, Home
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.programs import needs
 from tests.shells import Shell
 
 TEXT = readme.FILE.read_text()
@@ -207,7 +207,7 @@ def test_a_profile_that_gets_its_sessions_itself(refreshed: Home) -> None:
     assert done.stdout.endswith(":user/john.doe\n")
 
 
-@pytest.mark.skipif(shutil.which("oathtool") is None, reason="needs oathtool; Debian has it in oathtool")
+@needs("oathtool")
 @pytest.mark.parametrize("command", re.findall(r"mfa_process = (.*)|# or: (.*)", MFA_PROCESS))
 def test_mfa_process(base: Home, device: MFADevice, command: tuple[str, str]) -> None:
     """With stand-ins that know the arguments of the programs."""

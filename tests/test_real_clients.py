@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from _pytest.mark import ParameterSet
 
 from tests.home import BASE, DERIVED, Home, Result
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.programs import missing, skip_without
 
 NODE_PROGRAMS = Path(__file__).parent / "clients"
 
@@ -51,10 +51,13 @@ class Client:
         """Run it in one of the ways; skipped if this machine does not have it."""
         local = {"url": home.aws.endpoint_url, "host": f"127.0.0.1:{home.aws.port}"}
         command = shlex.split(self.command.format(**local))
-        if shutil.which(command[0], path=home.environment()["PATH"]) is None:
-            pytest.skip(f"{command[0]} is not installed")
+        skip_without(command[0], path=home.environment()["PATH"])
         if self.needs is not None and not self.needs.exists():
-            pytest.skip(f"{self.needs.name} is not installed: npm install --prefix {NODE_PROGRAMS}")
+            pytest.skip(
+                missing(
+                    self.needs.name, f"npm install --prefix {NODE_PROGRAMS.relative_to(Path(__file__).parent.parent)}"
+                )
+            )
         environment = {name: value.format(**local) for name, value in self.environment.items()}
         program, *arguments = [*way.prefix, *command]
         return home.run(*arguments, program=program, env={**environment, **way.environment})

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from tests.programs import missing
+
 
 def is_possible() -> bool:
     """Whether strace is there, and may trace."""
@@ -14,4 +16,5 @@ def is_possible() -> bool:
     return 0 == subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False).returncode
 
 
-needs_strace = pytest.mark.skipif(not is_possible(), reason="strace is not installed, or may not trace")
+_WHY = "strace may not trace here" if shutil.which("strace") else missing("strace")
+needs_strace = pytest.mark.skipif(not is_possible(), reason=_WHY)

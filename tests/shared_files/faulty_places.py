@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import missing
+
 NOBODY = 65534
 
 
@@ -58,7 +60,7 @@ def change_attribute(change: str, path: Path) -> None:
     try:
         done = subprocess.run(["chattr", change, path], capture_output=True, check=False)
     except FileNotFoundError:
-        pytest.skip("chattr is not installed")
+        pytest.skip(missing("chattr"))
     if done.returncode:
         pytest.skip("no file can be made immutable here")
 
@@ -85,7 +87,7 @@ def mounted(*arguments: str | Path) -> Iterator[None]:
     try:
         done = subprocess.run(["mount", *arguments], capture_output=True, check=False)
     except FileNotFoundError:
-        pytest.skip("mount is not installed")
+        pytest.skip(missing("mount"))
     if done.returncode:
         pytest.skip("this machine lets nobody mount")
     try:
