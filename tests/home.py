@@ -106,7 +106,7 @@ class Home:
             env=self.environment(env),
             cwd=self.path,
             start_new_session=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         if prints_secrets:

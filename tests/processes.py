@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+PATIENCE = 120.0
+"""Seconds after which something hangs: no machine is as slow as that."""
+
 INTERRUPT_AT_THE_WRITING = """
 import os, signal
 change = signal.signal
@@ -20,8 +23,8 @@ signal.signal = changed
 
 
 def is_gone(pid_file: Path) -> bool:
-    """True if the process whose ID is in a file does not run any more, or ends within a moment."""
-    deadline = time.monotonic() + 5
+    """True if the process whose ID is in a file does not run any more, or ends soon."""
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             os.kill(int(pid_file.read_text()), 0)
@@ -31,7 +34,7 @@ def is_gone(pid_file: Path) -> bool:
     return False
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(is_so: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until something is so, which another process or thread brings about."""
     deadline = time.monotonic() + seconds
     while not is_so():

@@ -7,6 +7,7 @@ import pexpect
 import pyte
 
 from tests.home import TOOL, Home
+from tests.processes import PATIENCE
 
 
 class Screen:
@@ -53,11 +54,11 @@ class Screen:
         """Type a text and press Enter."""
         self.child.send(text + "\r")
 
-    def wait_for(self, text: str, timeout: float = 20) -> str:
+    def wait_for(self, text: str, timeout: float = PATIENCE) -> str:
         """Wait until a text is on the screen, and return the screen."""
         return self.wait_until(lambda screen: text in screen, timeout)
 
-    def wait_until(self, is_there: Callable[[str], bool], timeout: float = 20) -> str:
+    def wait_until(self, is_there: Callable[[str], bool], timeout: float = PATIENCE) -> str:
         """Wait until the screen is as it should be, and return it."""
         end = time.monotonic() + timeout
         while not is_there(self.text):
@@ -65,7 +66,7 @@ class Screen:
                 raise AssertionError(f"it is not on the screen:\n{self.home.masked(self.text)}")
         return self.text
 
-    def end(self, timeout: float = 20) -> int:
+    def end(self, timeout: float = PATIENCE) -> int:
         """Wait for the end of the program, and return its exit code (or the negative number of a signal)."""
         end = time.monotonic() + timeout
         while self._read():

@@ -47,7 +47,7 @@ class Shell:
             env=home.environment({"TERM": "dumb", "LANG": "C.UTF-8", **(env or {})}),
             cwd=str(home.path),
             encoding="utf-8",
-            timeout=20,
+            timeout=120,
             dimensions=(50, 300),
         )
         self.child.delaybeforesend = None

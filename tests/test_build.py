@@ -61,7 +61,7 @@ def build(tree: Path, output: Path, environment: Mapping[str, str], *, umask: in
         env={"PATH": os.environ["PATH"], **environment},
         umask=umask,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     return {path.name: path.read_bytes() for path in output.iterdir()}
@@ -129,7 +129,7 @@ def test_what_is_installed_runs(built: dict[str, bytes], tmp_path: Path) -> None
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "installed")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
 
@@ -154,7 +154,7 @@ def pip_install(programs: Path, what: str) -> None:
 
 def run(*command: str | Path) -> str:
     """What a program prints that ends well."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 @pytest.mark.timeout(300)  # the package index may take its time
@@ -172,7 +172,7 @@ def test_the_wheel_in_an_environment_of_its_own(built: dict[str, bytes], tmp_pat
             env={"HOME": str(tmp_path)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=True,
         ).stderr
     )
@@ -207,7 +207,7 @@ def test_the_ways_to_install_it(tmp_path: Path, command: str) -> None:
     tree = copy_of_the_tree(tmp_path / "tree", mode=0o644, time=1_700_000_000)
     environment = {**os.environ, "HOME": str(tmp_path / "home"), "PATH": f"{programs}:{os.environ['PATH']}"}
 
-    subprocess.run([programs / program, *arguments.split()], cwd=tree, env=environment, timeout=110, check=True)
+    subprocess.run([programs / program, *arguments.split()], cwd=tree, env=environment, timeout=120, check=True)
 
     installed = programs if program == "pip" else tmp_path / "home" / ".local" / "bin"
     assert f"mfa-profiles {__version__}\n" == run(installed / "mfa-profiles", "--version")

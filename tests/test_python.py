@@ -57,7 +57,7 @@ def who(session: boto3.Session) -> str:
     return session.client("sts").get_caller_identity()["Arn"]
 
 
-def let_end(home: Home, name: str = DERIVED, seconds: float = 4) -> Callable[[], None]:
+def let_end(home: Home, name: str = DERIVED, seconds: float = 8) -> Callable[[], None]:
     """Have the file say that a session ends in so many seconds, or up to one more; what is returned waits for it."""
     end = datetime.fromtimestamp(math.ceil(time.time() + seconds), UTC)
     before = home.section(name)["x_security_token_expires"]

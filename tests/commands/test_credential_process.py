@@ -142,7 +142,7 @@ def in_a_terminal(home: Home) -> "pexpect.spawn[str]":
         env=home.environment(),
         cwd=str(home.path),
         encoding="utf-8",
-        timeout=20,
+        timeout=120,
     )
 
 
@@ -272,7 +272,7 @@ def test_a_user_without_a_device_has_no_session(home: Home, user: User) -> None:
 def exported_by_profile(home: Home) -> str:
     """What aws_env evaluates in a terminal."""
     command = f"{TOOL} export --by-profile {BASE} 2>/dev/null"
-    child = pexpect.spawn("/bin/sh", ["-c", command], env=home.environment(), encoding="utf-8", timeout=20)
+    child = pexpect.spawn("/bin/sh", ["-c", command], env=home.environment(), encoding="utf-8", timeout=120)
     child.expect(pexpect.EOF)
     return str(child.before)
 

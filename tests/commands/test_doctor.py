@@ -980,7 +980,7 @@ def test_the_command_that_repairs(home: Home) -> None:
 
 def test_hundreds_of_profiles(home: Home) -> None:
     """All that is wrong with them is told in a moment: neither file is looked through once more for each."""
-    count = 400
+    count = 1000
     home.write(
         "".join(f"[p{n}]\naws_access_key_id = AKIA1\naws_secret_access_key = s/{n}\n" for n in range(count)), ""
     )
@@ -989,7 +989,7 @@ def test_hundreds_of_profiles(home: Home) -> None:
     exit_code, said = told(home)
 
     assert (1, count) == (exit_code, len(said.splitlines()) // 2)
-    assert time.monotonic() - start < 5  # it took half a minute when it did
+    assert time.monotonic() - start < 100  # it took minutes when it did
 
 
 def test_the_screen(home: Home) -> None:

@@ -309,7 +309,7 @@ def test_a_log_on_a_full_disk_stops_nothing(base: Home, device: MFADevice) -> No
 def test_a_background_job_does_not_hold_the_terminal(base: Home, aws: LocalAWS) -> None:
     """It would be stopped at the question, with the lock that others wait for: it ends at once instead."""
     script = f"set -m; {TOOL} exec {BASE} -- echo ran & wait $!; echo exit $?"
-    child = pexpect.spawn("/bin/bash", ["-c", script], env=base.environment(), encoding="utf-8", timeout=20)
+    child = pexpect.spawn("/bin/bash", ["-c", script], env=base.environment(), encoding="utf-8", timeout=120)
 
     child.expect("a token code is needed")
     child.expect("exit 5")

@@ -173,7 +173,7 @@ def test_a_session_is_got_first_and_eval_gets_nothing_else(base: Home, user: Use
     """In a real terminal: the question is asked there, and the shell then works with what stdout held."""
     script = f'eval "$({TOOL} export {BASE})" && aws sts get-caller-identity --query Arn --output text'
     env = base.environment({"AWS_PROFILE": "stale", "AWS_SECURITY_TOKEN": "stale", "AWS_ACCESS_KEY_ID": "stale"})
-    child = pexpect.spawn("/bin/sh", ["-c", script], env=env, cwd=str(base.path), encoding="utf-8", timeout=30)
+    child = pexpect.spawn("/bin/sh", ["-c", script], env=env, cwd=str(base.path), encoding="utf-8", timeout=120)
 
     child.expect("MFA code for .*: ")
     child.sendline(base.code(device))

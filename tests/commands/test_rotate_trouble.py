@@ -1,6 +1,5 @@
 """Whatever becomes of files, keys and answers while a key is rotated: nobody is stranded, the next run goes on."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -10,7 +9,7 @@ from tests.commands.test_rotate import identity, learn_keys
 from tests.home import BASE, DERIVED, TOOL, Home, base_section
 from tests.local_aws import LocalAWS, MFADevice, Request, User
 from tests.local_aws.answers import AWSError
-from tests.processes import INTERRUPT_AT_THE_WRITING
+from tests.processes import INTERRUPT_AT_THE_WRITING, wait_until
 from tests.screens import Screen
 
 
@@ -332,12 +331,11 @@ def test_an_interruption_while_the_new_key_is_waited_for(refreshed: Home, aws: L
 
 def test_an_interruption_while_the_new_key_is_made(refreshed: Home, aws: LocalAWS, user: User) -> None:
     """It comes too late for the new key, which is stored, and in time for the old one, which stays."""
-    aws.faults.add(action="CreateAccessKey", latency=1)
-
     with Screen(refreshed, ["rotate", BASE], columns=200) as screen:
-        while "CreateAccessKey" not in aws.actions:
-            time.sleep(0.01)
-        screen.child.sendintr()
+        with aws.held("CreateAccessKey"):
+            wait_until(lambda: "CreateAccessKey" in aws.actions)
+            screen.child.sendintr()
+            screen.wait_for("^C")
         assert 130 == screen.end()
         old, new = user.access_keys
         assert {old: "Active", new: "Active"} == user.access_keys
@@ -354,13 +352,13 @@ def test_an_interruption_while_the_new_key_is_made(refreshed: Home, aws: LocalAW
 
 def test_an_interruption_that_is_meant_for_others(refreshed: Home, aws: LocalAWS, user: User) -> None:
     """What runs in the background of a script is left alone by Ctrl-C, also while it writes."""
-    aws.faults.add(action="CreateAccessKey", latency=1)
     [old] = user.access_keys
 
     with Screen(refreshed, ["-c", f"trap '' INT; exec {TOOL} rotate {BASE}"], program="/bin/sh") as screen:
-        while "CreateAccessKey" not in aws.actions:
-            time.sleep(0.01)
-        screen.child.sendintr()
+        with aws.held("CreateAccessKey"):
+            wait_until(lambda: "CreateAccessKey" in aws.actions)
+            screen.child.sendintr()
+            screen.wait_for("^C")
         assert 0 == screen.end()
 
     assert old not in user.access_keys
@@ -368,13 +366,14 @@ def test_an_interruption_that_is_meant_for_others(refreshed: Home, aws: LocalAWS
 
 def test_an_error_says_more_than_an_interruption(refreshed: Home, aws: LocalAWS) -> None:
     """Of a key that was refused there is more to tell than that somebody had enough of waiting."""
-    aws.faults.add(action="CreateAccessKey", latency=1, refusal=(409, "LimitExceeded", "Cannot exceed quota."))
+    aws.faults.add(action="CreateAccessKey", refusal=(409, "LimitExceeded", "Cannot exceed quota."))
     before = refreshed.files()
 
     with Screen(refreshed, ["rotate", BASE], columns=200) as screen:
-        while "CreateAccessKey" not in aws.actions:
-            time.sleep(0.01)
-        screen.child.sendintr()
+        with aws.held("CreateAccessKey"):
+            wait_until(lambda: "CreateAccessKey" in aws.actions)
+            screen.child.sendintr()
+            screen.wait_for("^C")
         assert 1 == screen.end()
         assert "interrupted" not in screen.text
 

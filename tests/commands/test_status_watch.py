@@ -59,11 +59,12 @@ def test_the_table_follows_the_files(home: Home) -> None:
 def test_the_bell_rings_when_a_session_comes_to_its_end(home: Home) -> None:
     """Once when little is left of it and once at its end, but not for one that is over already."""
     home.write(ending("a-mfa", hours=1) + ending("over-mfa", hours=-1))
-    with Screen(home, ["status", "--watch", "--min-remaining", "2s"]) as screen:
+    with Screen(home, ["status", "--watch", "--min-remaining", "30m"]) as screen:
         screen.wait_for("1 h")
         assert 0 == screen.raw.count("\a")
-        home.write(ending("a-mfa", seconds=2.9))
+        home.write(ending("a-mfa", minutes=20))
         assert " expiring " in screen.wait_until(lambda _: "\a" in screen.raw).splitlines()[1]
+        home.write(ending("a-mfa", seconds=2))  # at which time alone ends it
         assert " expired " in screen.wait_until(lambda _: screen.raw.count("\a") > 1).splitlines()[1]
 
         home.write(ending("a-mfa", hours=2))  # a refresh, which arms it again

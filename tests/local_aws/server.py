@@ -85,7 +85,7 @@ class LocalAWS:
     def held(self, action: str) -> Iterator[None]:
         """Hold back the answers to an action, which has been acted on by then, until the end of the block."""
         opened = threading.Event()
-        before, self.after = self.after, lambda request: request.action != action or opened.wait(60)
+        before, self.after = self.after, lambda request: request.action != action or opened.wait(120)
         try:
             yield
         finally:

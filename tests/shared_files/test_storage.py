@@ -301,7 +301,7 @@ for number in range(100):
     paths = [str(tmp_path / "a"), str(tmp_path / "b")]
     writers = [subprocess.Popen([sys.executable, "-c", script, *order]) for order in (paths, paths[::-1])]
 
-    assert [0, 0] == [writer.wait(timeout=25) for writer in writers]
+    assert [0, 0] == [writer.wait(timeout=120) for writer in writers]
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
@@ -445,7 +445,7 @@ def test_three_writers_lose_nothing_and_a_reader_sees_no_cut_file(tmp_path: Path
     reader.start()
     try:
         writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, name]) for name in "abc"]
-        assert [0, 0, 0] == [writer.wait(timeout=60) for writer in writers]
+        assert [0, 0, 0] == [writer.wait(timeout=120) for writer in writers]
     finally:
         done.set()
         reader.join()

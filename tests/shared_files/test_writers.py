@@ -46,6 +46,24 @@ def finished_after(seconds: float, path: Path, written: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def finished_when_waited_for(path: Path, written: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The same, if the program goes on once somebody waits for it."""
+    sleep = time.sleep
+
+    with half_written(path, written) as file:
+
+        def finish(seconds: float) -> None:
+            if not file.closed:
+                file.write(THEIRS[written:])
+                file.close()
+                os.utime(path, (1, 1))  # so that it has rested
+            sleep(seconds)
+
+        monkeypatch.setattr(time, "sleep", finish)
+        yield
+
+
 @pytest.fixture(params=["leases", "no leases"])
 def any_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system with leases, and one without, such as macOS, where a file has to have rested."""
@@ -53,8 +71,8 @@ def any_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         pytest.skip("this system has no leases")
     if request.param == "no leases":
         monkeypatch.delattr(fcntl, "F_SETLEASE", raising=False)
-        monkeypatch.setattr(writers, "REST", 0.5)  # or a machine that is busy would not get to the writer in time
-    monkeypatch.setattr(writers, "PATIENCE", 30)
+        monkeypatch.setattr(writers, "REST", 120)
+    monkeypatch.setattr(writers, "PATIENCE", 120)
 
 
 def add(path: Path, text: bytes = b"[ours]\n") -> None:
@@ -64,11 +82,13 @@ def add(path: Path, text: bytes = b"[ours]\n") -> None:
 
 @pytest.mark.parametrize("written", [0, 40])
 @pytest.mark.usefixtures("any_system")
-def test_what_another_tool_has_begun_to_write_is_waited_for(tmp_path: Path, written: int) -> None:
+def test_what_another_tool_has_begun_to_write_is_waited_for(
+    tmp_path: Path, written: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Or all that it had not written yet would be gone for good, long-term keys and all."""
     path = tmp_path / "credentials"
 
-    with finished_after(0.1, path, written):
+    with finished_when_waited_for(path, written, monkeypatch):
         add(path)
 
     assert THEIRS + "[ours]\n" == path.read_text()
@@ -135,11 +155,11 @@ def test_one_that_does_not_finish_is_reported(
 
 
 @pytest.mark.usefixtures("any_system")
-def test_a_reader_waits_too(tmp_path: Path) -> None:
+def test_a_reader_waits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another tool has cut is no reason to tell somebody that a profile is missing."""
     path = tmp_path / "credentials"
 
-    with finished_after(0.005, path, 0):
+    with finished_when_waited_for(path, 0, monkeypatch):
         assert THEIRS.encode() == read(str(path))
 
 
@@ -164,7 +184,7 @@ def test_one_that_begins_meanwhile_waits_for_us(tmp_path: Path) -> None:
         assert is_undisturbed()
         writer = threading.Thread(target=path.write_text, args=(THEIRS,))
         writer.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while is_undisturbed() and time.monotonic() < deadline:
             time.sleep(0.001)
         assert (False, KEYS) == (is_undisturbed(), file.read().decode())
