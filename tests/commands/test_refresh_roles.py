@@ -68,7 +68,7 @@ def test_what_a_role_profile_says_is_honoured(base: Home, aws: LocalAWS, device:
     assert expected == {key: request.parameters[key] for key in expected}
     assert "eu-west-1" == request.region
     left = datetime.fromisoformat(base.section("admin-mfa")["x_security_token_expires"]) - datetime.now(UTC)
-    assert timedelta(hours=2) >= left > timedelta(hours=1, minutes=59)
+    assert timedelta(hours=2) >= left > timedelta(hours=1, minutes=55)
 
 
 def test_duration_seconds_of_the_command_counts_for_the_role_asked_for(
