@@ -60,8 +60,7 @@ def _has_misplaced_block(profiles: Profiles, profile: str) -> bool:
     """Return True if a setting that leads to credentials is a block, which botocore takes for a text."""
     values = profiles.settings(profile)
     values |= profiles.config.sections.get(f"sso-session {values.get('sso_session')}", {})
-    of_calls = settings.call_settings(values)
-    return any(value.startswith("\n") for name, value in values.items() if name not in of_calls)
+    return any(values[name].startswith("\n") for name in settings.replaced_by_keys(values))
 
 
 @contextlib.contextmanager
