@@ -40,9 +40,6 @@ from tests.local_aws.listener import Listener
 from tests.processes import wait_until
 from tests.proxy import ConnectProxy, black_hole, mute_server
 
-# Whoever changes the local AWS runs these; all other tests talk to it, and would notice.
-pytestmark = pytest.mark.long
-
 Connect = Callable[..., Any]
 
 INVALID_TOKEN = "The security token included in the request is invalid."

@@ -23,6 +23,7 @@ from mfa_profiles.profiles import SharedPaths
 from mfa_profiles.sessions import format_time
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import wait_until
 
 PAST = "2020-01-01T00:00:00Z"
 PROMPT = "MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
@@ -172,7 +173,8 @@ def test_nobody_to_ask(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(mfa_profiles.TokenCodeNeededError, match="there is nobody to ask for it") as caught:
         mfa_profiles.session(BASE)
 
-    assert [] == aws.requests
+    wait_until(lambda: aws.requests)  # the connection that is made while a person types; else another test gets it
+    assert aws.actions == ["GetCallerIdentity"]
     assert [f"hint: {hint}" for hint in caught.value.hints] == caught.value.__notes__
     assert "MFA_PROFILES_TOKEN_CODE" in caught.value.__notes__[0]
 
