@@ -220,7 +220,7 @@ class _Rotation:
             raise ProfileError(
                 f"{masked(self._current.access_key_id)}, the access key of profile {self._base}, is none of the user "
                 f"whose session is in {self._caller.holder}",
-                "if it is of another user by now, the session is old: "
+                "if the key now belongs to another user, the session is old: "
                 + tool_command("refresh", self._base, "--force"),
             )
         return listed

@@ -203,19 +203,8 @@ def test_temporary_keys_of_a_credential_process_are_explained(
     home: Home, aws: LocalAWS, user: User, device: MFADevice
 ) -> None:
     """They cannot call GetSessionToken; as the source of a role they do."""
-    sts = boto3.client(
-        "sts",
-        endpoint_url=aws.endpoint_url,
-        region_name="us-west-2",
-        aws_access_key_id=user.access_key_id,
-        aws_secret_access_key=user.secret_access_key,
-    )
-    keys = sts.get_session_token(SerialNumber=device.serial_number, TokenCode=device.code())["Credentials"]
-    sts.close()
-    process = {"Version": 1} | {key: value for key, value in keys.items() if key != "Expiration"}
-    home.secrets.extend([keys["SecretAccessKey"], keys["SessionToken"]])
-    (home.path / "keys").write_text(json.dumps(process))
-    home.write("", f"[profile sso]\nregion = us-west-2\ncredential_process = cat {home.path}/keys\n")
+    process = session_process(home, aws, user, device)
+    home.write("", f"[profile sso]\nregion = us-west-2\n{process}")
     home.add_role("admin", aws.create_role("admin", require_mfa=True).arn, source="sso")
 
     session = home.run_warm("refresh", "sso", "--token-code", "123456")

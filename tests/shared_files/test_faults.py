@@ -288,7 +288,7 @@ def test_a_file_system_without_locks(base: Home, device: MFADevice, error: str) 
 
 
 def test_a_lock_that_cannot_be_taken_at_all(commands: Commands) -> None:
-    """Is no reason to wait: whoever waits says at the end that the file has been locked."""
+    """It is reported at once, and not waited for."""
     for command in COMMANDS:
         commands.refused(command, "could not be written: input/output error", before=without_locks("EIO"))
 
