@@ -6,7 +6,7 @@ Everything here returns lines and sentences, and never a word of the file but th
 import re
 from typing import NamedTuple
 
-from mfa_profiles.value_faults import header_at_end
+from mfa_profiles.value_faults import header_at_end, is_secret
 
 HEADER_FOR_KEYS = "write [default] above it, or the header of its profile"
 
@@ -66,14 +66,28 @@ def conflict_markers(text: str) -> list[int]:
 
 
 def glued_headers(text: str) -> dict[int, str]:
-    """Return by line the headers that are glued to the value before them, because a line break was lost."""
-    found = {}
+    """Return by line the headers that are glued to the value before them, because a line break was lost.
+
+    After a secret, that counts only if the next key is already in the section, and so belongs to another one.
+    Otherwise the text could be a part of the secret.
+    """
+    found: dict[int, str] = {}
+    doubtful: tuple[int, str] | None = None
+    keys: set[str] = set()
     for number, line in enumerate(text.split("\n"), 1):
-        if line.endswith(("]", "]\r")) and not line.startswith(("#", ";", "[")):
+        if line.startswith("["):
+            keys, doubtful = set(), None
+        elif line.strip() and not line.startswith(("#", ";")):
             key, _, value = re.sub("[=:]", "\0", line, count=1).partition("\0")
-            header = header_at_end(key.strip().lower(), value.strip())
-            if header is not None:
+            name = key.strip().lower()
+            if doubtful is not None and name in keys:
+                found[doubtful[0]] = doubtful[1]
+                keys = set()
+            header = header_at_end(name, value.strip())
+            doubtful = (number, header) if header is not None and is_secret(name) else None
+            if header is not None and doubtful is None:
                 found[number] = header
+            keys.add(name)
     return found
 
 

@@ -99,7 +99,7 @@ class Misnamed:
     def advice(self) -> str:
         """What to do about the header."""
         if self.is_there:
-            return f"move what it holds to [{self.header}], which is there too, and delete it"
+            return f"move its settings to [{self.header}], which already exists, and delete this section"
         return f"write [{self.header}] there"
 
 
@@ -233,19 +233,20 @@ class Profiles:
     def _has_long_term_keys(self, name: str) -> bool:
         return sessions.has_long_term_keys(self.settings(name))
 
+    @cached_property
     def misnamed(self) -> list[Misnamed]:
-        """Return the sections of both files whose headers are almost those of a profile."""
+        """The sections of both files whose headers are almost those of a profile."""
         from mfa_profiles.header_names import meant_name
 
         credentials, config = self.credentials, self.config
-        right = [*credentials.sections]
+        right = {*credentials.sections}
         found = []
         for section in credentials.sections:
             name = meant_name(section, lambda name: name in self and name not in credentials.sections)
             if name != section:
                 found.append(Misnamed(credentials, section, name, name, name in right, is_fixable=False))
-                right.append(name)
-        right = [*config.sections]
+                right.add(name)
+        right = {*config.sections}
         for section, values in config.sections.items():
             if config_profile_name(section) is None:
                 name = section if section in self else meant_name(section, self.__contains__)
@@ -253,14 +254,14 @@ class Profiles:
                 is_profile = name in credentials.sections or any(values.get(key) for key in settings.PROVIDER_KEYS)
                 is_fixable = is_profile and header not in right and not re.search(r"[\"'\\]", name)
                 found.append(Misnamed(config, section, name, header, header in right, is_fixable))
-                right.append(header)
+                right.add(header)
         return found
 
     def _advice_on_headers(self, name: str, *, with_keys: bool = False) -> list[str]:
         """Return what to do about the headers that are almost those of a profile, as hints with their lines."""
         hints = []
         wanted = {name.casefold(), name.removesuffix(DERIVED_SUFFIX).casefold()}
-        for found in self.misnamed():
+        for found in self.misnamed:
             if found.name.casefold() not in wanted or (with_keys and not found.has_keys):
                 continue
             place = f"{self._place(found.file, found.section)} has [{found.section}]"
@@ -310,7 +311,7 @@ class Profiles:
             f"there is no profile {shown(name)}",
             *self.lost,
             f"there {'is' if len(names) == 1 else 'are'} {listed}{more}",
-            f"both {files} were read; AWS_PROFILE is taken if none is named",
+            f"both {files} were read; without a name, AWS_PROFILE, else AWS_DEFAULT_PROFILE is used",
         )
 
     def fault(self, name: str, key: str) -> FaultOfSetting | None:
@@ -497,7 +498,7 @@ def shown(name: str) -> str:
 
 def _quoted(name: str) -> str:
     """Return a name for a list of names: one with blanks is in quotation marks."""
-    return shlex.quote(name) if " " in name else shown(name)
+    return shlex.quote(shown(name)) if " " in shown(name) else shown(name)
 
 
 def masked(access_key_id: str) -> str:

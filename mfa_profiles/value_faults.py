@@ -35,7 +35,6 @@ _WORDS = frozenset(
         "use_fips_endpoint",
     }
 )
-# AWS makes them of letters, digits and / + =, but other services that take the place of AWS may not.
 _SECRETS = frozenset({"aws_secret_access_key", "aws_security_token", "aws_session_token"})
 # A comma is legal in the names of users and roles.
 _ARNS = frozenset({"aws_mfa_device", "external_id", "mfa_serial", "role_arn", "role_session_name", "sso_role_name"})
@@ -45,12 +44,16 @@ _URLS = frozenset({"endpoint_url", "sso_start_url"})
 _PATHS = frozenset({"ca_bundle", "web_identity_token_file"})
 
 _OPENING = "\"'“”„‘’‚«»`"  # noqa: RUF001 # typographic quotation marks are the point
-_PART = "which boto3 and the AWS CLI take for a part of it"
+_PART = "which boto3 and the AWS CLI read as part of the value"
 _KEY_NAMES = "aws_access_key_id|aws_secret_access_key|aws_session_token|aws_security_token"
 _SETTING_NAMES = "credential_source|mfa_serial|output|region|role_arn|source_profile"
 _KEY_INSIDE = re.compile(rf"(?i)({_KEY_NAMES})\s*[=:]|\s({_SETTING_NAMES})\s*[=:]")
 _HEADER_AT_END = re.compile(r"(?<!\s)\s*\[(?P<name>[A-Za-z0-9_\-/.%@:+ ]{1,64})\]$")
 _SOPS = "ENC[AES256_GCM,"
+
+# How a secret of AWS begins. Services that take the place of AWS may have any characters in their secrets: no part of
+# those may be taken for a comment or a header, or be shown.
+_SECRET_OF_AWS = re.compile(rf"[{_OPENING}]?[A-Za-z0-9/+=]{{40}}")
 
 COMMENT = Fault(f"has a comment after it, {_PART}", "put the comment on a line of its own")
 QUOTED = Fault(f"is in quotation marks, {_PART}", "write it without quotation marks")
@@ -60,9 +63,16 @@ def fault_of_value(key: str, value: str) -> Fault | None:
     """Return what is wrong with the value of a setting, or None. Commands and unknown settings have no faults."""
     if key in _PATHS:
         return QUOTED if _is_quoted(value) else None
+    if key in _SECRETS and not value.startswith(_SOPS) and not _SECRET_OF_AWS.match(value):
+        return None
     if key in _WORDS | _ARNS | _SECRETS | _NAMES:
         return _fault_of_text(value, has_signs=key in _SECRETS | _NAMES) or _fault_of_word(key, value)
     return _fault_of_text(value) if key in _URLS or re.match(rf"[{_OPENING}]?arn:aws[a-z-]*:", value) else None
+
+
+def is_secret(key: str) -> bool:
+    """Return True for a setting whose value is a secret."""
+    return key in _SECRETS
 
 
 def _fault_of_text(value: str, *, has_signs: bool = True) -> Fault | None:
@@ -90,7 +100,8 @@ def _is_invisible(character: str) -> bool:
 
 
 def _fault_of_word(key: str, value: str) -> Fault | None:
-    if header := header_at_end(key, value):
+    header = header_at_end(key, value)
+    if header and (key not in _SECRETS or re.fullmatch(r"[A-Za-z0-9/+]{40}\s*\[[^\[]*\]", value)):
         return Fault(f"ends in {header}", f"put {header} on a line of its own")
     line, *below = value.split("\n")
     if found := _KEY_INSIDE.search(line):
@@ -114,7 +125,10 @@ def _advice_on_indented(key: str, line: str) -> str:
 
 
 def header_at_end(key: str, value: str) -> str | None:
-    """Return the header, or ``a header``, that is glued to the end of a value in which no [ can be, or None."""
+    """Return the header, or ``a header``, that is glued to the end of a value in which AWS has no [, or None.
+
+    In a secret of another service, that may be a part of the secret: see ``file_faults.glued_headers``.
+    """
     found = _HEADER_AT_END.search(value) if key in _WORDS | _ARNS | _SECRETS and not value.startswith(_SOPS) else None
     if found is None or not found.start():
         return None

@@ -66,13 +66,17 @@ def test_pairs(credentials: str, name: str, pair: tuple[str, str]) -> None:
         ([], "a", ["there are no profiles in FILES yet", "mfa-profiles setup a creates it"]),
         ([], "", ["there are no profiles in FILES yet", "mfa-profiles setup PROFILE creates it"]),
         (["smce-veda", "x"], "smce-vda", ["did you mean smce-veda?", "both FILES were read"]),
-        (["b", "c"], "a", ["there are b, c", "both FILES were read; AWS_PROFILE is taken if none is named"]),
+        (
+            ["b", "c"],
+            "a",
+            ["there are b, c", "both FILES were read; without a name, AWS_PROFILE, else AWS_DEFAULT_PROFILE is used"],
+        ),
         (
             [f"b{number}" for number in range(12)],
             "a",
             [
                 "there are b0, b1, b2, b3, b4, b5, b6, b7, b8, b9 and 2 more",
-                "both FILES were read; AWS_PROFILE is taken if none is named",
+                "both FILES were read; without a name, AWS_PROFILE, else AWS_DEFAULT_PROFILE is used",
             ],
         ),
     ],

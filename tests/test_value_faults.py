@@ -7,6 +7,7 @@ from mfa_profiles.value_faults import fault_of_value, right_name
 QUOTES = "write it without quotation marks"
 COMMENT = "put the comment on a line of its own"
 INVISIBLE = "delete the line and type it anew"
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ARN = "arn:aws:iam::123456789012:role/r"
 
 
@@ -27,7 +28,7 @@ ARN = "arn:aws:iam::123456789012:role/r"
         ("ca_bundle", '"/etc/ca.pem"', QUOTES),
         ("endpoint_url", "'https://localhost'", QUOTES),
         ("other_role", f"'{ARN}'", QUOTES),
-        ("aws_secret_access_key", "'abcd'", QUOTES),
+        ("aws_secret_access_key", f"'{SECRET}'", QUOTES),
         ("region", "us-west-2 # c", COMMENT),
         ("region", "us-west-2\t; c", COMMENT),
         ("region", "us-west-2#c", COMMENT),
@@ -35,17 +36,18 @@ ARN = "arn:aws:iam::123456789012:role/r"
         ("mfa_serial", "GAHT12345678 # c", COMMENT),
         ("duration_seconds", "3600 ; one hour", COMMENT),
         ("source_profile", "default # c", COMMENT),
-        ("aws_secret_access_key", "abcd # c", COMMENT),
+        ("aws_secret_access_key", f"{SECRET} # c", COMMENT),
         ("sso_start_url", "https://d-1.awsapps.com/start # c", COMMENT),
         ("role", f"{ARN} # c", COMMENT),
         ("region", "us-\u200bwest-2", INVISIBLE),
         ("region", "us-west-2\ufeff", INVISIBLE),
-        ("aws_secret_access_key", "ab\u00a0cd", INVISIBLE),
+        ("aws_secret_access_key", f"{SECRET}\u00a0", INVISIBLE),
         ("role_arn", f"{ARN}\u2060", INVISIBLE),
         ("region", "us-west-2,", "delete the comma"),
         ("region", "us-west-2;", "delete the semicolon"),
         ("aws_access_key_id", "AKIAIOSFODNN7EXAMPLE,", "delete the comma"),
-        ("aws_secret_access_key", "abcd[work]", "put [work] on a line of its own"),
+        ("aws_secret_access_key", f"{SECRET}aws_session_token=x", "put aws_session_token on a line of its own"),
+        ("aws_secret_access_key", f"{SECRET}[work]", "put [work] on a line of its own"),
         ("region", "us-west-2 [profile work]", "put [profile work] on a line of its own"),
         ("region", "us-west-2[wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY]", "put a header on a line of its own"),
         ("aws_access_key_id", "AKIAaws_secret_access_key=ab", "put aws_secret_access_key on a line of its own"),
@@ -79,6 +81,10 @@ def test_faults_of_values(key: str, value: str, advice: str) -> None:
         ("sso_session", "a b"),
         ("aws_secret_access_key", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY=="),
         ("aws_secret_access_key", "of;another#service,"),
+        ("aws_secret_access_key", "pass,word[part]"),
+        ("aws_secret_access_key", 'pass"word"'),
+        ("aws_secret_access_key", "pass #word"),
+        ("aws_session_token", "pass,word[part]"),
         ("sso_start_url", "https://d-1.awsapps.com/start/#/"),
         ("endpoint_url", "http://[::1]:4566"),
         ("endpoint_url", "http://[::1]"),

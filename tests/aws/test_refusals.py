@@ -1182,7 +1182,8 @@ FAILURES = [
         bad_region,
         "'us-west-2 # home' is not a region",
         (
-            "region of profile smce-veda has a comment after it, which boto3 and the AWS CLI take for a part of it",
+            "region of profile smce-veda has a comment after it, which boto3 and the AWS CLI read as part of the "
+            "value",
             "line 2 of {config}: put the comment on a line of its own",
             "see region in [profile smce-veda] in {config}, or AWS_REGION",
         ),

@@ -63,7 +63,7 @@ def few_read(name: str) -> str:
     )
 
 
-PART_OF_IT = "which boto3 and the AWS CLI take for a part of it"
+PART_OF_IT = "which boto3 and the AWS CLI read as part of the value"
 
 # name: a home in which one thing is wrong
 CASES = {
@@ -107,7 +107,7 @@ CASES = {
         BASE_KEYS,
         f"[{BASE}]\noutput = json\n[profile {BASE}]\nregion = us-west-2\n",
         f"problem header {PASSED_OVER} [profile {BASE}]\n"
-        f"  move what it holds to [profile {BASE}], which is there too, and delete it\n",
+        f"  move its settings to [profile {BASE}], which already exists, and delete this section\n",
     ),
     "header: with the word profile in the credentials file": Case(
         f"[profile a]\n{KEYS}",
@@ -119,12 +119,12 @@ CASES = {
         f"[profile a]\n{KEYS}[a]\n{KEYS}[Profile b]\n{KEYS}[ b ]\n{KEYS}",
         "",
         "problem header boto3 does not read [profile a] in ~/.aws/credentials as profile a\n"
-        "  move what it holds to [a], which is there too, and delete it: the word profile is for the config file "
-        "only\n"
+        "  move its settings to [a], which already exists, and delete this section: the word profile is for "
+        "the config file only\n"
         "problem header boto3 does not read [Profile b] in ~/.aws/credentials as profile b\n"
         "  write [b] there: the word profile is for the config file only\n"
         "problem header boto3 does not read [ b ] in ~/.aws/credentials as profile b\n"
-        "  move what it holds to [b], which is there too, and delete it\n",
+        "  move its settings to [b], which already exists, and delete this section\n",
     ),
     "header: quotation marks, no blank, and another case in the credentials file": Case(
         f'["a"]\n{KEYS}[profileb]\n{KEYS}[Default]\n{KEYS}[profiles]\n{KEYS}',
@@ -140,7 +140,7 @@ CASES = {
         "warning header the SDKs pass over [Profile a] in ~/.aws/config: the header has to be [profile a]\n"
         "  write it so, if it is meant as a profile\n"
         "problem header the SDKs pass over [ profile a ] in ~/.aws/config: the header has to be [profile a]\n"
-        "  move what it holds to [profile a], which is there too, and delete it\n",
+        "  move its settings to [profile a], which already exists, and delete this section\n",
     ),
     "other-sdks: indented keys and header in the credentials file": Case(
         f"[{BASE}]\n" + "".join(f"  {line}\n" for line in KEYS.splitlines()) + f"  [a]\n{KEYS}",
@@ -190,7 +190,8 @@ CASES = {
     ),
     "keys: quotation marks, a glued header, and both in one line": Case(
         "[a]\naws_access_key_id = 'AKIAIOSFODNN7EXAMPLE'\naws_secret_access_key = secret/of/a\n"
-        "[b]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/b[c]\n"
+        "[b]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n"
+        "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY[c]\n"
         "[d]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE aws_secret_access_key = secret/of/d\n",
         "",
         f"problem keys aws_access_key_id of profile a is in quotation marks, {PART_OF_IT}\n"

@@ -858,7 +858,7 @@ def test_durations_that_aws_would_refuse(home: Home, aws: LocalAWS, user: User, 
 ID, SECRET = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\n", "aws_secret_access_key = hunter2\n"
 ARN = "arn:aws:iam::123456789012:mfa/john.doe"
 READ = "both CREDENTIALS and CONFIG were read"
-PART = "which boto3 and the AWS CLI take for a part of it"
+PART = "which boto3 and the AWS CLI read as part of the value"
 
 # name: (credentials, config, arguments, what refresh prints)
 SLIPS = {
@@ -880,7 +880,8 @@ SLIPS = {
         "a",
         [
             "profile a has no aws_access_key_id",
-            "line 3 of CREDENTIALS has [Profile a]: move what it holds to [a], which is there too, and delete it",
+            "line 3 of CREDENTIALS has [Profile a]: move its settings to [a], which already exists, and delete this "
+            "section",
         ],
     ),
     "profile in the credentials file, and the name of the derived profile": (
@@ -947,13 +948,21 @@ SLIPS = {
         f"[b c]\n{ID}{SECRET}[d]\n",
         "",
         "a",
-        ["there is no profile a", "there are 'b c', d", f"{READ}; AWS_PROFILE is taken if none is named"],
+        [
+            "there is no profile a",
+            "there are 'b c', d",
+            f"{READ}; without a name, AWS_PROFILE, else AWS_DEFAULT_PROFILE is used",
+        ],
     ),
     "another profile": (
         "[b]\n",
         "",
         "a",
-        ["there is no profile a", "there is b", f"{READ}; AWS_PROFILE is taken if none is named"],
+        [
+            "there is no profile a",
+            "there is b",
+            f"{READ}; without a name, AWS_PROFILE, else AWS_DEFAULT_PROFILE is used",
+        ],
     ),
     "a header that is glued to a value": (
         f"[default]\n{ID}aws_secret_access_key=hunter2[work]\n{ID}{SECRET}",
@@ -962,13 +971,19 @@ SLIPS = {
         ["CREDENTIALS, line 3: the line ends in [work]", "put [work] on a line of its own"],
     ),
     "a header that is glued to the last value": (
-        f"[default]\n{ID}aws_secret_access_key=hunter2[work]\nregion = us-west-2\n",
+        f"[default]\n{ID}aws_secret_access_key={'hunter2/' * 5}[work]\nregion = us-west-2\n",
         "",
         "",
         [
             "aws_secret_access_key of profile default ends in [work]",
             "line 3 of CREDENTIALS: put [work] on a line of its own",
         ],
+    ),
+    "a secret that ends like a header, in a file that is refused for another reason": (
+        f"[default]\n{ID}aws_secret_access_key=pass,word[hunter2]\nregion = a\n[work]\n[work]\n",
+        "",
+        "",
+        ["CREDENTIALS, line 6: duplicate section: the first is in line 5", "merge the two"],
     ),
     "a key that is glued to a header": (
         f"[default]{ID}{SECRET}",
@@ -1109,7 +1124,7 @@ def test_a_comment_behind_a_region_is_explained(home: Home, user: User, device: 
     assert 1 == result.code
     assert "mfa-profiles: error: 'us-west-2 # Oregon' is not a region" == result.errors[0]
     assert result.errors[1:3] == [
-        f"hint: region of profile {BASE} has a comment after it, which boto3 and the AWS CLI take for a part of it",
+        f"hint: region of profile {BASE} has a comment after it, {PART}",
         f"hint: line 2 of {home.config}: put the comment on a line of its own",
     ]
 

@@ -12,7 +12,7 @@ from mfa_profiles.commands.doctor import command_checks
 from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
 from mfa_profiles.commands.status import is_of_its_base
 from mfa_profiles.errors import ProfileError, shell_command, tool_command
-from mfa_profiles.profiles import Misnamed, ProfilePair, Profiles, derived_name, is_legal_name
+from mfa_profiles.profiles import Misnamed, ProfilePair, Profiles, derived_name, is_legal_name, shown
 from mfa_profiles.sessions import StoredSession
 
 # What guides, this tool's own too, put in the place of keys.
@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(
 def headers(scope: Scope) -> Iterator[Finding]:
     """Headers that the SDKs take for something else than was meant, or for nothing."""
     profiles = scope.profiles
-    for found in profiles.misnamed():
+    for found in profiles.misnamed:
         path, section = found.file.path, found.section
         where: Place = {"profile": found.name, "path": path, "line": scope.lines[path, section, None]}
         if found.file is profiles.credentials:
@@ -56,12 +56,13 @@ def _misnamed_in_credentials(found: Misnamed, where: Place) -> Finding:
 
 def _names_of_few(scope: Scope) -> Iterator[Finding]:
     """Names with characters that boto3 and the AWS CLI read, and some other SDKs do not."""
-    meant_otherwise = {found.section for found in scope.profiles.misnamed()}
+    meant_otherwise = {found.section for found in scope.profiles.misnamed}
     names = [name for name in scope.names if not is_legal_name(name) and name not in meant_otherwise]
+    names = [name for name in names if not re.search("[#;]", name)]  # which the check of other SDKs reports
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield warning(
-            f"some SDKs, such as those for Rust and Java, pass over profile {shlex.quote(names[0])}{more}, "
+            f"some SDKs, such as those for Rust and Java, pass over profile {shlex.quote(shown(names[0]))}{more}, "
             "because of the characters in the name",
             "letters, digits and _ - / . % @ : + are safe",
             **scope.where(names[0]),
