@@ -47,9 +47,12 @@ def _write(text: str) -> str:
 
     from mfa_profiles.profiles import SharedPaths
     from mfa_profiles.shared_files.locking import lock_directory
+    from mfa_profiles.shared_files.paths import is_null_device
 
     paths = SharedPaths.from_environment(os.environ)
-    directory = lock_directory(next(path for path in paths if path != os.devnull))
+    path = next(path for path in paths if not is_null_device(path))
+    os.stat(os.path.dirname(path) or os.curdir)  # A report is no reason to make directories for a mistyped path.
+    directory = lock_directory(path)
     descriptor, temporary = tempfile.mkstemp(dir=directory)  # new, not a link, and private
     try:
         with open(descriptor, "w", encoding="utf-8") as file:

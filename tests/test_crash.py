@@ -1,7 +1,11 @@
 """Crashes: what is a defect of a program, what is not, and what the report contains."""
 
+import contextlib
+import http.server
 import stat
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -300,3 +304,52 @@ def test_a_mistake_of_the_user_is_not_a_crash(home: Home, settings: str, sentenc
     result = home.run_warm("devices", BASE)
 
     assert (result.code, result.errors[0]) == (1, f"mfa-profiles: error: {sentence}")
+
+
+@pytest.mark.parametrize("answer", ["[]", "5", "{}", '{"AccessKeyId": 1}'])
+def test_an_odd_answer_of_a_container_is_not_a_crash(home: Home, answer: str) -> None:
+    """Botocore shows no event for it."""
+    role = "role_arn = arn:aws:iam::123456789012:role/x\ncredential_source = EcsContainer"
+    home.write("", f"[profile {BASE}]\nregion = us-west-2\n{role}\n")
+    with answering(answer.encode()) as url:
+        result = home.run_warm("refresh", BASE, env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": url})
+
+    assert result.code == 1
+    assert "this should not have happened" not in result.stderr
+
+
+@pytest.mark.parametrize("printed", ["[]", "5", "null"])
+def test_an_odd_answer_of_the_process_of_a_source_is_not_a_crash(home: Home, printed: str) -> None:
+    role = "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = p"
+    home.write(
+        "", f"[profile {BASE}]\nregion = us-west-2\n{role}\n[profile p]\ncredential_process = echo {printed}\n"
+    )
+
+    result = home.run_warm("export", BASE)
+
+    assert result.code == 1
+    assert "this should not have happened" not in result.stderr
+
+
+@contextlib.contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server that answers all requests alike."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()

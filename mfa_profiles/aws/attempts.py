@@ -51,13 +51,34 @@ def credentials_explained(profiles: Profiles, profile: str) -> AbstractContextMa
         return refusals.of_credentials(error, profiles, profile)
 
     def is_crash(error: Exception) -> bool:
+        if _reads_answers(profiles, profile):
+            return isinstance(error, crashes.NEVER_OF_AN_ANSWER)
         return crashes.is_crash(error) and not _has_misplaced_block(profiles, profile)
 
     return _explained(explain, is_crash)
 
 
+def _reads_answers(profiles: Profiles, profile: str) -> bool:
+    """Return True if botocore reads answers for a profile without an event: of a machine, a cache, or a command.
+
+    The command is that of a source; that of the profile itself is watched.
+    """
+    seen: list[str] = []
+    name: str | None = profile
+    while name and name not in seen:
+        keys = _ANSWERING if name == profile else (*_ANSWERING, "credential_process")
+        if any(profiles.setting(name, key) for key in keys):
+            return True
+        seen.append(name)
+        name = profiles.setting(name, "source_profile")
+    return False
+
+
+_ANSWERING = ("credential_source", "login_session", "sso_session", "sso_start_url")
+
+
 def _has_misplaced_block(profiles: Profiles, profile: str) -> bool:
-    """Return True if a setting that leads to credentials is a block, which botocore takes for a text."""
+    """Return True if a setting that leads to credentials is a block, where botocore expects a text."""
     values = profiles.settings(profile)
     values |= profiles.config.sections.get(f"sso-session {values.get('sso_session')}", {})
     return any(values[name].startswith("\n") for name in settings.replaced_by_keys(values))
@@ -76,7 +97,7 @@ def _explained(
         except Exception as error:
             if is_crash(error):
                 raise
-            with quiet():  # some hints take calls, too
+            with quiet():  # Some hints call AWS.
                 refusal = explain(error)
         else:
             return

@@ -33,7 +33,7 @@ class Bounded:
         request.stream_output = True  # else all of the answer would be read at once
         values: list[tuple[str, str | bytes]] = list(request.headers.items())
         for name, value in values:
-            if isinstance(value, bytes):  # over which urllib3 stumbles when a stranger answers 303
+            if isinstance(value, bytes):  # urllib3 fails on bytes when a server that is not AWS answers 303.
                 request.headers[name] = value.decode("latin-1")
         deadline = time.monotonic() + self._timeout
         try:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+NEVER_OF_AN_ANSWER = (ImportError, NameError)
+"""Exceptions that no answer can cause."""
+
 _has_answer = ContextVar("_has_answer", default=False)
 
 
@@ -28,7 +31,7 @@ def _note_answer(**_: object) -> None:
 
 
 def note_answer() -> None:
-    """Note that AWS, a command or somebody else has answered: what is raised from now on may be caused by that."""
+    """Note that an answer has arrived. Later exceptions may be caused by it."""
     _has_answer.set(True)
 
 
@@ -55,7 +58,7 @@ def is_crash(error: BaseException) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
     from urllib3.exceptions import HTTPError
 
-    if isinstance(error, (ImportError, NameError)):  # which no answer can cause
+    if isinstance(error, NEVER_OF_AN_ANSWER):
         return True
     if isinstance(error, HTTPClientError):  # botocore wraps everything that is raised while a request is sent
         cause: object = error.kwargs.get("error")
