@@ -143,7 +143,7 @@ def _remove_unheld(path: str) -> None:
 
 
 def _is_empty_file(status: os.stat_result) -> bool:
-    """Return whether a file can be a lock: what holds something, or has another name, is somebody's."""
+    """Return whether a file can be a lock: a file with content or a second link is not."""
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size == 0
 
 
@@ -210,12 +210,13 @@ def lock_directory(target: str) -> str:
     os.makedirs(os.path.dirname(target) or os.curdir, _DIRECTORY_MODE, exist_ok=True)
     parent = os.path.dirname(os.path.realpath(target))
     path = os.path.join(parent, DIRECTORY)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, _DIRECTORY_MODE)
+    if not os.path.lexists(path):
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.mkdir(path, _DIRECTORY_MODE)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         like, made = os.stat(parent), os.fstat(descriptor)
-        # In a directory such as /tmp, a stranger who made it could replace the locks, and read what is put there.
+        # In a directory such as /tmp, another user who made it could replace the locks, and read what is put there.
         if like.st_mode & stat.S_IWOTH and made.st_uid not in (os.geteuid(), like.st_uid, 0):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         # A directory of root's that holds something already was not made here, and is not given away.

@@ -370,7 +370,7 @@ def _refuse_what_cannot_be_replaced(change: _Change) -> None:
 def _clear_the_way(changes: Sequence[_Change], denied: Mapping[str, OSError]) -> None:
     """Remove what a crash has left at the names of temporary files, before any of these is made.
 
-    Two names that a file system takes for one, as by case, then show: the second file cannot be made.
+    If the file system treats two names as one (by case), creating the second copy then fails.
     """
     for change in changes:
         if change.target not in denied:
@@ -609,7 +609,9 @@ def _explained(path: str, done: str) -> Iterator[None]:
 
 
 def _failure(path: str, done: str, error: OSError) -> StorageError:
-    place, directory = error.filename, os.path.dirname(path)
+    # For calls on a descriptor, Python gives its number in place of a name.
+    place = error.filename if isinstance(error.filename, str) else None
+    directory = os.path.dirname(path)
     is_denied = done != "read" and error.errno in _DENIED
     # What cannot be made in the directory, such as a lock, is not what a person has to look at.
     if is_denied and place != path and os.path.isdir(directory) and not may_write(directory):
