@@ -10,8 +10,11 @@ import pytest
 _PACKAGES = {
     "chattr": "e2fsprogs",
     "crontab": "cron",
+    "lowntfs-3g": "ntfs-3g",
+    "mkntfs": "ntfs-3g",
     "node": "nodejs",
     "notify-send": "libnotify-bin",
+    "setfacl": "acl",
     "systemd-analyze": "systemd",
     "terraform": None,
 }

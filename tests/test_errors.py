@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from mfa_profiles.errors import assignment, aws_command, set_clock_command, shel
 from mfa_profiles.sessions import Origin
 from tests.home import Home, Result, base_section
 from tests.local_aws import MFADevice, User
+from tests.programs import skip_without
 
 NAMES = (
     "work",
@@ -56,9 +56,7 @@ def test_an_assignment_can_be_pasted_whatever_the_value_is(name: str, shell: str
 
 def printed(shell: str, script: str) -> list[str]:
     """Run a script, and return the words that it prints, each with a NUL at its end."""
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
-    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([skip_without(shell), "-c", script], capture_output=True, text=True, check=True)
     return done.stdout.split("\0")[:-1]
 
 

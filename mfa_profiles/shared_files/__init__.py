@@ -25,7 +25,7 @@ from mfa_profiles.shared_files.key_edits import (
     without_rotation,
 )
 from mfa_profiles.shared_files.locking import lock_directory
-from mfa_profiles.shared_files.paths import is_null_device, kind, same_file
+from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file
 from mfa_profiles.shared_files.repairs import (
     foreign_copies,
     with_profile_header,
@@ -73,6 +73,7 @@ __all__ = [
     "load_readable",
     "lock_directory",
     "make_private",
+    "may_write",
     "names_like",
     "others_can_read",
     "refusals",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import missing
+from tests.programs import missing, skip_without
 
 NOBODY = 65534
 
@@ -110,12 +110,16 @@ def ignoring_case(directory: Path) -> Iterator[None]:
     image = directory.with_name("image")
     image.touch()
     os.truncate(image, 4 * 2**20)
-    made = subprocess.run(["mkntfs", "--force", "--quick", "--quiet", image], capture_output=True, check=False)
+    made = subprocess.run(
+        [skip_without("mkntfs"), "--force", "--quick", "--quiet", image], capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip("no file system that ignores case can be made here")
     # It has owners and modes of its own, and no help from the kernel but FUSE.
     done = subprocess.run(
-        ["lowntfs-3g", "-o", "ignore_case,permissions", image, directory], capture_output=True, check=False
+        [skip_without("lowntfs-3g"), "-o", "ignore_case,permissions", image, directory],
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         pytest.skip("this machine lets nobody mount")

@@ -123,7 +123,7 @@ def _closed_to_owner(paths: SharedPaths) -> Iterator[Finding]:
     ):
         directory = os.path.dirname(os.path.realpath(path))
         is_place = not shared_files.is_null_device(path) and os.path.isdir(directory)
-        if not is_place or _is_one_of(seen, directory) or os.access(directory, os.W_OK | os.X_OK):
+        if not is_place or _is_one_of(seen, directory) or shared_files.may_write(directory):
             continue
         seen.append(directory)
         status = os.stat(directory)
