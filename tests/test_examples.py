@@ -18,6 +18,7 @@ import pytest
 from examples import picture
 from tests.home import BASE, DERIVED, TOOL, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import PATIENCE
 from tests.programs import needs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -319,7 +320,7 @@ def test_direnv_asks_for_a_code_in_the_terminal(base: Home, project: Path, devic
     (base.path / ".bashrc").write_text("PS1='ready> '\neval \"$(direnv hook bash)\"\n")
     os.utime(base.credentials, (0, 0))  # direnv compares whole seconds
     shell = pexpect.spawn(
-        "bash", ["--noprofile", "-i"], env=base.environment(), cwd=str(base.path), encoding="utf-8", timeout=20
+        "bash", ["--noprofile", "-i"], env=base.environment(), cwd=str(base.path), encoding="utf-8", timeout=PATIENCE
     )
     shell.expect("ready> ")
     shell.sendline(f"cd {project.name}")

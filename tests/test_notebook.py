@@ -19,6 +19,7 @@ from jupyter_client.manager import KernelManager
 from tests.code_programs import add_program, with_oathtool
 from tests.home import BASE, DERIVED, Home
 from tests.local_aws import LocalAWS, MFADevice, User
+from tests.processes import PATIENCE
 from tests.test_python import let_end
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "notebook.ipynb"
@@ -68,7 +69,7 @@ class Kernel:
             self.client.input(next(left))
 
         self.client.execute_interactive(
-            code, allow_stdin=stdin, stop_on_error=False, output_hook=show, stdin_hook=answer, timeout=30
+            code, allow_stdin=stdin, stop_on_error=False, output_hook=show, stdin_hook=answer, timeout=PATIENCE
         )
         assert [] == list(left)
         # A traceback is one of IPython's own here, which check_for_secrets knows nothing of.

@@ -23,7 +23,7 @@ from mfa_profiles.profiles import SharedPaths
 from mfa_profiles.sessions import format_time
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
-from tests.processes import wait_until
+from tests.processes import PATIENCE, wait_until
 
 PAST = "2020-01-01T00:00:00Z"
 PROMPT = "MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
@@ -236,7 +236,7 @@ def test_another_stdin_is_nobody(monkeypatch: pytest.MonkeyPatch, aws: LocalAWS,
 def test_a_program_asks_on_its_terminal(base: Home, device: MFADevice, streams: str) -> None:
     (base.path / "program.py").write_text(PROGRAM)
     command = f"{sys.executable} program.py {streams}"
-    child = pexpect.spawn("/bin/bash", ["-c", command], env=base.environment(), cwd=str(base.path), timeout=30)
+    child = pexpect.spawn("/bin/bash", ["-c", command], env=base.environment(), cwd=str(base.path), timeout=PATIENCE)
 
     child.expect_exact(PROMPT)
     child.sendline(base.code(device))
@@ -251,7 +251,7 @@ def test_a_program_that_has_lost_its_terminal_asks_nobody(base: Home, aws: Local
     """A read of a job in the background would stop it."""
     (base.path / "program.py").write_text(PROGRAM)
     command = f"set -m; {sys.executable} program.py <$(tty) >out & wait"
-    child = pexpect.spawn("/bin/bash", ["-c", command], env=base.environment(), cwd=str(base.path), timeout=30)
+    child = pexpect.spawn("/bin/bash", ["-c", command], env=base.environment(), cwd=str(base.path), timeout=PATIENCE)
 
     child.expect(pexpect.EOF)
 
@@ -271,7 +271,7 @@ def test_a_code_that_is_typed_at_a_prompt_of_python_is_not_in_its_history(
         env=base.environment({"TERM": "dumb"}),
         cwd=str(base.path),
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE,
     )
     code = base.code(device)
     for line in ("import readline, mfa_profiles", f"session = mfa_profiles.session({BASE!r})"):

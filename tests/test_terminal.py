@@ -15,7 +15,7 @@ import pytest
 from mfa_profiles import terminal
 from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, PrivateCA, User
-from tests.processes import wait_until
+from tests.processes import PATIENCE, wait_until
 from tests.proxy import SlowLine
 
 PROMPT = r"MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
@@ -30,7 +30,12 @@ class Terminal:
         # Somebody has to hold the terminal open until the tool opens it, hence the descriptor 9.
         command = f"exec {TOOL} {' '.join(arguments)} 9<&0 </dev/null >out 2>err"
         self.child = pexpect.spawn(
-            "/bin/sh", ["-c", command], env=home.environment(env), cwd=str(home.path), encoding="utf-8", timeout=20
+            "/bin/sh",
+            ["-c", command],
+            env=home.environment(env),
+            cwd=str(home.path),
+            encoding="utf-8",
+            timeout=PATIENCE,
         )
 
     def expect(self, pattern: str) -> None:
@@ -320,7 +325,7 @@ def test_a_bar_shows_how_many_roles_are_assumed(base: Home, aws: LocalAWS, devic
     code = base.code(device)
 
     child = pexpect.spawn(
-        TOOL, ["refresh", "--all", "--token-code", code], env=base.environment(), encoding="utf-8", timeout=20
+        TOOL, ["refresh", "--all", "--token-code", code], env=base.environment(), encoding="utf-8", timeout=PATIENCE
     )
     child.expect(r"assuming roles  \[-+\]")
     child.expect(r"assuming roles  \[#+-+\] +\d+%")

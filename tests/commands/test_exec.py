@@ -9,7 +9,7 @@ import pytest
 
 from tests.home import BASE, DERIVED, TOOL, Home, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
-from tests.processes import INTERRUPT_AT_THE_WRITING
+from tests.processes import INTERRUPT_AT_THE_WRITING, PATIENCE
 
 # Variables of AWS's that a program finds, by name only where they are secret.
 AWS_VARIABLES = """
@@ -148,7 +148,11 @@ def test_the_tools_process_becomes_the_command(refreshed: Home) -> None:
     """The process that was started is the command: what is sent to it arrives."""
     script = "trap 'echo told; exit 9' USR1; echo ready; while :; do sleep 0.05; done"
     child = pexpect.spawn(
-        TOOL, ["exec", BASE, "--", "sh", "-c", script], env=refreshed.environment(), encoding="utf-8", timeout=20
+        TOOL,
+        ["exec", BASE, "--", "sh", "-c", script],
+        env=refreshed.environment(),
+        encoding="utf-8",
+        timeout=PATIENCE,
     )
     child.expect("ready")
 
@@ -166,7 +170,7 @@ def test_the_code_is_asked_for_on_the_terminal_and_the_command_has_it_after(
     """In a real terminal: the question, then the command's own dialogue."""
     script = f'echo I am $({sys.executable} {WHO[0]} "{WHO[1]}"); read answer; echo got $answer'
     child = pexpect.spawn(
-        TOOL, ["exec", BASE, "--", "sh", "-c", script], env=base.environment(), encoding="utf-8", timeout=20
+        TOOL, ["exec", BASE, "--", "sh", "-c", script], env=base.environment(), encoding="utf-8", timeout=PATIENCE
     )
     child.expect("MFA code for .*: ")
     child.sendline(base.code(device))
