@@ -70,7 +70,7 @@ def session(
         token_code: The six digits, or a function that returns them when they are needed, such as
             ``getpass.getpass``. If not given, and neither ``MFA_PROFILES_TOKEN_CODE`` in the environment nor
             ``mfa_process`` of the profile gives them, the person at the terminal or the notebook is asked. Without a
-            terminal on stdin nobody is, and stdin is not read.
+            terminal on stdin, TokenCodeNeededError is raised, and stdin is not read.
         region_name: The region, if not that of the profile.
         min_remaining: Refresh a session with no more left than this; if not given, 15 minutes. What is left of a
             session is used if no new one can be had.

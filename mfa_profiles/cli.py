@@ -219,8 +219,8 @@ def refresh(
             "--duration-seconds",
             options.session_duration,
             "How long the session lives, in seconds or like 45m, 15m to 36h (a role: 12h); if not given, 12h, "
-            "and for a role its duration_seconds or 1h. A role of more than 1h takes a code of its own if named "
-            "alone; else it gets 1h.",
+            "and for a role its duration_seconds or 1h. More than 1h for a role needs a code of its own, and only "
+            "works for a single profile; otherwise it is 1h.",
         ),
     ] = None,
     min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,

@@ -36,7 +36,7 @@ CREDENTIAL_VARIABLES = (
     "AWS_SESSION_EXPIRATION",  # these two are aws-vault's, for prompts
     "AWS_VAULT",
 )
-"""All that says who one is, but for the family of ``credential_variables``. Code that sets some unsets the rest."""
+"""Variables that select an identity, without bearer tokens. Code that sets some of them unsets the rest."""
 
 # Each service that accepts bearer tokens has a variable of its own (botocore.utils.get_token_from_environment).
 _BEARER_TOKEN = re.compile(r"AWS_BEARER_TOKEN_[A-Z0-9_]+")

@@ -31,8 +31,9 @@ def load(shell: "InteractiveShell") -> None:
         %mfa [PROFILE]
 
         PROFILE is the base or the derived profile; if not given, AWS_PROFILE, else
-        AWS_DEFAULT_PROFILE, else default. The token code is asked for, unless the session is still good or
-        mfa_process of the profile or MFA_PROFILES_TOKEN_CODE gives it.
+        AWS_DEFAULT_PROFILE, else default. The token code is asked for, unless the
+        session is still good or mfa_process of the profile or MFA_PROFILES_TOKEN_CODE
+        gives it.
 
         boto3.client("s3") and the like use it from then on. So that other libraries
         and `!commands` do, too, AWS_PROFILE is set in the environment of this kernel,

@@ -38,7 +38,7 @@ class Difference(Enum):
         f"boto3 and the AWS CLI pass over that, and {_REFUSED}",
         "put it on a line of its own",
     )
-    SIGN_IN_HEADER = "is a header with # or ; in its name", _REFUSED, "take that sign out of the name"
+    SIGN_IN_HEADER = "is a header with # or ; in its name", _REFUSED, "remove that character from the name"
     COLON = (
         "has a colon after the key",
         "the SDKs for Rust and Java refuse the whole file, or read another key",
@@ -46,7 +46,7 @@ class Difference(Enum):
     )
     GLUED_COMMENT = (
         "is a header with a comment that no blank separates from it",
-        "the SDK for JavaScript takes it for no header, and gives the keys below it to the section above",
+        "the SDK for JavaScript does not read it as a header, and adds the keys to the section above",
         "put a blank before the comment",
     )
     CASE = (

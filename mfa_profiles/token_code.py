@@ -60,8 +60,8 @@ class CodeSources:
         return isinstance(self._given, str) and self._given != "-"
 
     @property
-    def has_one_for_all(self) -> bool:
-        """True if codes can be had for any profile, whether or not it has ``mfa_process``."""
+    def gives_any_profile_one(self) -> bool:
+        """True if an option, a variable or the terminal gives codes for all profiles."""
         return bool(self._given) or self.ask is not None
 
     def for_profile(self, process: MFAProcess | None = None, meanwhile: Call = nothing) -> CodeSource:

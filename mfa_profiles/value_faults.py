@@ -17,7 +17,7 @@ class Fault(NamedTuple):
     advice: str
 
 
-# Single words. None of them can hold a blank, a comma or a sign of a comment.
+# Single words. None of them can contain a blank, a comma or the sign of a comment.
 _WORDS = frozenset(
     {
         "aws_access_key_id",

@@ -228,7 +228,7 @@ ROWS: tuple[Refusal, ...] = (
         codes=("LimitExceeded", "LimitExceededException"),
         actions=("CreateAccessKey",),
         sentence="the user of profile {profile} has two access keys already, and AWS allows no third",
-        hints=("{rotate} tells which the other one is",),
+        hints=("{rotate} shows the other key",),
     ),
     # --- Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
     Refusal(

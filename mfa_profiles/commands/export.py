@@ -66,7 +66,7 @@ def export_to_env_file(
         context.warn(warning)
     for other in others:
         does = "combine with these keys" if other in environment.COMBINED_WITH_KEYS else "prefer"
-        context.warn(f"{path} also sets {other}, which some SDKs {does}: take that line out")
+        context.warn(f"{path} also sets {other}, which some SDKs {does}: remove that line")
     if not by_profile:
         _warn_of_who_may_read_it(path, context)
     return EnvFile(path, ready, by_profile, stored.changed)

@@ -126,7 +126,7 @@ def _wanted(options: RefreshOptions, codes: CodeSources, context: Context) -> Wa
         options.force,
         duration=options.duration,
         allows_direct=options.allows_direct,
-        has_code=codes.has_one_for_all,
+        has_code=codes.gives_any_profile_one,
     )
 
 

@@ -27,12 +27,12 @@ from mfa_profiles.shared_files.key_edits import (
 from mfa_profiles.shared_files.locking import lock_directory
 from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file
 from mfa_profiles.shared_files.repairs import (
-    foreign_copies,
+    copies_of_other_tools,
     with_profile_header,
     with_region_of_base,
     without_byte_order_marks,
+    without_copies_of_other_tools,
     without_empty_copies,
-    without_foreign_copies,
     without_settings,
 )
 from mfa_profiles.shared_files.session_edits import (
@@ -63,9 +63,9 @@ __all__ = [
     "change",
     "change_env_file",
     "close_to_writers",
+    "copies_of_other_tools",
     "empty_copies",
     "flight",
-    "foreign_copies",
     "has_session_of_ours",
     "is_null_device",
     "leftovers",
@@ -95,8 +95,8 @@ __all__ = [
     "with_sessions",
     "with_settings",
     "without_byte_order_marks",
+    "without_copies_of_other_tools",
     "without_empty_copies",
-    "without_foreign_copies",
     "without_rotation",
     "without_sessions",
     "without_settings",
@@ -180,7 +180,7 @@ def change(paths: SharedPaths, edit: EditOfBoth) -> StoredBoth:
         latest[:] = [after]
         return after
 
-    with _told_where_to_write():
+    with _with_hint_where_to_write():
         stored = storage.rewrite(_in_order(paths), _edit_of_bytes(paths, told))
     return StoredBoth(*stored, profiles=latest[0])
 
@@ -200,13 +200,13 @@ def _tell_changes(before: ini.IniFile, after: ini.IniFile) -> None:
 
 def rehearse(paths: SharedPaths, edit: EditOfBoth) -> None:
     """Do all that ``change`` does but the last step, and raise what it would."""
-    with _told_where_to_write():
+    with _with_hint_where_to_write():
         storage.rewrite(_in_order(paths), _edit_of_bytes(paths, edit), rehearsal=True)
 
 
 @contextlib.contextmanager
-def _told_where_to_write() -> Iterator[None]:
-    """Have an error about a shared file that may only be read say what to do about it."""
+def _with_hint_where_to_write() -> Iterator[None]:
+    """Add hints to an error about a shared file that cannot be written."""
     try:
         yield
     except NotWritableError as error:

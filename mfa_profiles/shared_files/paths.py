@@ -1,4 +1,4 @@
-"""Paths: what two of them have in common, and what is at one. Their text does not tell."""
+"""Compare paths by the files that they lead to, not by their text, and name what is at a path."""
 
 import os
 import stat

@@ -49,15 +49,15 @@ def without_empty_copies(profiles: Profiles, pair: ProfilePair) -> Profiles:
     return replace(filled, config=_without(filled.config, header, empty_copies(filled, pair)))
 
 
-def without_foreign_copies(profiles: Profiles, pair: ProfilePair) -> Profiles:
+def without_copies_of_other_tools(profiles: Profiles, pair: ProfilePair) -> Profiles:
     """The config file without settings of other tools that are in a derived profile as they are in its base."""
     header = profiles.config_header(pair.derived)
-    of_base, found = profiles.copied_before(pair.base), foreign_copies(profiles, pair)
+    of_base, found = profiles.copied_before(pair.base), copies_of_other_tools(profiles, pair)
     same = [key for key, value in found.items() if of_base[key] == value]
     return replace(profiles, config=_without(profiles.config, header, same))
 
 
-def foreign_copies(profiles: Profiles, pair: ProfilePair) -> dict[str, str]:
+def copies_of_other_tools(profiles: Profiles, pair: ProfilePair) -> dict[str, str]:
     """Return the settings of other tools that an older version has, or may have, copied into a derived profile."""
     header = profiles.config_header(pair.derived)
     section = profiles.config.sections[header] if header in profiles.copied else {}

@@ -88,7 +88,7 @@ function _mfa_profiles_help {
         '' \
         'Switches this terminal to an AWS profile. NAME is the base or the derived profile;' \
         'if not given, AWS_PROFILE or AWS_DEFAULT_PROFILE, else the last NAME, else default.' \
-        'If its session is missing or expired, a new one is got first, which may ask for an' \
+        'If its session is missing or expired, a new one is requested first, which may ask for an' \
         'MFA code.' \
         '' \
         '  --keys   export the keys of the session, for tools that know no profiles;' \

@@ -710,7 +710,7 @@ REFUSALS = [
         "too many access keys",
         key_made_meanwhile,
         "the user of profile smce-veda has two access keys already, and AWS allows no third",
-        ("mfa-profiles rotate smce-veda tells which the other one is",),
+        ("mfa-profiles rotate smce-veda shows the other key",),
     ),
     Case(
         "no such access key",

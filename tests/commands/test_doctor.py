@@ -153,7 +153,7 @@ CASES = {
         BASE_KEYS,
         f"[profile {BASE}]# c\nregion: us-west-2\n[plugins]\n# d\nx = y\n  # e\n",
         "warning other-sdks line 1 of ~/.aws/config is a header with a comment that no blank separates from it: the "
-        "SDK for JavaScript takes it for no header, and gives the keys below it to the section above\n"
+        "SDK for JavaScript does not read it as a header, and adds the keys to the section above\n"
         "  put a blank before the comment\n"
         "warning other-sdks line 2 of ~/.aws/config has a colon after the key: the SDKs for Rust and Java refuse the "
         "whole file, or read another key\n  write it as key = value\n"

@@ -105,7 +105,7 @@ def test_an_env_file_with_an_account_or_a_token_of_its_own(
     assert result.code == 0
     assert line in path.read_text().splitlines()
     name = line.partition("=")[0]
-    expected = [f"mfa-profiles: warning: .env also sets {name}, which {warned}: take that line out"] if warned else []
+    expected = [f"mfa-profiles: warning: .env also sets {name}, which {warned}: remove that line"] if warned else []
     assert [error for error in result.errors if "also sets" in error] == expected
 
 
@@ -264,8 +264,7 @@ def test_an_env_file_with_a_profile_of_its_own(stored: Home) -> None:
 
     assert "AWS_PROFILE=mine\n" in stored.text(stored.path / ".env")
     assert (
-        "mfa-profiles: warning: .env also sets AWS_PROFILE, which some SDKs prefer: take that line out"
-        in result.errors
+        "mfa-profiles: warning: .env also sets AWS_PROFILE, which some SDKs prefer: remove that line" in result.errors
     )
 
 

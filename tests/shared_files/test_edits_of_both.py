@@ -327,7 +327,7 @@ EDITS: dict[str, tuple[Edit, Texts, Texts]] = {
         ("", "[profile a]\nregion = r\n[profile a-mfa]\nregion =\n"),
     ),
     "doctor: copies of other tools' settings go, unless they differ": (
-        lambda before: shared_files.without_foreign_copies(before, A),
+        lambda before: shared_files.without_copies_of_other_tools(before, A),
         (
             "[a-mfa]\npassword = p\n",
             "[profile a]\nregion = r\npassword = p\nkey = k\n"

@@ -255,7 +255,7 @@ def copies(scope: Scope) -> Iterator[Finding]:
             continue
         of_base = profiles.copied_before(pair.base)
         header, path = profiles.config_header(name), profiles.config.path
-        for key, value in shared_files.foreign_copies(profiles, pair).items():
+        for key, value in shared_files.copies_of_other_tools(profiles, pair).items():
             is_same = of_base[key] == value
             yield warning(
                 f"{key} of profile {name} is a copy from profile {pair.base}, and not a setting of AWS tools"
@@ -265,7 +265,7 @@ def copies(scope: Scope) -> Iterator[Finding]:
                 profile=name,
                 path=path,
                 line=scope.lines.get((path, header, key)),
-                fix=scope.change(functools.partial(shared_files.without_foreign_copies, pair=pair))
+                fix=scope.change(functools.partial(shared_files.without_copies_of_other_tools, pair=pair))
                 if is_same
                 else None,
             )
@@ -348,7 +348,7 @@ def rotations(scope: Scope) -> Iterator[Finding]:
 def role_sources(scope: Scope) -> Iterator[Finding]:
     """Report profiles that lead to no credentials: roles without a source, or in a circle, and parts of a role."""
     profiles = scope.profiles
-    told: set[str] = set()
+    reported: set[str] = set()
     # Roles come first: their hints are more to the point than those of their sources alone.
     for name in sorted(scope.names, key=lambda name: not profiles.setting(name, "role_arn")):
         key = next((key for key in roles.PARTS if profiles.setting(name, key)), None)
@@ -362,8 +362,8 @@ def role_sources(scope: Scope) -> Iterator[Finding]:
             error, level = _without_keys(profiles, end) if key else None, warning
         except ProfileError as refusal:
             error, level = refusal, problem
-        if error is not None and error.message not in told:
-            told.add(error.message)
+        if error is not None and error.message not in reported:
+            reported.add(error.message)
             yield level(error.message, *error.hints, **scope.where(name, key))
 
 
@@ -372,7 +372,9 @@ def bare_arns(scope: Scope) -> Iterator[Finding]:
     for name in scope.names:
         value = scope.profiles.setting(name, "arn") or ""
         key = "mfa_serial" if ":mfa/" in value else "role_arn"
-        if ":mfa/" in value or (":role/" in value and scope.profiles.has_keys(name)):  # else the check of roles tells
+        if ":mfa/" in value or (
+            ":role/" in value and scope.profiles.has_keys(name)
+        ):  # the check of roles reports the others
             yield problem(
                 f"profile {name} has an ARN without the name of a setting in front of it",
                 f"write {key} = in front of it",
@@ -381,7 +383,7 @@ def bare_arns(scope: Scope) -> Iterator[Finding]:
 
 
 def _without_keys(profiles: Profiles, name: str) -> ProfileError | None:
-    """Return what is to be said of a profile that has no keys, and no way to any."""
+    """Return the error for a profile without keys, and without another way to credentials."""
     if name not in profiles or profiles.has_keys(name) or profiles.provider(name):
         return None
     try:
