@@ -1,4 +1,4 @@
-"""Values that botocore refuses, of variables in the environment and of settings of profiles: one table for both.
+"""Variables of the environment with values that AWS tools refuse, and what these accept there and in profiles.
 
 Botocore reads a variable before the setting of a profile, and its errors do not say which of the two it read.
 ``botocore.configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES`` lists its variables; those that are not in the table
@@ -172,7 +172,7 @@ def faults(variables: Mapping[str, str]) -> Iterator[Fault]:
             value = variables[name]
             if not rule.accepts(value) and not _is_ignored(name, variables):
                 wrong = f"is not {rule.form}" if value.strip() else "is set to nothing"
-                message = f"{name} {wrong}: boto3 and the AWS CLI cannot use it"
+                message = f"{name} {wrong}: AWS tools cannot use it"
                 yield Fault(name, rule.setting, message, f"unset {name}")
 
 

@@ -790,12 +790,12 @@ def test_keys_in_a_git_repository(home: Home) -> None:
         ({"AWS_ACCOUNT_ID": "210987654321", "AWS_CREDENTIAL_SCOPE": "x"}, ""),
         (
             {"AWS_RETRY_MODE": "bad", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL_S3": "user:secret/of/john"},
-            "problem sdk-settings AWS_CA_BUNDLE is set to nothing: boto3 and the AWS CLI cannot use it\n"
+            "problem sdk-settings AWS_CA_BUNDLE is set to nothing: AWS tools cannot use it\n"
             "  unset AWS_CA_BUNDLE\n"
-            "problem sdk-settings AWS_RETRY_MODE is not legacy, standard or adaptive: boto3 and the AWS CLI cannot "
-            "use it\n  unset AWS_RETRY_MODE\n"
-            "problem sdk-settings AWS_ENDPOINT_URL_S3 is not a URL such as https://HOST: boto3 and the AWS CLI "
-            "cannot use it\n  unset AWS_ENDPOINT_URL_S3\n",
+            "problem sdk-settings AWS_RETRY_MODE is not legacy, standard or adaptive: AWS tools cannot use it\n"
+            "  unset AWS_RETRY_MODE\n"
+            "problem sdk-settings AWS_ENDPOINT_URL_S3 is not a URL such as https://HOST: AWS tools cannot use it\n"
+            "  unset AWS_ENDPOINT_URL_S3\n",
         ),
     ],
     ids=["profiles", "keys", "code", "role", "nameless", "nameless default", "family", "account", "settings"],

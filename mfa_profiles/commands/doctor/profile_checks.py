@@ -355,8 +355,10 @@ def role_sources(scope: Scope) -> Iterator[Finding]:
         is_derived = profiles.session(name) is not None or profiles.pair(name).base != name
         if is_derived and key != "role_arn":
             continue
-        if any(scope.profiles.fault(name, key) for key in roles.SETTINGS_OF_ROLES):
+        if any(profiles.fault(name, key) for key in roles.SETTINGS_OF_ROLES):
             continue  # The check of values reports it.
+        if set(settings.broken_if_empty(profiles.settings(name))) & set(roles.SETTINGS_OF_ROLES):
+            continue  # The check of empty settings reports it.
         try:
             end = roles.sources(profiles, name)[-1]
             error, level = _without_keys(profiles, end) if key else None, warning
