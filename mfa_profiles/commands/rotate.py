@@ -9,6 +9,7 @@ person or ``--delete-other`` says so: the time of a key is no proof. A key that 
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -242,6 +243,12 @@ class _Rotation:
         if other is None:
             return
         self._refuse_to_strand(self._two_keys(other), other.access_key_id)
+        self._refuse_other_forms(self._two_keys(other), other.access_key_id)
+        if self._context.environment.get("AWS_ACCESS_KEY_ID") == other.access_key_id:
+            raise ProfileError(
+                f"{self._two_keys(other)}, which is in AWS_ACCESS_KEY_ID of this terminal",
+                "if nothing needs it: unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY",
+            )
         is_unused = False
         try:
             use = parallel.run(lambda: iam.last_use(self._caller, other.access_key_id))
@@ -255,9 +262,8 @@ class _Rotation:
             self._ask_to_delete(other, state, is_harmless=is_unused or not other.is_active)
             self._refuse_to_strand(self._two_keys(other), other.access_key_id)  # the answer may have taken long
         self._delete(other.access_key_id)
-        if is_orphan:
-            shown = masked(other.access_key_id)
-            self._context.note(f"deleted {shown}, which an interrupted run created, and whose secret was lost")
+        why = ", which an interrupted run created, and whose secret was lost" if is_orphan else ""
+        self._context.note(f"deleted {masked(other.access_key_id)}{why}")
 
     def _is_current(self, key: AccessKey) -> bool:
         return key.access_key_id == self._current.access_key_id
@@ -285,6 +291,18 @@ class _Rotation:
                 f"{self._again}",
             )
 
+    def _refuse_other_forms(self, facts: str, access_key_id: str) -> None:
+        """Raise ProfileError if a line has an access key in a form in which ``_holders`` does not find it."""
+        for file in (self._profiles.credentials, self._profiles.config):
+            for number, line in enumerate(file.text.split("\n"), 1):
+                key, _, value = re.sub("[=:]", "\0", line, count=1).partition("\0")
+                is_setting = (key.strip().lower(), value.strip()) == ("aws_access_key_id", access_key_id)
+                if access_key_id in line and not is_setting and not line.lstrip().startswith(("#", ";")):
+                    raise ProfileError(
+                        f"{facts}, which line {number} of {file.path} has",
+                        "write it as aws_access_key_id = ID, or delete the line if nothing needs it",
+                    )
+
     def _delete(self, access_key_id: str) -> None:
         log.step(f"deletes access key {masked(access_key_id)}")
         parallel.run(lambda: iam.delete_access_key(self._caller, access_key_id))
@@ -311,6 +329,7 @@ class _Rotation:
 
     def _rehearse(self, old: Keys) -> None:
         """Raise what would keep the files from being changed, before anything is done at AWS."""
+        self._refuse_other_forms(f"the access key to replace is {masked(old.access_key_id)}", old.access_key_id)
         for name in self._others:
             _refuse_two_files(self._profiles, name)
         stand_in = Keys("A" * 20, "a-stand-in")

@@ -341,6 +341,35 @@ def test_a_key_made_by_somebody_else_is_not_cleared_away(refreshed: Home, user: 
     assert 2 == len(user.access_keys)
 
 
+@pytest.mark.parametrize(
+    "line", ['aws_access_key_id = "{}"', "export AWS_ACCESS_KEY_ID={}", "credential_process = p {}"]
+)
+@pytest.mark.parametrize("which", ["old", "other"])
+def test_a_key_in_an_unusual_form_is_not_deleted(refreshed: Home, user: User, line: str, which: str) -> None:
+    other = user.add_access_key() if which == "other" else user.access_key_id
+    learn_keys(refreshed, user)
+    before = dict(user.access_keys)
+    with refreshed.credentials.open("a") as credentials:
+        credentials.write(f"# {other}\n[second]\n{line.format(other)}\n")
+
+    result = refreshed.run_warm("rotate", BASE, "--delete-other")
+
+    assert (result.code, user.access_keys) == (1, before)
+    number = len(refreshed.credentials.read_text().splitlines())
+    assert f"which line {number} of {refreshed.credentials} has" in result.errors[0]
+
+
+def test_the_other_key_is_not_deleted_while_this_terminal_has_it(refreshed: Home, user: User) -> None:
+    other = user.add_access_key()
+    learn_keys(refreshed, user)
+
+    result = refreshed.run_warm("rotate", BASE, "--delete-other", env={"AWS_ACCESS_KEY_ID": other})
+
+    assert result.code == 1
+    assert result.errors[0].endswith("which is in AWS_ACCESS_KEY_ID of this terminal")
+    assert other in user.access_keys
+
+
 @pytest.mark.parametrize("new", ["", " to AKIAIOSFODNN7EXAMPLE"])
 @pytest.mark.parametrize("age", [timedelta(), timedelta(days=300)])
 def test_a_comment_on_keys_that_were_replaced_by_hand(age: timedelta, new: str, refreshed: Home, user: User) -> None:
