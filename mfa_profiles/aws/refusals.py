@@ -95,6 +95,7 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
     role_profile = role.profile if role else caller.profile
     base = _base(profiles, caller.holder)
     own_devices = cache(partial(_own_devices, attempt))  # two hints want it
+    max_duration = cache(partial(_max_duration, attempt))
     return Facts(
         action=attempt.action,
         base=base,
@@ -108,7 +109,7 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
         external_id=_external_id(attempt),
         holder=caller.holder,
         key=masked(caller.keys.access_key_id),
-        max_duration=partial(_max_duration, attempt),
+        max_duration=max_duration,
         mfa=_mfa(attempt),
         off=partial(_off, response, attempt),
         one_hour=_one_hour(attempt),
@@ -122,13 +123,14 @@ def _refusal_facts(code: str, message: str, response: Mapping[str, Any], attempt
         refresh_base=tool_command("refresh", base, "--force"),
         region=caller.region,
         renew=_renewal(profiles, caller.holder),
-        role=role.arn if role else "the role",
+        role=shown(role.arn) if role else "the role",
         role_profile=role_profile,
         role_section=profiles.config_header(role_profile),
         rotate=tool_command("rotate", caller.profile),
         seconds=partial(_seconds_until_next_code, response, attempt),
         section=profiles.config_header(caller.holder),
         serial_number=shown(attempt.serial_number or "the device"),
+        shortest=lambda: None if max_duration() == 3600 else 3600,
         serial_number_form=SERIAL_NUMBER_FORM,
         statement=_statement(permission, attempt),
         still_good=_still_good(attempt),
@@ -158,7 +160,7 @@ def _failure_facts(error: Exception, profiles: Profiles, profile: str, attempt: 
         next_code=", with the next code if this one is refused" if has_code else "",
         profile=profile,
         proxy=f" {proxy}" if proxy else "",
-        quoted_region=repr(region or ""),
+        quoted_region=repr(shown(region) if region else ""),
         read_timeout=clients.READ_TIMEOUT,
         region=region or "that region",
         region_advice=fault_of_region.hint if fault_of_region else None,

@@ -309,8 +309,8 @@ ROWS: tuple[Refusal, ...] = (
         hints=(
             "{max_duration} is the most: duration_seconds = {max_duration} under [{role_section}] in {config}, "
             "or --duration-seconds {max_duration}",
-            "3600 always works: duration_seconds = 3600 under [{role_section}] in {config}, "
-            "or --duration-seconds 3600",
+            "{shortest} always works: duration_seconds = {shortest} under [{role_section}] in {config}, "
+            "or --duration-seconds {shortest}",
         ),
     ),
     Refusal(

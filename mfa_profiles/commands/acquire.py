@@ -25,7 +25,7 @@ from mfa_profiles.errors import (
     tool_command,
 )
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
-from mfa_profiles.roles import MAX_CHAINED_DURATION, Role
+from mfa_profiles.roles import MAX_CHAINED_DURATION, MAX_DURATION, Role
 from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import NewSessions
 from mfa_profiles.token_code import CodeSources
@@ -234,11 +234,10 @@ class Acquisition:
         more = f" and {len(shortened) - 3} more" if len(shortened) > 3 else ""
         ends = "ends" if len(shortened) == 1 else "end"
         longer = ""
-        if direct:
-            option = f"--duration-seconds {int(self._duration.total_seconds())}" if self._duration else ""
-            name = direct[0] if len(direct) == 1 else "NAME"
-            command = tool_command("refresh", name, "--force", *option.split())
-            longer = f"; with a code of its own, it can be longer: {command}"
+        if direct and (self._duration is None or self._duration <= MAX_DURATION):
+            options = ["--duration-seconds", f"{self._duration.total_seconds():.0f}"] if self._duration else []
+            command = tool_command("refresh", direct[0] if len(direct) == 1 else "NAME", "--force", *options)
+            longer = f"; for a longer session, run in a terminal: {command}"
         self._context.note(
             f"{names}{more} {ends} after one hour: AWS allows no more for a role that is assumed with temporary "
             f"credentials{longer}"

@@ -15,7 +15,7 @@ OF_THE_SOURCE = ("GetSessionToken", 43200, True)
 LIMITED = ("AssumeRole", 3600, False)
 DIRECT = ("AssumeRole", 14400, True)
 REASON = "after one hour: AWS allows no more for a role that is assumed with temporary credentials"
-TO_DO = "with a code of its own, it can be longer: mfa-profiles refresh"
+TO_DO = "for a longer session, run in a terminal: mfa-profiles refresh"
 
 
 @dataclass
@@ -161,6 +161,16 @@ def test_several_profiles_share_the_session(scene: Scene, arguments: list[str]) 
     assert (result.code, scene.calls) == (0, [OF_THE_SOURCE, LIMITED, LIMITED])
     assert result.errors[0] == f"admin-mfa, other-mfa end {REASON}; {TO_DO} NAME --force"
     assert result.stderr.count(REASON) == 1
+
+
+def test_no_command_is_offered_that_aws_would_refuse(scene: Scene) -> None:
+    scene.add_role("other")
+    scene.refresh_source()
+
+    result = scene.home.run_warm("refresh", "admin", "other", "--duration-seconds", "13h")
+
+    assert (result.code, scene.calls) == (0, [LIMITED, LIMITED])
+    assert result.errors[0] == f"admin-mfa, other-mfa end {REASON}"
 
 
 def test_the_same_profile_named_twice_is_one(scene: Scene) -> None:

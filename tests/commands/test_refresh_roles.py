@@ -562,3 +562,19 @@ def test_aws_profile_does_not_keep_the_environment_from_being_the_source(
     result = home.run_warm("refresh", env={"AWS_PROFILE": "admin-mfa", **keys})
 
     assert (0, ["AssumeRole"]) == (result.code, aws.actions)
+
+
+@pytest.mark.parametrize("key", ["role_arn", "region"])
+def test_a_secret_in_the_place_of_another_setting_is_not_shown(
+    base: Home, device: MFADevice, user: User, key: str
+) -> None:
+    values = {"role_arn": ADMIN, "source_profile": BASE, key: user.secret_access_key}
+    settings = "".join(f"{name} = {value}\n" for name, value in values.items())
+    base.config.write_text(f"{base.config.read_text()}\n[profile r]\n{settings}")
+
+    for arguments in (
+        ["refresh", "r", "--token-code", base.code(device)],
+        ["doctor"],
+        ["-v", "exec", "r", "--", "true"],
+    ):
+        assert base.run_warm(*arguments).code == 1
