@@ -91,7 +91,22 @@ def glued_headers(text: str) -> dict[int, str]:
     return found
 
 
-def advice_for_text_without_header(line: str) -> str:
+def indented_header_above(text: str, line: int) -> int | None:
+    """Return the line of an indented header between a line and the header of its section, or None."""
+    lines = text.split("\n")[:line]
+    header = max((number for number, words in enumerate(lines, 1) if words.startswith("[")), default=line)
+    inside = range(header + 1, line)
+    return next((number for number in inside if re.match(r"[ \t]+\[[^\]=]+\]\s*$", lines[number - 1])), None)
+
+
+def is_broken_header(line: str) -> bool:
+    """Return True for a header without its opening or its closing bracket."""
+    return re.match(r"\s*(\[[^\]=]*|[^\[=:]*\])\s*$", line) is not None
+
+
+def advice_for_text_without_header(line: str, text: str) -> str:
     """Return what to do about a line above the first header."""
     is_key = re.match(r"(?i)\s*(\w[\w.-]*\s*=|(aws_\w+|output|region)\s*:)", line)
+    if is_key and re.search(r"(?m)^\[default\]", text):
+        return "move it below [default], or below the header of its profile"
     return HEADER_FOR_KEYS if is_key else "put it below a header"

@@ -66,7 +66,7 @@ def parse(data: bytes | None, path: str) -> IniFile:
     try:
         return _parse(data, path)
     except FileRefusedError as error:
-        refusal = _cause(data, path) or error
+        refusal = _cause(data, path, error) or error
     raise refusal  # outside of the except, so that no other error is its context
 
 
@@ -89,7 +89,7 @@ def _parse(data: bytes, path: str) -> IniFile:
     return IniFile(path, text, sections, has_byte_order_mark, starts)
 
 
-def _cause(data: bytes, path: str) -> FileRefusedError | None:
+def _cause(data: bytes, path: str, error: FileRefusedError) -> FileRefusedError | None:
     """Return why a file is refused if that is not what its parser stumbled over, or None."""
     from mfa_profiles import file_faults
 
@@ -99,8 +99,16 @@ def _cause(data: bytes, path: str) -> FileRefusedError | None:
     text = data.removeprefix(BYTE_ORDER_MARK).decode(errors="replace")
     if markers := file_faults.conflict_markers(text):
         return conflict(path, markers)
-    glued = file_faults.glued_headers(text)
-    return glued_header(path, *next(iter(glued.items()))) if glued else None
+    if glued := file_faults.glued_headers(text):
+        return glued_header(path, *next(iter(glued.items())))
+    indented = file_faults.indented_header_above(text, error.line) if error.line else None
+    return indented_header(path, indented) if indented else None
+
+
+def indented_header(path: str, line: int) -> FileRefusedError:
+    """Return the refusal of a header that is read as a part of the value above it."""
+    what = "an indented header, which boto3 and the AWS CLI read as part of the value above"
+    return FileRefusedError(path, line, what, "begin the line without blanks")
 
 
 def conflict(path: str, markers: list[int]) -> FileRefusedError:
@@ -181,7 +189,8 @@ def _parse_sections(text: str, path: str) -> Sections:
             path,
             _line_of(text, default.end()) if default else None,
             "[DEFAULT] with keys",
-            "boto3 and the AWS CLI add its keys to every profile, other SDKs do not; did you mean [default]?",
+            "boto3 and the AWS CLI add its keys to every profile, other SDKs do not; "
+            + ("move them to [default]" if parser.has_section("default") else "did you mean [default]?"),
         )
     sections = {name: dict(parser.items(name)) for name in parser.sections()}
     _refuse_broken_blocks(sections, text, path)
@@ -199,10 +208,13 @@ def _explain(error: "configparser.Error", text: str, path: str) -> FileRefusedEr
         case configparser.DuplicateOptionError(section=section, option=key, lineno=int(line)):
             return duplicate(path, line, key, line_of(_above(text, line), section, key))
         case configparser.MissingSectionHeaderError(lineno=line):
-            advice = file_faults.advice_for_text_without_header(text.split("\n")[line - 1])
+            words = text.split("\n")[line - 1]
+            if file_faults.is_broken_header(words):
+                return broken_line(path, line, words)
+            advice = file_faults.advice_for_text_without_header(words, text)
             return FileRefusedError(path, line, "text before the first [section]", advice)
         case configparser.ParsingError(errors=[(line, _), *_]):
-            return broken_line(path, line)
+            return broken_line(path, line, text.split("\n")[line - 1])
     return FileRefusedError(path, None, "not a file that boto3 and the AWS CLI can read")
 
 
@@ -241,8 +253,12 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def broken_line(path: str, line: int) -> FileRefusedError:
+def broken_line(path: str, line: int, words: str) -> FileRefusedError:
     """The refusal of a line that is nothing a file can have."""
+    from mfa_profiles import file_faults
+
+    if file_faults.is_broken_header(words):
+        return FileRefusedError(path, line, "a header without one of its brackets", "write it as [NAME]")
     return FileRefusedError(
         path,
         line,

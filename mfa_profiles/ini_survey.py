@@ -39,15 +39,18 @@ def refusals(data: bytes | None, path: str) -> list[FileRefusedError]:
     glued, markers = file_faults.glued_headers(text), file_faults.conflict_markers(text)
     found, broken = _survey(text)
     found = list(_with_glued_headers(found, glued))
+    lines = text.split("\n")
     in_conflict = range(markers[0], markers[-1] + 1) if markers else range(0)
     refused: dict[int | None, FileRefusedError] = {
-        **{line: ini.broken_line(path, line) for line in broken if line not in in_conflict},
+        **{line: ini.broken_line(path, line, lines[line - 1]) for line in broken if line not in in_conflict},
         **{line: ini.glued_header(path, line, header) for line, header in glued.items()},
         first.line: first,
         **{
             place.line: ini.duplicate(path, place.line, place.key, line)
             for place, line in _repeated(found)
-            if place.line not in in_conflict and place.line not in glued
+            if place.line not in in_conflict
+            and place.line not in glued
+            and not file_faults.indented_header_above(text, place.line)
         },
     }
     return sorted(refused.values(), key=lambda error: error.line or 0)

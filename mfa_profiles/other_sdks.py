@@ -36,7 +36,7 @@ class Difference(Enum):
     MORE_AFTER_HEADER = (
         "has more than a comment after the header",
         f"boto3 and the AWS CLI pass over that, and {_REFUSED}",
-        "put it on a line of its own",
+        "put a setting on a line of its own, and delete anything else",
     )
     SIGN_IN_HEADER = "is a header with # or ; in its name", _REFUSED, "remove that character from the name"
     COLON = (

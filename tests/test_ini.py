@@ -57,6 +57,34 @@ REFUSED: dict[str, tuple[bytes, Refusal]] = {
         b"[b]\nk = v\n  [a]\n[a]\n[a]\n",
         (5, "duplicate section: the first is in line 4", "merge the two"),
     ),
+    "an indented header": (
+        b"[a]\nx = 1\ny = 2\n  [b]\nx = 3\ny = 4\n",
+        (
+            4,
+            "an indented header, which boto3 and the AWS CLI read as part of the value above",
+            "begin the line without blanks",
+        ),
+    ),
+    "a header that is not closed": (
+        b"[a\nx = 1\n",
+        (1, "a header without one of its brackets", "write it as [NAME]"),
+    ),
+    "a header that is not opened": (
+        b"[a]\nx = 1\nb]\n",
+        (3, "a header without one of its brackets", "write it as [NAME]"),
+    ),
+    "keys above [default]": (
+        b"region = x\n[default]\n",
+        (1, "text before the first [section]", "move it below [default], or below the header of its profile"),
+    ),
+    "[DEFAULT] beside [default]": (
+        b"[DEFAULT]\nx = 1\n[default]\n",
+        (
+            1,
+            "[DEFAULT] with keys",
+            "boto3 and the AWS CLI add its keys to every profile, other SDKs do not; move them to [default]",
+        ),
+    ),
     "a section twice, first indented": (
         b"  [a]\n[a]\n",
         (2, "duplicate section: the first is in line 1", "merge the two"),
