@@ -24,7 +24,7 @@ from mfa_profiles.shared_files.key_edits import (
     with_rotation,
     without_rotation,
 )
-from mfa_profiles.shared_files.locking import lock_directory
+from mfa_profiles.shared_files.locking import DIRECTORY, lock_directory
 from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file
 from mfa_profiles.shared_files.repairs import (
     copies_of_other_tools,
@@ -55,6 +55,7 @@ from mfa_profiles.shared_files.storage import (
 )
 
 __all__ = [
+    "DIRECTORY",
     "EditOfBoth",
     "NewBase",
     "NewSessions",

@@ -190,7 +190,8 @@ def _share_lock(path: str, target: str) -> None:
     """Let everyone who may write the file lock it, also if root made the lock or a group shares the file."""
     existing = os.path.exists(target)
     like = os.stat(target if existing else os.path.dirname(target))
-    mode = _MODE | (stat.S_IMODE(like.st_mode) & 0o060 if existing else 0)
+    shared = like.st_mode & 0o060 if existing else 0o060 * bool(like.st_mode & stat.S_IWGRP)
+    mode = _MODE | shared
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:

@@ -9,6 +9,8 @@ import sys
 _ACCESS_LIST = "system.posix_acl_access"
 """The extended attribute that holds an access control list on Linux."""
 
+_NEW_FILE_MODE = 0o600
+
 _NOT_HERE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """The errors of file systems without extended attributes."""
 
@@ -24,6 +26,8 @@ def copy(source: str, status: os.stat_result | None, descriptor: int) -> tuple[s
     """
     if status is None:
         _remove_inherited_list(descriptor)
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, _NEW_FILE_MODE)  # An odd umask takes rights from the owner, too.
         return ()
     warnings = []
     meant = mode = stat.S_IMODE(status.st_mode)

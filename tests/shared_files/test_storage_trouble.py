@@ -399,13 +399,15 @@ def test_who_may_write_the_file_may_lock_it(tmp_path: Path, bits: int, lock_bits
     assert lock_bits == mode(tmp_path / ".mfa-profiles" / "credentials.lock")
 
 
-def test_the_lock_of_a_file_that_is_not_there_yet_is_private(tmp_path: Path) -> None:
-    """Whatever the directory lets others do."""
-    tmp_path.chmod(0o775)
+@pytest.mark.parametrize(("of_directory", "of_lock"), [(0o775, 0o660), (0o755, 0o600), (0o700, 0o600)])
+def test_the_lock_of_a_file_that_is_not_there_yet_is_for_the_group_that_may_make_it(
+    tmp_path: Path, of_directory: int, of_lock: int
+) -> None:
+    tmp_path.chmod(of_directory)
 
     write(tmp_path / "credentials", b"new")
 
-    assert 0o600 == mode(tmp_path / ".mfa-profiles" / "credentials.lock")
+    assert mode(tmp_path / ".mfa-profiles" / "credentials.lock") == of_lock
 
 
 @requires_root
