@@ -73,7 +73,8 @@ def role_of(profiles: Profiles, name: str) -> Role | None:
     if not source and not credential_source:
         raise ProfileError(
             f"profile {name} has role_arn, but does not say whose credentials assume the role",
-            f"add source_profile = NAME to [{profiles.config_header(name)}] in {profiles.config.path}",
+            f"{_write(values, 'source_profile')} = NAME under [{profiles.config_header(name)}] in "
+            f"{profiles.config.path}",
         )
     if source:
         _refuse_missing_source(profiles, name, source)
@@ -146,7 +147,7 @@ def _refuse_part_of_role(profiles: Profiles, name: str, role_profile: str | None
     mistake = _mistaken_role_arn(values)
     if part is None and mistake is None:
         return
-    hint = f"{mistake or 'write role_arn'} under [{profiles.config_header(name)}]"
+    hint = f"{mistake or _write(values, 'role_arn')} under [{profiles.config_header(name)}]"
     source = values.get("source_profile")
     if mistake is None and source and source != name and source in profiles:
         if role_profile is None:
@@ -158,6 +159,11 @@ def _refuse_part_of_role(profiles: Profiles, name: str, role_profile: str | None
         raise ProfileError(f"profile {name} has the ARN of a role, but no role_arn", hint)
     uses = "follow" if part == "source_profile" else "use"
     raise ProfileError(f"profile {name} has {part}, but no role_arn: AWS tools {uses} it for a role only", hint)
+
+
+def _write(values: Mapping[str, str], key: str) -> str:
+    # A second line with the same key would make the file unreadable.
+    return f"complete the line {key}" if key in values else f"write {key}"
 
 
 def _mistaken_role_arn(values: Mapping[str, str]) -> str | None:

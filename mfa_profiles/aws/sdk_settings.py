@@ -176,6 +176,16 @@ def faults(variables: Mapping[str, str]) -> Iterator[Fault]:
                 yield Fault(name, rule.setting, message, f"unset {name}")
 
 
+def faults_of_profile(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The settings of a profile that botocore refuses, each with what it accepts. Empty ones are not looked at."""
+    seen = set()
+    for rule in _RULES:
+        value = values.get(rule.setting, "")
+        if value.strip() and rule.setting not in seen and not rule.accepts(value):
+            seen.add(rule.setting)
+            yield rule.setting, rule.form
+
+
 def _present(variable: str, variables: Mapping[str, str]) -> list[str]:
     if variable.endswith("_"):
         return sorted(name for name in variables if re.fullmatch(rf"{variable}[A-Z0-9_]+", name))

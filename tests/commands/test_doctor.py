@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,7 +165,8 @@ CASES = {
         f"[a]aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/a\n{BASE_KEYS}",
         "",
         "problem other-sdks line 1 of ~/.aws/credentials has more than a comment after the header: boto3 and the AWS "
-        "CLI pass over that, and the SDKs for Rust and Java refuse the whole file\n  put it on a line of its own\n"
+        "CLI pass over that, and the SDKs for Rust and Java refuse the whole file\n"
+        "  put a setting on a line of its own, and delete anything else\n"
         "problem keys profile a has aws_secret_access_key, but no aws_access_key_id\n"
         "  line 1 of ~/.aws/credentials: put what follows [a] on a line of its own\n",
     ),
@@ -266,6 +268,25 @@ CASES = {
         f"{BASE_KEYS}cli_pager =\nca_bundle =\nexternal_id =\ncredential_process =\nnote =\n",
         f"[profile {BASE}]\nregion = us-west-2\n",
         "",
+    ),
+    "settings: values that AWS tools refuse": Case(
+        BASE_KEYS,
+        f"[profile {BASE}]\nregion = us-west-2\nretry_mode = bogus\nmax_attempts = x\nendpoint_url = http://[\n",
+        "".join(
+            f"problem settings {key} of profile {BASE} is not {form}: AWS tools cannot use it\n"
+            "  correct the line, or delete it\n"
+            for key, form in (
+                ("retry_mode", "legacy, standard or adaptive"),
+                ("max_attempts", "a whole number above 0"),
+                ("endpoint_url", "a URL such as https://HOST"),
+            )
+        ),
+    ),
+    "roles: an ARN of something else": Case(
+        BASE_KEYS,
+        f"[profile r]\nregion = us-west-2\nrole_arn = junk\nsource_profile = {BASE}\n",
+        "problem roles role_arn of profile r is not the ARN of a role\n"
+        "  it is like arn:aws:iam::123456789012:role/NAME\n",
     ),
     "empty: parts of a role, and keys": Case(
         "[a]\naws_access_key_id =\naws_secret_access_key =\n",
@@ -681,6 +702,18 @@ def test_a_directory_that_was_deleted(home: Home) -> None:
     deleted = "import os, tempfile; os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())"
 
     assert (0, "") == told(home, env=env, before=deleted)
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("elsewhere")])
+def test_something_else_in_the_place_of_the_locks(refreshed: Home, make: Callable[[Path], None]) -> None:
+    directory = refreshed.credentials.parent / ".mfa-profiles"
+    shutil.rmtree(directory)
+    make(directory)
+
+    result = refreshed.run_warm("doctor", "--offline")
+
+    assert result.code == 1
+    assert f"{directory} is not a directory: nothing can be written beside it" in result.stdout
 
 
 def test_leftovers_of_a_crash(home: Home) -> None:

@@ -60,7 +60,7 @@ def serve(port: int, latency: float, home: Path | None) -> None:
             f"aws_access_key_id = {user.access_key_id}\n"
             f"aws_secret_access_key = {user.secret_access_key}\n"
         )
-        role = aws.create_role("operator", trusted=user.arn)
+        role = aws.create_role("operator", trusted=user.arn, max_session_duration=43_200)
         files = {
             "credentials": credentials,
             "config": (
@@ -81,7 +81,7 @@ def serve(port: int, latency: float, home: Path | None) -> None:
             print(f'  export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
             for name, value in exports.items():
                 print(f"  export {name}={shlex.quote(value)}")
-            print("\nThen `mfa-profiles refresh` takes the profile", PROFILE, "and its role", f"{ROLE_PROFILE}.")
+            print(f"\nThen `mfa-profiles refresh {PROFILE} {ROLE_PROFILE}` refreshes a profile and its role.")
             print("`mfa-profiles setup another-name` can be given the same keys:\n")
             print(f"  {user.access_key_id}\n  {user.secret_access_key}")
             print("\nThe code that the device shows now:\n")

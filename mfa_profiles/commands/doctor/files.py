@@ -233,6 +233,18 @@ def _user(number: int) -> str | None:
         return None
 
 
+def locks(scope: Scope) -> Iterator[Finding]:
+    """Something else in the place of the directory for locks: nothing can be written beside it."""
+    for path in scope.context.paths:
+        directory = os.path.join(os.path.dirname(os.path.realpath(path)), shared_files.DIRECTORY)
+        if os.path.lexists(directory) and (os.path.islink(directory) or not os.path.isdir(directory)):
+            yield problem(
+                f"{directory} is not a directory: nothing can be written beside it",
+                f"see what it is, and move it away: {shell_command('ls', '-ld', directory)}",
+                path=directory,
+            )
+
+
 def leftovers(scope: Scope) -> Iterator[Finding]:
     """Copies of the files that a crash of this tool, or a disk that failed under it, has left beside them."""
     paths = scope.context.paths
@@ -279,6 +291,7 @@ CHECKS: Iterable[Check] = (
     Check("same-file", apart),
     Check("missing", missing),
     Check("permissions", permissions, "only you may read or write them"),
+    Check("locks", locks),
     Check("leftovers", leftovers, "no leftovers of a crash"),
     Check("git", in_git),
 )

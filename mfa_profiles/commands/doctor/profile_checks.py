@@ -8,6 +8,7 @@ from datetime import datetime
 
 from mfa_profiles import roles, sessions, settings, shared_files
 from mfa_profiles.access_keys import fault_of_secret, is_access_key_id
+from mfa_profiles.aws import sdk_settings
 from mfa_profiles.commands.doctor import command_checks
 from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
 from mfa_profiles.commands.status import is_of_its_base
@@ -19,6 +20,9 @@ from mfa_profiles.sessions import StoredSession
 _PLACEHOLDER = re.compile(
     r"(?i)your[_ -].*|<.*>|(access_?|secret_?)?key_?\d*|secret_?\d*|x{3,}|(AKIA|ASIA)?(\.{3}|…)"
 )
+
+
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d+:role/\S+")
 
 
 def headers(scope: Scope) -> Iterator[Finding]:
@@ -206,6 +210,8 @@ def regions(scope: Scope) -> Iterator[Finding]:
     for pair, session in _sessions(scope):
         if profiles.setting(pair.derived, "region") is not None or _has_expired(scope, session):
             continue  # an empty region is what the check of empty settings reports
+        if profiles.setting(pair.base, "region") is not None and not profiles.call_settings(pair.base).get("region"):
+            continue  # the same for the base profile
         message = f"profile {pair.derived} has no region"
         region = profiles.call_settings(pair.base).get("region")
         if region:
@@ -244,6 +250,15 @@ def empty_settings(scope: Scope) -> Iterator[Finding]:
                 fix = scope.change(functools.partial(shared_files.without_empty_copies, pair=pair))
             level = problem if key in broken else warning
             yield level(message, hint, **scope.where(name, key), fix=fix)
+
+
+def refused_settings(scope: Scope) -> Iterator[Finding]:
+    """Report settings with values that AWS tools refuse."""
+    for name in scope.names:
+        for key, form in sdk_settings.faults_of_profile(scope.profiles.settings(name)):
+            if scope.profiles.fault(name, key) is None:  # which the check of values reports
+                message = f"{key} of profile {name} is not {form}: AWS tools cannot use it"
+                yield problem(message, "correct the line, or delete it", **scope.where(name, key))
 
 
 def copies(scope: Scope) -> Iterator[Finding]:
@@ -359,6 +374,11 @@ def role_sources(scope: Scope) -> Iterator[Finding]:
             continue  # The check of values reports it.
         if set(settings.broken_if_empty(profiles.settings(name))) & set(roles.SETTINGS_OF_ROLES):
             continue  # The check of empty settings reports it.
+        arn = profiles.setting(name, "role_arn") or ""
+        if arn and not _ROLE_ARN.fullmatch(arn):
+            message = f"role_arn of profile {name} is not the ARN of a role"
+            yield problem(message, "it is like arn:aws:iam::123456789012:role/NAME", **scope.where(name, "role_arn"))
+            continue
         try:
             end = roles.sources(profiles, name)[-1]
             error, level = _without_keys(profiles, end) if key else None, warning
@@ -417,6 +437,7 @@ CHECKS: Iterable[Check] = (
     Check("outranked", outranked, "nothing outranks a session"),
     Check("region", regions, "every session has a region"),
     Check("empty", empty_settings),
+    Check("settings", refused_settings),
     Check("copies", copies),
     Check("expired", expired, "no session has expired"),
     Check("roles", role_sources, "every role has its source"),
