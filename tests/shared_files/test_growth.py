@@ -43,7 +43,14 @@ def taking(number: int) -> Callable[[], object]:
     )
 
 
-@pytest.mark.parametrize("edit_of", [putting, taking])
+def naming(number: int) -> Callable[[], object]:
+    """What an unknown profile makes every command do in a file whose headers all lack the word ``profile``."""
+    config = "".join(f"[base{index}]\nregion = r\n\n" for index in range(number))
+    both = ini.parse(b"", "credentials"), ini.parse(config.encode(), "config")
+    return lambda: Profiles(*both).misnamed
+
+
+@pytest.mark.parametrize("edit_of", [putting, taking, naming])
 def test_growth(edit_of: Callable[[int], Callable[[], object]]) -> None:
     """An edit that looks through all sections for each of them would take 64 times as long."""
     assert cpu_seconds(edit_of(4000)) < 24 * cpu_seconds(edit_of(500))

@@ -68,6 +68,17 @@ def test_a_missing_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     assert 0o600 == mode(path.parent / ".mfa-profiles" / "credentials.lock")
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277, 0o777])
+def test_a_new_file_can_be_read_by_its_owner_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write(tmp_path / "credentials", b"new")
+    finally:
+        os.umask(before)
+
+    assert mode(tmp_path / "credentials") == 0o600
+
+
 @pytest.mark.parametrize("bits", [0o600, 0o640, 0o644, 0o400])
 def test_the_mode_stays(tmp_path: Path, bits: int) -> None:
     """Permissions are the owner's business, even those that doctor complains about."""
