@@ -77,15 +77,11 @@ class Acquisition:
         for step in steps:
             try:
                 caller = self._caller(step)
-                if (
-                    step.role is not None
-                    and caller.keys.session_token
-                    and planning.may_need_no_code(self._profiles, step)
-                ):
-                    continue  # it is assumed with the keys as they are
-                self._codes.for_profile(
-                    planning.mfa_process(self._profiles, step)
-                )  # before AWS is asked for a device
+                is_temporary = caller.keys.session_token is not None
+                if step.role and is_temporary and planning.may_need_no_code(self._profiles, step):
+                    continue  # The role is assumed with the keys as they are.
+                # Without a way to get a code, AWS need not be asked for a device.
+                self._codes.for_profile(planning.mfa_process(self._profiles, step))
                 callers[step.pair] = caller
             except NoMFASessionError as error:
                 self._plan.without_session(step.pair, error)

@@ -205,9 +205,8 @@ def can_be_direct(profiles: Profiles, step: Step) -> bool:
     if step.role is None:
         return False
     source = step.source.base if step.source else step.keys_in
-    return profiles.provider(source) in (None, "credential_process") and not sessions.has_session_token(
-        profiles.settings(source)
-    )
+    is_temporary = sessions.has_session_token(profiles.settings(source))
+    return not is_temporary and profiles.provider(source) in (None, "credential_process")
 
 
 def _should_be_direct(profiles: Profiles, step: Step, wanted: Wanted) -> bool:
