@@ -93,6 +93,8 @@ class Stage:
             text = text.replace(new_id, "<new id>").replace(new_secret, "<new secret>")
         text = text.replace(self.user.name, "<user>")
         text = re.sub(r"\bASIA\w+", "<session id>", text)
+        # A key that was deleted again, of which the comment of the interrupted run is left.
+        text = re.sub(r"(# Rotating access key .+ to )AKIA\w+", r"\1<new id>", text)
         text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>", text)
         return re.sub(
             r"(?m)^(aws_(?:secret_access_key|session_token) = )[A-Za-z0-9/+=]{40,}$", r"\1<of session>", text
