@@ -35,6 +35,7 @@ _WORDS = frozenset(
         "use_fips_endpoint",
     }
 )
+_NEVER_SECRET = frozenset({"output", "region", "role_arn"})
 _SECRETS = frozenset({"aws_secret_access_key", "aws_security_token", "aws_session_token"})
 # A comma is legal in the names of users and roles.
 _ARNS = frozenset({"aws_mfa_device", "external_id", "mfa_serial", "role_arn", "role_session_name", "sso_role_name"})
@@ -61,6 +62,8 @@ QUOTED = Fault(f"is in quotation marks, {_PART}", "write it without quotation ma
 
 def fault_of_value(key: str, value: str) -> Fault | None:
     """Return what is wrong with the value of a setting, or None. Commands and unknown settings have no faults."""
+    if key in _NEVER_SECRET and looks_like_secret(value):
+        return Fault("looks like a secret access key", "write another value")
     if key in _PATHS:
         return QUOTED if _is_quoted(value) else None
     if key in _SECRETS and not value.startswith(_SOPS) and not _SECRET_OF_AWS.match(value):

@@ -14,6 +14,8 @@ ARN = "arn:aws:iam::123456789012:role/r"
 @pytest.mark.parametrize(
     ("key", "value", "advice"),
     [
+        ("region", SECRET, "write another value"),
+        ("role_arn", SECRET, "write another value"),
         ("region", '"us-west-2"', QUOTES),
         ("region", "'us-west-2'", QUOTES),
         ("region", "“us-west-2”", QUOTES),
@@ -82,6 +84,7 @@ def test_faults_of_values(key: str, value: str, advice: str) -> None:
         ("aws_secret_access_key", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY=="),
         ("aws_secret_access_key", "of;another#service,"),
         ("aws_secret_access_key", "pass,word[part]"),
+        ("external_id", SECRET),
         ("aws_secret_access_key", 'pass"word"'),
         ("aws_secret_access_key", "pass #word"),
         ("aws_session_token", "pass,word[part]"),

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from mfa_profiles.access_keys import looks_like_secret
 from mfa_profiles.aws.clients import Clients
+from mfa_profiles.errors import ProfileError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles
 
 if TYPE_CHECKING:
@@ -52,17 +54,23 @@ class Caller(NamedTuple):
 def region_of(profiles: Profiles, pair: ProfilePair, environment: Mapping[str, str], arn: str | None = None) -> str:
     """The region to call: the profile's, else the environment's, else by the partition of an ARN of its account.
 
-    Without an ARN that of the MFA device counts, as it is configured or remembered.
+    Without an ARN that of the MFA device counts, as it is configured or remembered. Raises ProfileError for a value
+    that looks like a secret access key, since a region becomes part of a host name.
     """
     origin = profiles.origins.get(pair.derived)
     arn = arn or profiles.mfa_serial(pair.base) or (origin.mfa_serial if origin else None) or ""
-    return (
+    region = (
         profiles.region(pair)
         or environment.get("AWS_REGION")
         or environment.get("AWS_DEFAULT_REGION")
         # The rest of an ARN says nothing about a region.
         or next((region for name, _, region in _PARTITIONS if arn.startswith(f"arn:{name}:")), "us-east-1")
     )
+    if looks_like_secret(region):
+        raise ProfileError(
+            f"the region of profile {pair.base} looks like a secret access key", "write a region such as us-west-2"
+        )
+    return region
 
 
 def partition_of(region: str) -> str:

@@ -139,7 +139,7 @@ def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
             end = sessions.format_time(status.expiration) if status.expiration else "a time that is not known"
             log.step(f"nothing to do for {pair.derived}: its session ends at {end}")
     for step in plan.steps.values():
-        session = f"a session of {step.role.arn}" if step.role else f"an MFA session of {step.pair.base}"
+        session = f"a session of {shown(step.role.arn)}" if step.role else f"an MFA session of {step.pair.base}"
         behind = f", with that of {step.source.derived}" if step.source else ""
         log.step(f"{step.pair.derived} needs {session}{behind}")
 

@@ -564,11 +564,16 @@ def test_aws_profile_does_not_keep_the_environment_from_being_the_source(
     assert (0, ["AssumeRole"]) == (result.code, aws.actions)
 
 
+@pytest.mark.parametrize(
+    "secret", ["AbcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"]
+)
 @pytest.mark.parametrize("key", ["role_arn", "region"])
 def test_a_secret_in_the_place_of_another_setting_is_not_shown(
-    base: Home, device: MFADevice, user: User, key: str
+    base: Home, device: MFADevice, key: str, secret: str
 ) -> None:
-    values = {"role_arn": ADMIN, "source_profile": BASE, key: user.secret_access_key}
+    """Nor sent anywhere as a part of a host name: the first could be one."""
+    base.secrets.append(secret)
+    values = {"role_arn": ADMIN, "source_profile": BASE, key: secret}
     settings = "".join(f"{name} = {value}\n" for name, value in values.items())
     base.config.write_text(f"{base.config.read_text()}\n[profile r]\n{settings}")
 
