@@ -30,15 +30,16 @@ from tests.local_aws import LocalAWS, MFADevice, User
 from tests.local_aws.tls import PrivateCA
 from tests.proxy import ConnectProxy, black_hole, mute_server
 
-# Retries without waiting, and time-outs that a test can wait for; the rest is the real command.
+# Retries without waiting; the rest is the real command. Only a hang takes longer than the limits.
 HASTE = """
 import time
 time.sleep = lambda seconds: None
 from mfa_profiles.aws import clients
-clients.CONNECT_TIMEOUT = clients.READ_TIMEOUT = 1
-clients._PATIENCE = 0.5
+clients.CONNECT_TIMEOUT = clients.READ_TIMEOUT = clients._PATIENCE = 100
 clients._MAX_ATTEMPTS = 2
 """
+# Time-outs that a test can wait for, where nothing answers.
+TIMEOUTS = "clients.CONNECT_TIMEOUT = clients.READ_TIMEOUT = 1; clients._PATIENCE = 0.5\n"
 
 ADMIN = "arn:aws:iam::123456789012:role/admin"
 STS = "https://sts.us-west-2.amazonaws.com"
@@ -355,19 +356,23 @@ def environment(**values: str) -> Callable[[Scene], None]:
 
 def swallowed(scene: Scene) -> None:
     """A network in which connections are never made."""
+    scene.before += TIMEOUTS
     port = scene.stack.enter_context(black_hole())
     scene.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
 
 
 def mute(scene: Scene) -> None:
     """A server that says nothing."""
+    scene.before += TIMEOUTS
     port = scene.stack.enter_context(mute_server())
     scene.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
 
 
 def no_dns(scene: Scene) -> None:
     """A name server that does not answer: the system asks it for minutes."""
-    scene.before += "import socket, threading; socket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
+    scene.before += (
+        f"{TIMEOUTS}import socket, threading; socket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
+    )
 
 
 def proxy(status: int) -> Callable[[Scene], None]:
