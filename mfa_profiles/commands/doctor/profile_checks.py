@@ -210,10 +210,10 @@ def regions(scope: Scope) -> Iterator[Finding]:
     for pair, session in _sessions(scope):
         if profiles.setting(pair.derived, "region") is not None or _has_expired(scope, session):
             continue  # an empty region is what the check of empty settings reports
-        if profiles.setting(pair.base, "region") is not None and not profiles.call_settings(pair.base).get("region"):
+        region = profiles.call_settings(pair.base).get("region")
+        if not region and profiles.setting(pair.base, "region") is not None:
             continue  # the same for the base profile
         message = f"profile {pair.derived} has no region"
-        region = profiles.call_settings(pair.base).get("region")
         if region:
             yield warning(
                 f"{message}, and {pair.base} has one",
