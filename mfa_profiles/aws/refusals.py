@@ -258,10 +258,10 @@ def _mfa(attempt: Attempt) -> str | None:
 
 def _one_hour(attempt: Attempt) -> str | None:
     """How to get a session without a code of its own, for a role that was assumed directly for a longer one."""
-    is_direct = attempt.role is not None and attempt.role.source_profile and attempt.serial_number
-    if not is_direct or attempt.role is None:
+    role = attempt.role
+    if role is None or not role.source_profile or not attempt.serial_number:
         return None
-    command = tool_command("refresh", attempt.role.profile, "--duration-seconds", "3600")
+    command = tool_command("refresh", role.profile, "--duration-seconds", "3600")
     return f"the MFA session of its source may do more, for one hour: {command}"
 
 
