@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from mfa_profiles import parallel
+from tests.processes import wait_until
 
 MASK = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
 
@@ -16,6 +17,7 @@ MASK = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_
 SCARCE = """
 import resource, sys, threading
 from mfa_profiles import parallel
+from tests.processes import wait_until
 threading.stack_size(int(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 print(sorted((index, call()) for index, call in parallel.run_all([lambda: 1, lambda: 2, lambda: 3], at_once=3)))
@@ -92,3 +94,17 @@ def test_a_signal_that_does_not_interrupt_the_wait_is_heard(wait: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     event.set()
+
+
+def test_no_thread_stays_behind() -> None:
+    """Python warns of every fork of a program that has threads, and a child of it can hang."""
+    before = threading.enumerate()
+
+    parallel.run(lambda: 1)
+    list(parallel.run_all([lambda: 1] * 5, at_once=3))
+    begun = parallel.Meanwhile(lambda: 1)
+    begun.start()
+    wait_until(lambda: threading.enumerate() == before)
+    begun.raise_what_went_wrong()
+
+    assert threading.enumerate() == before
