@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from mfa_profiles import sessions
+from mfa_profiles.ancestors import TOKEN_CODE as TOKEN_CODE
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.profiles import Keys, shown
 
@@ -53,9 +54,6 @@ READ_BY_SOURCE = {
 """What a profile with ``credential_source`` needs itself, by the value of that in lower case."""
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-
-TOKEN_CODE = "MFA_PROFILES_TOKEN_CODE"  # noqa: S105 - a name
-"""The variable that gives this tool a token code."""
 
 Variables = dict[str, str | None]
 """Variables and their values; None for one that is to be unset."""

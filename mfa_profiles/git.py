@@ -2,6 +2,8 @@
 
 import os
 
+from mfa_profiles import ancestors
+
 
 def would_add(path: str) -> bool:
     """True if a file is in a git work tree, and tracked or not ignored there: ``git add .`` would take it.
@@ -14,8 +16,8 @@ def would_add(path: str) -> bool:
     import subprocess
 
     try:
-        # Its variables may be of another work tree; and a token code is none of its business.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "MFA_PROFILES_"))}
+        own = ancestors.without_own_variables(os.environ)
+        kept = {key: value for key, value in own.items() if not key.startswith("GIT_")}  # may be of another work tree
         # 0: ignored, and not tracked; 1: neither; 128: git cannot tell.
         command = ["git", "-C", os.path.dirname(path), "check-ignore", "--quiet", "--", path]
         done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=kept)  # noqa: S603

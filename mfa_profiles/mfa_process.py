@@ -3,13 +3,15 @@
 Neither the command line, which may hold a secret, nor what was printed is ever put into an error.
 """
 
+import os
 import re
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mfa_profiles import log
+from mfa_profiles import ancestors, log
 from mfa_profiles.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class MFAProcess:
 
     command: str = field(repr=False)
     profile: str
+    waiting: tuple[str, ...] = ()
+    """Other profiles that wait for the code: their base profile, if a role has the setting."""
 
 
 def parse(text: str) -> str | None:
@@ -40,15 +44,16 @@ def parse(text: str) -> str | None:
     return digits
 
 
-def token_code(command: str, profile: str) -> str:
+def token_code(process: MFAProcess) -> str:
     """Run a command and return the code that it prints: six digits.
 
     It is run without a shell, has our stdin, stderr and terminal, and TIMEOUT seconds. Raises ProfileError.
     """
-    where = f"mfa_process of profile {profile}"
-    words = _words(command, where)
-    hints = (_NO_SHELL,) if re.search(r"[|&;<>$`]|(^|\s)~", command) else ()
-    printed, exit_code = _run(words, where, hints)
+    where = f"mfa_process of profile {process.profile}"
+    words = _words(process.command, where)
+    hints = (_NO_SHELL,) if re.search(r"[|&;<>$`]|(^|\s)~", process.command) else ()
+    variables = ancestors.environment_for_child(os.environ, process.profile, *process.waiting)
+    printed, exit_code = _run(words, variables, where, hints)
     if exit_code < 0:
         raise ProfileError(f"{where}: {_program(words)} was ended by signal {_signal(-exit_code)}", *hints)
     if exit_code:
@@ -95,17 +100,19 @@ def _is_nameless(words: list[str]) -> bool:
     return len(words) == 1 and "/" not in words[0]
 
 
-def _run(words: list[str], where: str, hints: tuple[str, ...]) -> tuple[bytes, int]:
+def _run(words: list[str], variables: Mapping[str, str], where: str, hints: tuple[str, ...]) -> tuple[bytes, int]:
     """What a command printed, and its exit code."""
     log.step(f"runs {'a command' if _is_nameless(words) else _program(words)} for a token code: {where}")
     with log.held():  # it may have a question of its own
-        return _run_child(words, where, hints)
+        return _run_child(words, variables, where, hints)
 
 
-def _run_child(words: list[str], where: str, hints: tuple[str, ...]) -> tuple[bytes, int]:
+def _run_child(
+    words: list[str], variables: Mapping[str, str], where: str, hints: tuple[str, ...]
+) -> tuple[bytes, int]:
     from subprocess import TimeoutExpired
 
-    child = _start(words, where)
+    child = _start(words, variables, where)
     try:
         deadline = time.monotonic() + TIMEOUT
         printed = _read(child, deadline)
@@ -119,11 +126,11 @@ def _run_child(words: list[str], where: str, hints: tuple[str, ...]) -> tuple[by
     return printed, exit_code
 
 
-def _start(words: list[str], where: str) -> "Popen[bytes]":
+def _start(words: list[str], variables: Mapping[str, str], where: str) -> "Popen[bytes]":
     import subprocess
 
     try:
-        return subprocess.Popen(words, bufsize=0, stdout=subprocess.PIPE)  # noqa: S603 - the person's own command
+        return subprocess.Popen(words, bufsize=0, stdout=subprocess.PIPE, env=variables)  # noqa: S603 - a user's own
     except OSError as error:
         raise _not_started(words, where, error) from None
     except ValueError:
@@ -132,7 +139,6 @@ def _start(words: list[str], where: str) -> "Popen[bytes]":
 
 
 def _not_started(words: list[str], where: str, error: OSError) -> ProfileError:
-    import os
     from shutil import which
 
     nameless = _is_nameless(words)

@@ -142,7 +142,7 @@ def _from_function(function: Callable[[], str]) -> Callable[[str], str]:
 
 
 def _from_process(process: MFAProcess) -> Callable[[str], str]:
-    return lambda _: mfa_process.token_code(process.command, process.profile)  # which knows its device
+    return lambda _: mfa_process.token_code(process)  # which knows its device
 
 
 def _from_terminal(ask: Ask, typed: set[tuple[str, str]], meanwhile: Call) -> Callable[[str], str]:

@@ -21,9 +21,9 @@ SECRET = "hunter2"
 # The tests may run in the background of a shell, where Ctrl-C is ignored.
 CALL = """
 import signal, sys
-from mfa_profiles.mfa_process import token_code
+from mfa_profiles.mfa_process import MFAProcess, token_code
 signal.signal(signal.SIGINT, signal.default_int_handler)
-print('code:', token_code(sys.argv[1], 'work'))
+print('code:', token_code(MFAProcess(sys.argv[1], 'work')))
 """
 
 AddProgram = Callable[..., Path]
@@ -46,7 +46,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AddProgram:
 def failure(command: str) -> ProfileError:
     """The error of a command, which shows nothing that is secret."""
     with pytest.raises(ProfileError) as raised:
-        token_code(command, "work")
+        token_code(MFAProcess(command, "work"))
     error = raised.value
     shown = " ".join([error.message, *error.hints])
     for secret in (SECRET, "123456"):
@@ -70,7 +70,7 @@ def test_the_command_gets_its_arguments_as_they_are(
     """Split as a shell does, quotes included, and with no shell that would make something of them."""
     program(name, f"""printf '%s\\n' "$@" >{tmp_path}/arguments; echo 123456\n""")
 
-    assert "123456" == token_code(command, "work")
+    assert "123456" == token_code(MFAProcess(command, "work"))
     assert "".join(f"{argument}\n" for argument in arguments) == (tmp_path / "arguments").read_text()
 
 
@@ -79,7 +79,7 @@ def test_a_code_may_have_spaces(program: AddProgram, printed: str) -> None:
     """As authenticators show it, with or without the end of a line."""
     program("otp", f"printf '{printed}'\n")
 
-    assert "123456" == token_code("otp", "work")
+    assert "123456" == token_code(MFAProcess("otp", "work"))
 
 
 def test_a_totp_of_a_real_program() -> None:
@@ -87,10 +87,10 @@ def test_a_totp_of_a_real_program() -> None:
     skip_without("oathtool")
     command = "oathtool --totp --base32 JBSWY3DPEHPK3PXP"
 
-    code = token_code(f"{command} --now '2009-02-13 23:31:30 UTC'", "work")
+    code = token_code(MFAProcess(f"{command} --now '2009-02-13 23:31:30 UTC'", "work"))
 
     assert "742275" == code
-    assert re.fullmatch(r"\d{6}", token_code(command, "work"))
+    assert re.fullmatch(r"\d{6}", token_code(MFAProcess(command, "work")))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_what_only_a_shell_understands_is_pointed_out(program: AddProgram) -> No
     error = failure(f"op {SECRET} | tail -n 1")
 
     assert "it is run without a shell, which sh -c '...' gives it: no pipes, no variables, no ~" == error.hints[-1]
-    assert "123456" == token_code("sh -c 'echo 000000 123456 | cut -c 8-'", "work")
+    assert "123456" == token_code(MFAProcess("sh -c 'echo 000000 123456 | cut -c 8-'", "work"))
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_daemon_left_behind_is_not_waited_for(program: AddProgram, tmp_path: P
     running.touch()
     program("op", f"while [ -e {running} ]; do sleep 0.1; done & echo 123456\n")
 
-    assert "123456" == token_code("op", "work")
+    assert "123456" == token_code(MFAProcess("op", "work"))
     running.unlink()
 
 
@@ -324,7 +324,7 @@ def test_without_standard_streams(program: AddProgram) -> None:
 
 def test_the_command_is_not_in_repr() -> None:
     """It may hold a secret."""
-    assert "MFAProcess(profile='work')" == repr(MFAProcess(f"op {SECRET}", "work"))
+    assert repr(MFAProcess(f"op {SECRET}", "work")) == "MFAProcess(profile='work', waiting=())"
 
 
 @pytest.mark.parametrize(

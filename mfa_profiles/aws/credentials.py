@@ -1,14 +1,12 @@
 """Keys that a profile does not hold itself, but that botocore can get for it."""
 
-import contextlib
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mfa_profiles import parallel
+from mfa_profiles import ancestors, parallel
 from mfa_profiles.aws import crashes
 from mfa_profiles.aws.attempts import credentials_explained
 from mfa_profiles.aws.values import is_plain
@@ -30,18 +28,19 @@ class Resolved:
     expiration: datetime | None
 
 
-def resolve(profiles: Profiles, profile: str) -> Resolved:
+def resolve(profiles: Profiles, profile: str, *waiting: str) -> Resolved:
     """What botocore finds for a profile: through ``credential_process``, ``sso_*``, ``role_arn``, ``login_session``.
 
-    Raises AWSError or ProfileError if there is nothing.
+    ``waiting`` are further profiles that wait for it, see ``ancestors``. Raises AWSError or ProfileError if there is
+    nothing.
     """
-    import botocore.session
-
-    with credentials_explained(profiles, profile), _marked(profile), parallel.signals_for_children():
-        session = botocore.session.Session(profile=profile)
+    ancestors.refuse_circle(profile, os.environ)
+    variables = ancestors.environment_for_child(os.environ, profile, *waiting)
+    with credentials_explained(profiles, profile), parallel.signals_for_children():
+        session = _session(profile, variables)
         crashes.watch(session)
         resolver = session.get_component("credential_provider")
-        resolver.insert_before("custom-process", _process_provider(session, profile))
+        resolver.insert_before("custom-process", _process_provider(session, profile, variables))
         # Botocore would ask for a code itself: in a thread, on stdin, and without our ways to one.
         resolver.get_provider("assume-role")._prompter = _no_prompt
         found = session.get_credentials()
@@ -51,14 +50,42 @@ def resolve(profiles: Profiles, profile: str) -> Resolved:
     return Resolved(keys, expiration.astimezone(UTC) if isinstance(expiration, datetime) else None)
 
 
-def _process_provider(session: "Session", profile: str) -> "CredentialProvider":
+def _session(profile: str, variables: Mapping[str, str]) -> "Session":
+    """Return a session of botocore's that starts the ``credential_process`` of source profiles with variables.
+
+    Botocore starts it with those of this process, which must not be changed: other threads start programs as well.
+    """
+    import botocore.session
+
+    class SessionWithVariables(botocore.session.Session):
+        @property
+        def full_config(self) -> dict[str, Any]:
+            config: dict[str, Any] = super().full_config
+            return {**config, "profiles": _with_variables(config["profiles"], profile, variables)}
+
+    return SessionWithVariables(profile=profile)
+
+
+def _with_variables(
+    profiles: Mapping[str, Mapping[str, Any]], profile: str, variables: Mapping[str, str]
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return the profiles of botocore with variables for each ``credential_process`` but that of one profile."""
+    changed = dict(profiles)
+    for name, settings in profiles.items():
+        command = settings.get("credential_process")
+        if isinstance(command, str) and name != profile:
+            changed[name] = {**settings, "credential_process": f"{ancestors.env_command(variables)} {command}"}
+    return changed
+
+
+def _process_provider(session: "Session", profile: str, variables: Mapping[str, str]) -> "CredentialProvider":
     """Return botocore's provider for ``credential_process``, which notes that the process can have answered."""
     import subprocess
 
     from botocore.credentials import ProcessProvider
 
-    def popen(*arguments: Any, **options: Any) -> "Popen[bytes]":
-        process = subprocess.Popen(*arguments, **options)  # noqa: S603 - as botocore starts it
+    def popen(words: list[str], **options: Any) -> "Popen[bytes]":
+        process: Popen[bytes] = subprocess.Popen(words, env=variables, **options)  # noqa: S603 - as botocore starts it
         crashes.note_answer()
         return process
 
@@ -70,31 +97,6 @@ def _no_prompt(_: str) -> str:
         "a role takes a token code of its own, and whoever assumes it gets temporary credentials from somewhere else",
         "take mfa_serial out of its profile, or give its source profile long-term keys",
     )
-
-
-_CHAIN = "_MFA_PROFILES_CHAIN"  # in the environment, as the one who would turn in a circle is another process
-_CHAIN_LOCK = threading.Lock()
-
-
-@contextlib.contextmanager
-def _marked(profile: str) -> Iterator[None]:
-    """Tell this tool, should a ``credential_process`` run it, what is asked for. Raises ProfileError for a circle."""
-    # Threads share the environment; and two processes that ask a person at once would be one too many.
-    with _CHAIN_LOCK:
-        before = os.environ.get(_CHAIN)
-        chain = before.split("\n") if before else []
-        if profile in chain:
-            raise ProfileError(
-                f"credential_process of profile {profile} leads back to itself",
-                "give `mfa-profiles credential-process` the name of a profile that has keys",
-            )
-        os.environ[_CHAIN] = "\n".join([*chain, profile])
-        try:
-            yield
-        finally:
-            del os.environ[_CHAIN]
-            if before:
-                os.environ[_CHAIN] = before
 
 
 def resolve_source(profiles: Profiles, profile: str, credential_source: str) -> Keys:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from mfa_profiles import environment, log, shared_files
+from mfa_profiles import ancestors, environment, log, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials
 from mfa_profiles.errors import CommandError
@@ -29,8 +29,8 @@ def execution(name: str, options: CredentialsOptions, context: Context) -> Execu
     """
     found = credentials(name, options, context)
     variables = environment.of_keys(found.keys, found.expiration, found.region, context.environment)
-    kept = {key: value for key, value in context.environment.items() if key not in variables}
-    kept.pop(environment.TOKEN_CODE, None)  # a code is nobody else's business
+    own = ancestors.without_own_variables(context.environment)
+    kept = {key: value for key, value in own.items() if key not in variables}
     if _lc_ctype_is_pythons():
         kept.pop("LC_CTYPE", None)
     return Execution(kept | {key: value for key, value in variables.items() if value is not None}, found)

@@ -118,7 +118,7 @@ def mfa_process(profiles: Profiles, step: Step) -> MFAProcess | None:
     for name in (step.pair.base, *step.lenders):
         command = profiles.mfa_process(name)
         if command:
-            return MFAProcess(command, name)
+            return MFAProcess(command, name, (step.pair.base,))
     return None
 
 

@@ -1,6 +1,7 @@
 """credential-process: what the SDKs call by themselves, when they need credentials and nobody expects a question."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -335,8 +336,11 @@ def test_a_profile_that_leads_back_to_itself(home: Home) -> None:
 
     assert (1, "") == (result.code, result.stdout)
     assert "mfa-profiles: error: credential_process of profile a failed" == result.errors[0]
-    inner = home.run("credential-process", "a", env={"_MFA_PROFILES_CHAIN": "a\nb"})
-    assert "mfa-profiles: error: credential_process of profile a leads back to itself" == inner.errors[0]
+    chain = f"{os.getpid()} a\n{os.getpid()} b"
+    inner = home.run("credential-process", "a", env={"_MFA_PROFILES_CHAIN": chain})
+    assert inner.errors[0] == (
+        "mfa-profiles: error: credential_process or mfa_process of profile a leads back to itself"
+    )
 
 
 def test_boto3_sees_the_sentence(home: Home, user: User) -> None:
