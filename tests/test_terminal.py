@@ -340,17 +340,16 @@ def test_a_bar_shows_how_many_roles_are_assumed(base: Home, aws: LocalAWS, devic
 
 
 def test_ctrl_c_while_roles_are_assumed(base: Home, aws: LocalAWS, device: MFADevice) -> None:
-    """It does not wait for the calls that are under way, and nothing is written."""
+    """It does not wait for the calls that are under way; the session that cost a code is stored, and reported."""
     add_roles(base, aws, 20)
     aws.faults.add(action="AssumeRole", latency=3600)
-    before = base.files()
     command = Terminal(base, "refresh", "--all", "--token-code", base.code(device))
     wait_until(lambda: len(aws.requests) >= 2)
     command.type(CTRL_C)
 
     assert 130 == command.end()
-    assert "mfa-profiles: error: interrupted" == command.err.splitlines()[-1]
-    assert before == base.files()
+    assert ["smce-veda-mfa was refreshed before that", "mfa-profiles: error: interrupted"] == command.err.splitlines()
+    assert [BASE, DERIVED] == base.parsed_credentials().sections()
 
 
 def test_ctrl_c_while_another_process_is_waited_for(base: Home, aws: LocalAWS, device: MFADevice) -> None:

@@ -1,8 +1,9 @@
-"""Get the sessions of a plan from AWS: those for codes one after the other, then roles in parallel.
+"""Get the sessions of a plan from AWS: those for codes one by one, then roles in parallel.
 
 What makes the calls is imported by them: a person who is to type a code does not wait for it.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -35,7 +36,11 @@ _KEPT = timedelta(minutes=1)
 
 
 class Acquisition:
-    """One run through a plan, which is told what fails."""
+    """One run through a plan, which is told what fails.
+
+    The caller decides when each step is made, and under which locks: a person or another program may be waited for
+    by ``get_for_code`` and ``get_keys_of_others``, and by nothing else.
+    """
 
     def __init__(
         self,
@@ -46,7 +51,8 @@ class Acquisition:
         duration: timedelta | None,
         context: Context,
     ) -> None:
-        self._profiles = profiles
+        self.profiles = profiles
+        """Both files as they are now."""
         self._plan = plan
         self._codes = codes
         self._serial_number = serial_number
@@ -54,48 +60,50 @@ class Acquisition:
         self._context = context
         self._clients = Clients(profiles, context.now)
         self._got: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
-        self._key_ring = KeyRing(profiles)
+        self._key_ring = KeyRing()
         self._identities: dict[Keys, tuple[SessionCredentials, str]] = {}
         self._shortened: list[Step] = []
+        self._traded: list[str] = []  # base profiles for which a code was accepted
 
-    @property
-    def got(self) -> NewSessions:
-        """The sessions that AWS has given so far."""
-        return self._got
+    def refuse_one_code_for_several(self) -> None:
+        """Raise UsageError if one code, or one device, is given for the keys of several users in the files."""
+        steps = [step for step in self._plan.steps.values() if step.needs_code]
+        steps = [step for step in steps if not planning.may_need_no_code(self.profiles, step)]
+        # Two profiles of one user share a session; a role that is assumed with a code of its own shares nothing.
+        if len({step.role or self.profiles.setting(step.keys_in, "aws_access_key_id") for step in steps}) > 1:
+            self._refuse_one_for_all([step.pair.base for step in steps])
 
-    def run(self) -> NewSessions:
-        """Get all that can be had; the plan is told what cannot."""
-        steps, order = self._plan.steps, list(self._plan.steps)
-        self._get_for_codes([step for step in steps.values() if step.needs_code])
+    def get_for_code(self, step: Step) -> NewSessions:
+        """Get the session of a step that needs a code; nothing if it turns out to need none, or if it fails."""
+        try:
+            caller = self._caller(step)
+            is_temporary = caller.keys.session_token is not None
+            if step.role and is_temporary and planning.may_need_no_code(self.profiles, step):
+                self._plan.steps[step.pair] = step._replace(needs_code=False)  # The keys assume the role as they are.
+                return {}
+            self._get_for_code(step, caller)
+        except NoMFASessionError as error:
+            self._plan.without_session(step.pair, error)
+        except MfaProfilesError as error:
+            self._plan.fail(step.pair, error)
+        return {step.pair: self._got[step.pair]} if step.pair in self._got else {}
+
+    def get_keys_of_others(self) -> None:
+        """Have other programs give the keys with which roles are assumed. They may run this tool."""
+        for step in self._plan.steps.values():
+            if step.pair not in self._got and step.source is None:
+                # What is wrong with them is reported by the step that needs them.
+                with contextlib.suppress(MfaProfilesError):
+                    self._key_ring.get_of_others(self.profiles, step.keys_in, step.role, step.pair.base)
+
+    def assume_roles(self) -> NewSessions:
+        """Get the sessions of the steps that are left, each after that of its source."""
+        steps = self._plan.steps
+        new = [pair for pair in steps if pair not in self._got]
         while left := [step for step in steps.values() if step.pair not in self._got]:
             self._assume([step for step in left if step.source not in steps or step.source in self._got])
         self._note_shortened()
-        return {pair: self._got[pair] for pair in order if pair in self._got}  # not in the order of their answers
-
-    def _get_for_codes(self, steps: Sequence[Step]) -> None:
-        callers = {}
-        for step in steps:
-            try:
-                caller = self._caller(step)
-                is_temporary = caller.keys.session_token is not None
-                if step.role and is_temporary and planning.may_need_no_code(self._profiles, step):
-                    continue  # The role is assumed with the keys as they are.
-                # Without a way to get a code, AWS need not be asked for a device.
-                self._codes.for_profile(planning.mfa_process(self._profiles, step))
-                callers[step.pair] = caller
-            except NoMFASessionError as error:
-                self._plan.without_session(step.pair, error)
-            except MfaProfilesError as error:
-                self._plan.fail(step.pair, error)
-        called = [step for step in steps if step.pair in callers]
-        # Two profiles of one user share a session; a role that is assumed with a code of its own shares nothing.
-        if len({step.pair if step.role else callers[step.pair].keys for step in called}) > 1:
-            self._refuse_one_for_all([step.pair.base for step in called])
-        for step in called:
-            try:
-                self._get_for_code(step, callers[step.pair])
-            except MfaProfilesError as error:
-                self._plan.fail(step.pair, error)
+        return {pair: self._got[pair] for pair in new if pair in self._got}  # not in the order of their answers
 
     def _refuse_one_for_all(self, bases: Sequence[str]) -> None:
         if self._serial_number is not None or self._codes.gives_one_code:
@@ -110,8 +118,13 @@ class Acquisition:
         if same is not None and step.role is None:  # two profiles of one user: a code opens both
             session, serial_number = same
         else:
+            # Without a way to get a code, AWS need not be asked for a device.
+            self._codes.for_profile(planning.mfa_process(self.profiles, step))
+            if self._traded:
+                self._refuse_one_for_all([*self._traded, step.pair.base])
             serial_number = self._device(step, caller)
             session = self._with_code(step, caller, serial_number)
+            self._traded.append(step.pair.base)
             if step.role is None:
                 self._identities[caller.keys] = session, serial_number
         role_arn = step.role.arn if step.role else None
@@ -128,11 +141,11 @@ class Acquisition:
         return known.serial_number if known else None
 
     def _known(self, step: Step) -> KnownDevice | None:
-        return known_serial_number(self._serial_number, self._profiles, step.pair, step.lenders)
+        return known_serial_number(self._serial_number, self.profiles, step.pair, step.lenders)
 
     def _with_code(self, step: Step, caller: Caller, serial_number: str) -> SessionCredentials:
         ready = parallel.Meanwhile(functools.partial(_connect, caller, serial_number))
-        source = self._codes.for_profile(planning.mfa_process(self._profiles, step), ready.start)
+        source = self._codes.for_profile(planning.mfa_process(self.profiles, step), ready.start)
         duration = self._duration_of(step, caller.keys)
         attempts_left = source.attempts
         while True:
@@ -193,12 +206,12 @@ class Acquisition:
         return Origin(step.pair.base, origin.mfa_serial if origin else None, step.role.arn if step.role else None)
 
     def _origin_of(self, pair: ProfilePair) -> Origin | None:
-        return self._got[pair][1] if pair in self._got else self._profiles.origins.get(pair.derived)
+        return self._got[pair][1] if pair in self._got else self.profiles.origins.get(pair.derived)
 
     def _caller(self, step: Step) -> Caller:
         keys = self._keys(step)
         arn = step.role.arn if step.role else self._known_device(step)
-        region = region_of(self._profiles, step.pair, self._context.environment, arn)
+        region = region_of(self.profiles, step.pair, self._context.environment, arn)
         return Caller(self._clients, step.pair.base, keys, step.keys_in, region)
 
     def _keys(self, step: Step) -> Keys:
@@ -206,9 +219,9 @@ class Acquisition:
         if step.source in self._got:
             session, _ = self._got[step.source]
             return Keys(session.access_key_id, session.secret_access_key, session.session_token)
-        keys = self._key_ring.of(step.keys_in, step.role)
+        keys = self._key_ring.of(self.profiles, step.keys_in, step.role, step.pair.base)
         if keys.session_token and step.role is None:
-            raise no_mfa_session(self._profiles, step.keys_in)
+            raise no_mfa_session(self.profiles, step.keys_in)
         return keys
 
     def _duration_of(self, step: Step, keys: Keys) -> timedelta:
@@ -222,7 +235,7 @@ class Acquisition:
         """Print one note for the role sessions that were limited to an hour, with the command for a longer one."""
         shortened = [step for step in self._shortened if step.pair in self._got and step.pair in self._plan.targets]
         direct = [  # without a source, the keys themselves are temporary
-            step.pair.base for step in shortened if step.source and planning.can_be_direct(self._profiles, step)
+            step.pair.base for step in shortened if step.source and planning.can_be_direct(self.profiles, step)
         ]
         if not shortened:
             return

@@ -51,7 +51,7 @@ def devices(name: str, context: Context) -> list[ListedDevice]:
     pair = profiles.pair(chain[-1])
     known = find_known_device(None, profiles, pair, tuple(reversed(chain[:-1])))
     region = region_of(profiles, pair, context.environment, known.serial_number if known else None)
-    keys = KeyRing(profiles).of(pair.base, roles.role_of(profiles, pair.base))
+    keys = KeyRing().of(profiles, pair.base, roles.role_of(profiles, pair.base))
     if keys.session_token:
         raise no_mfa_session(profiles, pair.base)
     caller = Caller(Clients(profiles, context.now), pair.base, keys, pair.base, region)

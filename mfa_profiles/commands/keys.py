@@ -7,19 +7,34 @@ from mfa_profiles.roles import Role
 
 
 class KeyRing:
-    """Keys of profiles, each looked up once: behind a ``credential_process`` there may be a person with a finger."""
+    """Keys of profiles; those that another program gives are asked for once: a person may have to unlock it."""
 
-    def __init__(self, profiles: Profiles) -> None:
-        self._profiles = profiles
+    def __init__(self) -> None:
         self._found: dict[str, Keys | MfaProfilesError] = {}
 
-    def of(self, name: str, role: Role | None = None) -> Keys:
-        """The keys of a profile, or those that ``credential_source`` of a role names. Raises MfaProfilesError."""
+    def of(self, profiles: Profiles, name: str, role: Role | None = None, waiting: str | None = None) -> Keys:
+        """Return the keys of a profile, or those that ``credential_source`` of a role names.
+
+        ``waiting`` is a profile that waits for them, as a program that gives them may run this tool again. Raises
+        MfaProfilesError.
+        """
+        keys = self.get_of_others(profiles, name, role, waiting)
+        if keys is None:
+            keys = profiles.keys(name)
+            log.step(f"the keys of profile {name} are {masked(keys.access_key_id)}")
+        return keys
+
+    def get_of_others(
+        self, profiles: Profiles, name: str, role: Role | None = None, waiting: str | None = None
+    ) -> Keys | None:
+        """Return the same, or None if the keys are in the files."""
         source = role.credential_source if role else None
+        if not source and (profiles.has_keys(name) or not profiles.provider(name)):
+            return None
         where = f"credential_source {source}" if source else name
         if where not in self._found:
             try:
-                self._found[where] = self._get(name, source)
+                self._found[where] = self._get(profiles, name, source, waiting)
             except MfaProfilesError as error:
                 self._found[where] = error
         found = self._found[where]
@@ -27,20 +42,15 @@ class KeyRing:
             raise found
         return found
 
-    def _get(self, name: str, credential_source: str | None) -> Keys:
+    def _get(self, profiles: Profiles, name: str, credential_source: str | None, waiting: str | None) -> Keys:
+        from mfa_profiles.aws import credentials
+
         if credential_source:
-            from mfa_profiles.aws import credentials
-
             log.step(f"has boto3 look for keys: credential_source of profile {name} is {credential_source}")
-            return parallel.run(lambda: credentials.resolve_source(self._profiles, name, credential_source))
-        if not self._profiles.has_keys(name) and self._profiles.provider(name):
-            from mfa_profiles.aws import credentials
-
-            log.step(f"has boto3 get the keys of profile {name}: it has {self._profiles.provider(name)}")
-            return parallel.run(lambda: credentials.resolve(self._profiles, name)).keys
-        keys = self._profiles.keys(name)
-        log.step(f"the keys of profile {name} are {masked(keys.access_key_id)}")
-        return keys
+            return parallel.run(lambda: credentials.resolve_source(profiles, name, credential_source))
+        log.step(f"has boto3 get the keys of profile {name}: it has {profiles.provider(name)}")
+        others = () if waiting is None else (waiting,)
+        return parallel.run(lambda: credentials.resolve(profiles, name, *others)).keys
 
 
 def no_mfa_session(profiles: Profiles, name: str) -> NoMFASessionError:

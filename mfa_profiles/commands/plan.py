@@ -50,6 +50,10 @@ class Plan:
         if step is not None and step.source is not None:
             self._drop_if_unused(step.source)
 
+    def done(self, pair: ProfilePair) -> None:
+        """Take out the step of a session that another process has got."""
+        del self.steps[pair]
+
     def without_session(self, pair: ProfilePair, error: MfaProfilesError) -> None:
         """Let roles be assumed with the keys of their source as they are, as AWS gives no MFA session for them."""
         for other in list(self.steps.values()):
@@ -106,6 +110,13 @@ def is_good(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
         return False
     is_new = pair in wanted.seen and key_of(profiles, pair) != wanted.seen[pair]
     return is_new or not wanted.force
+
+
+def is_done(profiles: Profiles, plan: Plan, step: Step, wanted: Wanted) -> bool:
+    """Return True if another process has done a step since it was planned."""
+    if step.pair in plan.targets:
+        return is_good(profiles, step.pair, wanted)
+    return _is_usable(profiles, step.pair, wanted)
 
 
 def key_of(profiles: Profiles, pair: ProfilePair) -> str | None:

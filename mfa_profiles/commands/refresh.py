@@ -1,14 +1,14 @@
 """Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from mfa_profiles import ini, log, roles, sessions, shared_files
+from mfa_profiles import ancestors, ini, log, roles, sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import no_mfa_session
-from mfa_profiles.commands.plan import Plan, Wanted
+from mfa_profiles.commands.plan import Plan, Step, Wanted
 from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError, tool_command
 from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
@@ -95,28 +95,139 @@ def _refresh(
 ) -> list[Refreshed]:
     codes = _code_sources(options, context)
     wanted = _wanted(options, codes, context)
-    plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options)
+    plan = planning.plan(profiles, pairs, wanted)
+    _guarded(profiles, plan, [*plan.targets, *plan.steps], options)
     _tell(profiles, plan, wanted)
     profiles = _with_missing_settings(profiles, plan, context)
-    _fail_without_codes(profiles, plan, codes, options.serial_number)
+    _fail_without_codes(profiles, plan, codes, options.serial_number, context)
     if not plan.steps:
         return _outcomes(profiles, plan, [], options, context)
-    seen = {pair: planning.key_of(profiles, pair) for pair in plan.targets}
+    wanted = wanted._replace(seen={pair: planning.key_of(profiles, pair) for pair in plan.targets})
+    run = _Run(profiles, plan, wanted, codes, options, context)
+    try:
+        run.run()
+    except KeyboardInterrupt:
+        if run.stored:
+            context.note(f"{', '.join(pair.derived for pair in run.stored)} was refreshed before that")
+        raise
+    _warn_of_what_hides_the_sessions(run.profiles, run.stored, context)
+    return _outcomes(run.profiles, plan, run.stored, options, context)
 
-    def waiting(name: str) -> None:
-        context.note(f"waiting for another mfa-profiles that is refreshing {name}")
 
-    flights = [shared_files.flight(step.pair, needs_code=step.needs_code) for step in plan.steps.values()]
-    with shared_files.single_flight(context.paths, flights, waiting):
-        # Whoever had the lock before may have done it all.
-        profiles = shared_files.load(context.paths)
-        wanted = _wanted(options, codes, context)._replace(seen=seen)
-        plan = _guarded(profiles, planning.plan(profiles, pairs, wanted), options, context.warn)
-        stored: list[ProfilePair] = []
-        if plan.steps:
-            profiles, stored = _get_and_store(profiles, plan, options, codes, context)
-    _warn_of_what_hides_the_sessions(profiles, stored, context)
-    return _outcomes(profiles, plan, stored, options, context)
+class _Run:
+    """The steps of a plan, done one after the other.
+
+    A session that costs a code is stored before anything else is done: another program may need it to give the keys
+    for a role, and an interruption may come at any time. Role sessions are stored together at the end.
+    """
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        plan: Plan,
+        wanted: Wanted,
+        codes: CodeSources,
+        options: RefreshOptions,
+        context: Context,
+    ) -> None:
+        from mfa_profiles.commands.acquire import Acquisition
+
+        self.profiles = profiles
+        """Both files as they were when they were last read or written."""
+        self.stored: list[ProfilePair] = []
+        """The pairs whose sessions were written."""
+        self._plan = plan
+        self._wanted = wanted
+        self._options = options
+        self._context = context
+        self._acquisition = Acquisition(profiles, plan, codes, options.serial_number, options.duration, context)
+
+    def run(self) -> None:
+        """Do the steps. Raises what keeps all that is left from being done."""
+        _rehearse(self.profiles, self._plan, self._context)
+        self._acquisition.refuse_one_code_for_several()
+        for pair in [step.pair for step in self._plan.steps.values() if step.needs_code]:
+            self._get_for_code(pair)
+        if self._roles():
+            self._allow_interruptions()
+            # While no lock is kept: the programs that give keys may run this tool.
+            self._acquisition.get_keys_of_others()
+        if self._roles():
+            self._assume_roles()
+
+    def _get_for_code(self, pair: ProfilePair) -> None:
+        if pair not in self._plan.steps:  # It was for a role that has failed.
+            return
+        self._allow_interruptions()
+        with shared_files.single_flight(
+            self._context.paths, [shared_files.lock_of_session(pair)], self._note_waiting
+        ):
+            self._read_again()
+            if pair in self._plan.steps and self._is_left(self._plan.steps[pair]):
+                self._store(self._acquisition.get_for_code(self._plan.steps[pair]))
+
+    def _assume_roles(self) -> None:
+        locks = [shared_files.lock_of_role(step.pair) for step in self._roles()]
+        with shared_files.single_flight(self._context.paths, locks, self._note_waiting):
+            self._read_again()
+            for step in self._roles():
+                self._is_left(step)
+            self._store(self._acquisition.assume_roles())
+
+    def _roles(self) -> list[Step]:
+        """The steps that are left once those for codes are done."""
+        return [step for step in self._plan.steps.values() if step.pair not in self.stored]
+
+    def _note_waiting(self, name: str) -> None:
+        self._context.note(f"waiting for another mfa-profiles that is refreshing {name}")
+
+    def _allow_interruptions(self) -> None:
+        if self.stored:
+            self._context.after_writing()
+
+    def _read_again(self) -> None:
+        self.profiles = shared_files.load(self._context.paths)
+        self._wanted = self._wanted._replace(now=self._context.now())
+        self._acquisition.profiles = self.profiles
+
+    def _is_left(self, step: Step) -> bool:
+        """Return True if a step is to be done; else it is taken out of the plan.
+
+        The process that had the lock before may have done it, and the files may have changed meanwhile.
+        """
+        if planning.is_done(self.profiles, self._plan, step, self._wanted):
+            self._plan.done(step.pair)
+        elif step.pair in self._plan.steps:
+            _guarded(self.profiles, self._plan, [step.pair], self._options, self._context.warn)
+        return step.pair in self._plan.steps
+
+    def _store(self, got: shared_files.NewSessions) -> None:
+        """Write sessions into both files; what has turned up in the place of one since stays."""
+        if not got:
+            return
+        stored: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
+        refused: dict[ProfilePair, MfaProfilesError] = {}
+
+        def edit(latest: Profiles) -> Profiles:
+            stored.clear()
+            refused.clear()
+            for pair, session in got.items():
+                try:
+                    force = self._options.force and pair in self._plan.targets
+                    _refuse_to_overwrite(latest, pair, force=force)
+                    stored[pair] = session
+                except ProfileError as error:
+                    refused[pair] = error
+            edited = shared_files.with_sessions(latest, stored)
+            self._context.before_writing()
+            return edited
+
+        written = shared_files.change(self._context.paths, edit)
+        self.profiles = written.profiles
+        self.stored += stored
+        for warning in written.warnings:
+            self._context.warn(warning)
+        self._plan.failed.update(refused)
 
 
 def _wanted(options: RefreshOptions, codes: CodeSources, context: Context) -> Wanted:
@@ -168,10 +279,14 @@ def _with_missing_settings(profiles: Profiles, plan: Plan, context: Context) -> 
 
 
 def _guarded(
-    profiles: Profiles, plan: Plan, options: RefreshOptions, warn: Callable[[str], None] = lambda _: None
+    profiles: Profiles,
+    plan: Plan,
+    pairs: Iterable[ProfilePair],
+    options: RefreshOptions,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Plan:
     """The plan without the steps that would overwrite what is not ours; ``warn`` is told of what --force replaces."""
-    for pair in dict.fromkeys([*plan.targets, *plan.steps]):
+    for pair in dict.fromkeys(pairs):
         if pair not in plan.failed:
             try:
                 _guard(profiles, pair, options if pair in plan.targets else RefreshOptions(), warn)
@@ -223,7 +338,9 @@ def _code_sources(options: RefreshOptions, context: Context) -> CodeSources:
     return CodeSources(options.token_code, context.environment, context.ask)
 
 
-def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources, serial_number: str | None) -> None:
+def _fail_without_codes(
+    profiles: Profiles, plan: Plan, sources: CodeSources, serial_number: str | None, context: Context
+) -> None:
     """Take out what cannot be had without a code or keys, before another process is waited for."""
     for step in [step for step in plan.steps.values() if step.needs_code]:
         try:
@@ -231,6 +348,7 @@ def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources, se
                 keys = profiles.keys(step.keys_in)
                 if keys.session_token and step.role is None:
                     raise no_mfa_session(profiles, step.keys_in)
+            ancestors.refuse_circle(step.pair.base, context.environment)
             sources.for_profile(planning.mfa_process(profiles, step))
         except TokenCodeNeededError as error:
             if planning.may_need_no_code(profiles, step):
@@ -245,56 +363,11 @@ def _fail_without_codes(profiles: Profiles, plan: Plan, sources: CodeSources, se
             plan.fail(step.pair, error)
 
 
-def _get_and_store(
-    profiles: Profiles, plan: Plan, options: RefreshOptions, codes: CodeSources, context: Context
-) -> tuple[Profiles, list[ProfilePair]]:
-    """Do the steps of a plan; return both files as they are then, and whose sessions were written."""
-    from mfa_profiles.commands.acquire import Acquisition
-
-    _rehearse(profiles, plan, context)
-    acquisition = Acquisition(profiles, plan, codes, options.serial_number, options.duration, context)
-    try:
-        got = acquisition.run()
-    except Exception:  # a crash must not lose the sessions that codes were spent on
-        if acquisition.got:
-            _store(plan, acquisition.got, options, context)
-        raise
-    # It lives until all is written: Python would swallow a Ctrl-C that meets the closing of its connections.
-    return _store(plan, got, options, context) if got else (profiles, [])
-
-
 def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
     """Raise what would stand in the way of storing sessions, before a code is spent on them."""
     ini.refuse_byte_order_marks(profiles.credentials, profiles.config)
     new = {pair: (sessions.STAND_IN, Origin(pair.base)) for pair in plan.steps}
     shared_files.rehearse(context.paths, lambda latest: shared_files.with_sessions(latest, new))
-
-
-def _store(
-    plan: Plan, got: shared_files.NewSessions, options: RefreshOptions, context: Context
-) -> tuple[Profiles, list[ProfilePair]]:
-    """Write sessions into both files; what has turned up in the place of one since stays."""
-    stored: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
-    refused: dict[ProfilePair, MfaProfilesError] = {}
-
-    def edit(latest: Profiles) -> Profiles:
-        stored.clear()
-        refused.clear()
-        for pair, session in got.items():
-            try:
-                _refuse_to_overwrite(latest, pair, force=options.force and pair in plan.targets)
-                stored[pair] = session
-            except ProfileError as error:
-                refused[pair] = error
-        edited = shared_files.with_sessions(latest, stored)
-        context.before_writing()
-        return edited
-
-    written = shared_files.change(context.paths, edit)
-    for warning in written.warnings:
-        context.warn(warning)
-    plan.failed.update(refused)
-    return written.profiles, list(stored)
 
 
 def _outcomes(

@@ -85,9 +85,9 @@ def rotate(name: str, options: RotateOptions, context: Context) -> Rotated:
     def waiting(_: str) -> None:
         context.note("waiting for another mfa-profiles that is rotating an access key")
 
-    with shared_files.single_flight(context.paths, [("rotate", base)], waiting):
-        signing = _signing_credentials(base, options, context)
-        profiles = shared_files.load(context.paths)  # whoever had the lock before may have done it
+    signing = _signing_credentials(base, options, context)  # Others do not wait while a person is asked for a code.
+    with shared_files.single_flight(context.paths, [shared_files.lock_of_rotation(base)], waiting):
+        profiles = shared_files.load(context.paths)  # The process that had the lock before may have done it.
         now = _long_term_keys(profiles, base)
         if now.access_key_id != seen.access_key_id and base not in profiles.rotations:
             return Rotated(base, now.access_key_id)

@@ -24,7 +24,7 @@ from mfa_profiles.shared_files.key_edits import (
     with_rotation,
     without_rotation,
 )
-from mfa_profiles.shared_files.locking import DIRECTORY, lock_directory
+from mfa_profiles.shared_files.locking import DIRECTORY, Order, lock_directory, locked_beside
 from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file
 from mfa_profiles.shared_files.repairs import (
     copies_of_other_tools,
@@ -66,13 +66,15 @@ __all__ = [
     "close_to_writers",
     "copies_of_other_tools",
     "empty_copies",
-    "flight",
     "has_session_of_ours",
     "is_null_device",
     "leftovers",
     "load",
     "load_readable",
     "lock_directory",
+    "lock_of_role",
+    "lock_of_rotation",
+    "lock_of_session",
     "make_private",
     "may_write",
     "names_like",
@@ -222,7 +224,7 @@ def _with_hint_where_to_write() -> Iterator[None]:
 def change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str]) -> Stored:
     """Apply an edit to the text of a ``.env`` file, with the promises of storage.rewrite; a new file is 0600.
 
-    The lock is that of the credentials file: one beside the ``.env`` would litter somebody's project. Raises
+    Its lock is beside it while it is written: processes with other shared files may write it as well. Raises
     StorageError, FileRefusedError for a text that is not UTF-8, or what ``edit`` raises.
     """
     return _change_env_file(paths, path, edit, rehearsal=False)
@@ -238,7 +240,7 @@ def _change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str], 
         return [edit(ini.decode(contents[0] or b"", path, NOTHING_CHANGED)).encode()]
 
     refuse_env_file(paths, path)
-    return storage.rewrite([path], edit_bytes, rehearsal=rehearsal, lock_of=paths.credentials)
+    return storage.rewrite([path], edit_bytes, rehearsal=rehearsal, lock=locked_beside)
 
 
 def refuse_env_file(paths: SharedPaths, path: str) -> None:
@@ -263,31 +265,47 @@ def refuse_env_file(paths: SharedPaths, path: str) -> None:
         raise StorageError(f"{path} is {kind(os.stat(path).st_mode)}, not a file", NOTHING_CHANGED)
 
 
-def flight(pair: ProfilePair, *, needs_code: bool) -> tuple[str, str]:
-    """The name of the lock for getting a session, and the base profile that it is for.
+class SessionLock(NamedTuple):
+    """The lock for getting a session, or for replacing an access key, of a base profile."""
 
-    A session for a code has a lock of its own: a person may be asked while it is held. Roles, of which there may be
-    hundreds, share sixteen, so as not to fill the directory.
-    """
+    order: Order
+    name: str
+    profile: str
+
+
+def lock_of_session(pair: ProfilePair) -> SessionLock:
+    """Return the lock of a session for which a person may be asked while it is kept: one of its own."""
+    return SessionLock(Order.SESSION, _digest(pair)[:16], pair.base)
+
+
+def lock_of_role(pair: ProfilePair) -> SessionLock:
+    """Return the lock of a role session. There may be hundreds of roles: sixteen locks do not fill the directory."""
+    return SessionLock(Order.ROLES, f"role-{_digest(pair)[0]}", pair.base)
+
+
+def lock_of_rotation(base: str) -> SessionLock:
+    """Return the lock for replacing access keys: several profiles may have the same one."""
+    return SessionLock(Order.ROTATION, "rotate", base)
+
+
+def _digest(pair: ProfilePair) -> str:
     import hashlib
 
-    digest = hashlib.sha256(pair.derived.encode()).hexdigest()
-    return (digest[:16] if needs_code else f"role-{digest[0]}"), pair.base
+    return hashlib.sha256(pair.derived.encode()).hexdigest()
 
 
 @contextlib.contextmanager
 def single_flight(
-    paths: SharedPaths, flights: Collection[tuple[str, str]], waiting: Callable[[str], None]
+    paths: SharedPaths, locks: Collection[SessionLock], waiting: Callable[[str], None]
 ) -> Iterator[None]:
-    """Be the only process that gets some sessions; ``waiting`` is told of profiles that others are busy with.
+    """Be the only process that gets some sessions; ``waiting`` is called with profiles that other processes get.
 
-    Apart from the locks of the files, so that nobody who writes has to wait for a person who types a code. Raises
-    StorageError if another process takes too long.
+    Apart from the locks of the files, so that no process that writes has to wait for a person who types a code.
+    Raises StorageError if another process takes too long.
     """
-    with contextlib.ExitStack() as locks:
-        # Always in the same order, so that no two processes wait for each other.
-        for name, profile in sorted(dict(flights).items()):
-            locks.enter_context(locking.in_flight(paths.credentials, name, profile, waiting))
+    with contextlib.ExitStack() as stack:
+        for lock in sorted({lock.name: lock for lock in locks}.values()):
+            stack.enter_context(locking.in_flight(lock.order, paths.credentials, lock.name, lock.profile, waiting))
         yield
 
 

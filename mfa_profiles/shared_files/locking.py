@@ -1,8 +1,8 @@
 """Locks between processes of this tool: one writer of a file at a time, and one that gets a session.
 
-All are empty files in a directory beside the file that links lead to, so that all ways to it share one lock. They are
-left there: removing one would let two processes hold "the" lock. Where file systems know no locks, a file is one by
-being there, and goes when it is released.
+The locks of the shared files are empty files in a directory beside the file that links lead to, so that all ways to
+it share one lock. They are left there. The lock of a ``.env`` file is a file beside it, which is removed before it is
+released: a process that waits for it notices. Where a file system has no locks, a file is a lock while it exists.
 """
 
 import contextlib
@@ -11,7 +11,9 @@ import fcntl
 import os
 import re
 import stat
+import threading
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from mfa_profiles import log
@@ -19,6 +21,19 @@ from mfa_profiles.errors import StorageError, shell_command
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+
+class Order(IntEnum):
+    """The order in which one thread takes locks; those of one kind in the order of their names.
+
+    So no two processes wait for each other. CONTRIBUTING.md describes who keeps which of them for how long.
+    """
+
+    SESSION = 1
+    ROLES = 2
+    ROTATION = 3
+    FILE = 4
+
 
 TIMEOUT = 60.0
 """Seconds to wait for another process that is writing.
@@ -32,6 +47,9 @@ IN_FLIGHT_TIMEOUT = 300.0
 DIRECTORY = ".mfa-profiles"
 """The name of the directory for this tool's own files, beside each file that it writes."""
 
+_BESIDE = ".mfa-profiles.lock"
+"""What the name of a lock beside a file has after the whole name of the file."""
+
 _MODE = 0o600
 _DIRECTORY_MODE = 0o700
 
@@ -42,22 +60,55 @@ _SOFT_SUFFIX = ".held"
 _NO_LOCKS_HERE = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
-@contextlib.contextmanager
-def in_flight(target: str, name: str, profile: str, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock with a name, for getting a session of a profile into a credentials file.
+Place = tuple[Order, str, str]
+"""The place of a lock in the order: its kind, and what orders those of one kind."""
 
-    ``waiting`` is called with the profile if another process holds it. Raises StorageError if that takes too long.
-    Where no lock can be made nothing can be written either, so whoever comes to that will tell: there is none then.
+
+class _Taken(threading.local):
+    """The locks that this thread has taken."""
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+
+
+_taken = _Taken()
+os.register_at_fork(after_in_child=lambda: _taken.places.clear())  # filelock closes them there
+
+
+def place_of_file(target: str) -> Place:
+    """Return the place of the lock of a file: by its name, which is the same whatever way leads to its directory."""
+    return Order.FILE, os.path.basename(target).casefold(), target
+
+
+@contextlib.contextmanager
+def _taken_in_order(place: Place) -> Iterator[None]:
+    if any(taken >= place for taken in _taken.places):
+        raise AssertionError(f"a lock is taken out of order: {place} after {_taken.places}")
+    _taken.places.append(place)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # This may be a fork of the process that took it.
+            _taken.places.remove(place)
+
+
+@contextlib.contextmanager
+def in_flight(order: Order, target: str, name: str, profile: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Keep the lock with a name, for getting a session of a profile into a credentials file.
+
+    ``waiting`` is called with the profile if another process has it. Raises StorageError if that takes too long.
+    Where no lock can be made nothing can be written either, which is reported then: there is no lock in that case.
     """
     from filelock import Timeout
 
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_taken_in_order((order, name, "")))
         try:
             path = os.path.join(lock_directory(target), f"{os.path.basename(os.path.realpath(target))}.{name}.lock")
             lock = _acquire(path, IN_FLIGHT_TIMEOUT, lambda: waiting(profile))
-            held.callback(_release, lock)
-            log.step(f"holds the lock {lock.lock_file}, so that nobody else refreshes {profile} meanwhile")
-            _share_lock(path, target)
+            stack.callback(_release, lock)
+            log.step(f"keeps the lock {lock.lock_file}, so that no other process refreshes {profile}")
+            _share_lock(path)
         except Timeout as timeout:
             raise StorageError(
                 f"another mfa-profiles has been busy with profile {profile} for {IN_FLIGHT_TIMEOUT / 60:.0f} minutes",
@@ -70,27 +121,44 @@ def in_flight(target: str, name: str, profile: str, waiting: Callable[[str], Non
 
 @contextlib.contextmanager
 def locked(target: str, timeout: float | None = None) -> Iterator[None]:
-    """Hold the lock of a file: a side file, as the file itself is replaced. Makes the directory if it is missing.
+    """Keep the lock of a shared file: another file, as this one is replaced. Makes the directory if it is missing.
 
-    Raises StorageError if another process holds it for too long, OSError if the directory does not allow a lock.
+    Raises StorageError if another process has it for too long, OSError if the directory does not allow a lock.
     """
+    lock_directory(target)
+    with _locked(target, _path(target), TIMEOUT if timeout is None else timeout):
+        yield
+
+
+@contextlib.contextmanager
+def locked_beside(target: str) -> Iterator[None]:
+    """Keep the lock of a file in somebody's project, where no other file should be left. Raises as ``locked``."""
+    path = target + _BESIDE
+    with _locked(target, path, TIMEOUT):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+@contextlib.contextmanager
+def _locked(target: str, path: str, seconds: float) -> Iterator[None]:
     from filelock import Timeout
 
-    seconds = TIMEOUT if timeout is None else timeout
-    lock_directory(target)
-    path = _path(target)
-    try:
-        lock = _acquire(path, seconds, lambda: None)
-    except Timeout as timed_out:
-        raise StorageError(
-            f"{target} has been locked by another mfa-profiles for {seconds:.0f} s",
-            _who_holds(timed_out.lock_file, "see who holds it"),
-        ) from None
-    try:
-        _share_lock(path, target)
-        yield
-    finally:
-        _release(lock)
+    with _taken_in_order(place_of_file(target)):
+        try:
+            lock = _acquire(path, seconds, lambda: None)
+        except Timeout as timed_out:
+            raise StorageError(
+                f"{target} has been locked by another mfa-profiles for {seconds:.0f} s",
+                _who_holds(timed_out.lock_file, "see who holds it"),
+            ) from None
+        try:
+            _share_lock(path)
+            yield
+        finally:
+            _release(lock)
 
 
 def _release(lock: "BaseFileLock") -> None:
@@ -186,18 +254,18 @@ def _who_holds(path: str, todo: str) -> str:
     return f"{todo}: {shell_command('fuser', path)}"
 
 
-def _share_lock(path: str, target: str) -> None:
-    """Let everyone who may write the file lock it, also if root made the lock or a group shares the file."""
-    existing = os.path.exists(target)
-    like = os.stat(target if existing else os.path.dirname(target))
-    shared = like.st_mode & 0o060 if existing else 0o060 * bool(like.st_mode & stat.S_IWGRP)
-    mode = _MODE | shared
+def _share_lock(path: str) -> None:
+    """Let everyone who may put files into the directory of a lock use it, also if root made the lock.
+
+    Only they can replace the file that it is for. The mode of that file does not matter: it may be shared later.
+    """
+    like = os.stat(os.path.dirname(path))
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             # Something else that was put here is not to be given away.
             if _is_empty_file(os.fstat(descriptor)):
-                _share(descriptor, like, mode)
+                _share(descriptor, like, _MODE | (0o060 if like.st_mode & stat.S_IWGRP else 0))
         finally:
             os.close(descriptor)
 

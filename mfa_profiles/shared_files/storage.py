@@ -18,7 +18,14 @@ from typing import BinaryIO, NamedTuple
 from mfa_profiles import log
 from mfa_profiles.errors import NOTHING_CHANGED, NotWritableError, StorageError, shell_command
 from mfa_profiles.shared_files import writers
-from mfa_profiles.shared_files.locking import DIRECTORY, have_one_lock, is_locked, locked, remove_old_locks
+from mfa_profiles.shared_files.locking import (
+    DIRECTORY,
+    have_one_lock,
+    is_locked,
+    locked,
+    place_of_file,
+    remove_old_locks,
+)
 from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file, variables_naming
 
 _TEMPORARY = ".mfa-profiles.tmp"
@@ -170,19 +177,21 @@ def _permissions(status: os.stat_result) -> tuple[int, int, int]:
 
 Edit = Callable[[list[bytes | None]], list[bytes | None]]
 
+Lock = Callable[[str], contextlib.AbstractContextManager[None]]
+"""Takes the lock of a file, and releases it at the end. Raises StorageError or OSError."""
 
-def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_of: str | None = None) -> Stored:
+
+def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock: Lock = locked) -> Stored:
     """Replace files by what ``edit`` makes of them, each in one step that every reader sees whole.
 
     ``edit`` gets the bytes of each file (None if there is no file) and returns the new ones; what comes back as it
     was is left alone. It is called again if someone else writes meanwhile; what it raises leaves all files as they
     were. Links are followed; mode, owner and extended attributes are kept; a new file is 0600 in a 0700 directory.
 
-    A ``rehearsal`` ends before the first file is replaced. ``lock_of`` is a file whose lock is taken instead of one
-    beside each file. Raises StorageError if the system does not allow it; no file is touched before all new ones are
-    safely on disk.
+    A ``rehearsal`` ends before the first file is replaced. ``lock`` takes the lock of a file. Raises StorageError if
+    the system does not allow it; no file is touched before all new ones are safely on disk.
     """
-    _refuse_places(paths, lock_of)
+    _refuse_places(paths)
     targets = [os.path.realpath(path) for path in paths]
     files = [target for target in targets if not is_null_device(target)]
     if any(same_file(one, other) for one, other in itertools.combinations(files, 2)):
@@ -190,7 +199,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
     warnings: list[str] = []
     replaced: list[str] = []
     with _told_what_was_replaced(replaced), contextlib.ExitStack() as locks:
-        denied = _lock_all(files if lock_of is None else [os.path.realpath(lock_of)], locks)
+        denied = _lock_all(files, locks, lock)
         for _ in range(_ATTEMPTS):
             before = [_read(target) for target in targets]
             if not all(content is None or content.is_whole for content in before):
@@ -218,7 +227,7 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock_o
         raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
 
 
-def _refuse_places(paths: Sequence[str], lock_of: str | None) -> None:
+def _refuse_places(paths: Sequence[str]) -> None:
     """Raise StorageError for a path at which no file should be made, before a directory is made for it."""
     for path in paths:
         refuse_links_to_nowhere(path)
@@ -227,8 +236,6 @@ def _refuse_places(paths: Sequence[str], lock_of: str | None) -> None:
             raise StorageError(
                 f"{path} has a name that mfa-profiles keeps for its own files", "choose another name", NOTHING_CHANGED
             )
-    if lock_of is not None:
-        refuse_links_to_nowhere(lock_of)
 
 
 def _tell(targets: Sequence[str], changes: "Sequence[_Change]", *, rehearsal: bool) -> None:
@@ -266,21 +273,20 @@ def _told_what_was_replaced(replaced: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack) -> dict[str, OSError]:
+def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack, lock: Lock = locked) -> dict[str, OSError]:
     """Lock files, each once, and always in the same order so that no two processes wait for each other.
 
-    The order is that of the names, which are the same whatever way leads to their directories. A file beside which
-    no lock can be made cannot be replaced either, but need not be if it turns out to be right already: a config file
-    in a read-only store. So those are returned, with the reason.
+    A file for which no lock can be made cannot be replaced either, but need not be if it turns out to be right
+    already: a config file in a read-only store. So those are returned, with the reason.
     """
     denied = {}
     held: list[str] = []
-    for target in sorted(targets, key=lambda target: (os.path.basename(target).casefold(), target)):
+    for target in sorted(targets, key=place_of_file):
         if is_null_device(target):
             continue
         try:
             if not any(have_one_lock(target, other) for other in held):
-                locks.enter_context(locked(target))
+                locks.enter_context(lock(target))
                 held.append(target)
             _unlink(_temporary_path(target))  # one that a crash has left
             remove_old_locks(target)

@@ -219,6 +219,7 @@ import os, signal, sys
 from mfa_profiles import shared_files
 from mfa_profiles.profiles import SharedPaths
 from mfa_profiles.shared_files import storage
+from mfa_profiles.shared_files.locking import Order
 credentials, config, which = sys.argv[1:]
 def stop(*_):
     print("held", flush=True)
@@ -227,7 +228,8 @@ def stop(*_):
 if which == "file":
     storage.rewrite([credentials], stop)
 else:
-    with shared_files.single_flight(SharedPaths(credentials, config), [(which, "a")], stop):
+    lock = shared_files.SessionLock(Order.SESSION, which, "a")
+    with shared_files.single_flight(SharedPaths(credentials, config), [lock], stop):
         stop()
 """
 
@@ -253,7 +255,7 @@ def test_a_stopped_process_that_holds_a_lock(commands: Commands) -> None:
     home = commands.home
 
     with stopped_holder(home, "file"):
-        for command in (*COMMANDS, "export"):
+        for command in COMMANDS:
             hints = commands.refused(command, " has been locked by another mfa-profiles for 1 s", before=SHORT_WAITS)
             assert f"see who holds it: fuser {home.credentials.parent}/.mfa-profiles/credentials.lock" in hints
 
@@ -263,9 +265,9 @@ def test_a_stopped_process_that_holds_a_lock(commands: Commands) -> None:
 def test_a_stopped_process_that_gets_a_session(commands: Commands) -> None:
     """The same, for the lock of whoever may be typing a code or replacing a key."""
     from mfa_profiles.profiles import ProfilePair
-    from mfa_profiles.shared_files import flight
+    from mfa_profiles.shared_files import lock_of_session
 
-    names = {"refresh": flight(ProfilePair(BASE, DERIVED), needs_code=True)[0], "rotate": "rotate"}
+    names = {"refresh": lock_of_session(ProfilePair(BASE, DERIVED)).name, "rotate": "rotate"}
     for command, name in names.items():
         with stopped_holder(commands.home, name):
             hints = commands.refused(command, f"has been busy with profile {BASE} for", before=SHORT_WAITS)

@@ -11,6 +11,7 @@ from mfa_profiles.errors import FileRefusedError, MfaProfilesError, StorageError
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import Stored, editing
 from mfa_profiles.shared_files.editing import Put
+from mfa_profiles.shared_files.locking import Order
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ def test_an_env_file_is_changed(paths: SharedPaths, tmp_path: Path) -> None:
 
     assert "A=é\nB=2\r\n".encode() == path.read_bytes()
     assert [".env"] == os.listdir(path.parent)
-    assert [".mfa-profiles"] == os.listdir(tmp_path / ".aws")
+    assert not (tmp_path / ".aws").exists()
 
 
 def test_an_env_file_that_is_not_utf_8_is_left_alone(paths: SharedPaths, tmp_path: Path) -> None:
@@ -254,24 +255,25 @@ def test_where_no_env_file_can_be(paths: SharedPaths, tmp_path: Path, monkeypatc
 
 def test_the_locks_for_getting_sessions() -> None:
     """One of its own for each session that needs a code; roles share sixteen."""
-    needs_code = shared_files.flight(ProfilePair("a", "a-mfa"), needs_code=True)
-    roles = {shared_files.flight(ProfilePair("a", f"r{number}"), needs_code=False)[0] for number in range(200)}
+    pairs = [ProfilePair("a", f"r{number}") for number in range(200)]
+    sessions = {shared_files.lock_of_session(pair).name for pair in pairs}
+    roles = {shared_files.lock_of_role(pair).name for pair in pairs}
 
-    assert ("4941f4c07017962e", "a") == needs_code
-    assert ("role-4", "a") == shared_files.flight(ProfilePair("a", "a-mfa"), needs_code=False)
-    assert {f"role-{digit}" for digit in "0123456789abcdef"} == roles
+    assert len(sessions) == 200
+    assert roles == {f"role-{digit}" for digit in "0123456789abcdef"}
 
 
 def test_one_at_a_time_gets_a_session(paths: SharedPaths) -> None:
     """Who holds the locks is named to nobody who need not wait; they are free again whatever happens."""
     waited: list[str] = []
+    locks = [shared_files.SessionLock(Order.ROLES, f"role-{name}", name) for name in "baa"]
     for _ in range(2):
         with (
             pytest.raises(MfaProfilesError, match="meanwhile"),
-            shared_files.single_flight(paths, [("role-b", "b"), ("role-a", "a"), ("role-a", "c")], waited.append),
+            shared_files.single_flight(paths, locks, waited.append),
         ):
             raise MfaProfilesError("meanwhile")
 
     assert [] == waited
-    locks = [".gitignore", *(f"credentials.role-{name}.lock" for name in "ab")]
-    assert locks == sorted(os.listdir(Path(paths.credentials).parent / ".mfa-profiles"))
+    files = [".gitignore", *(f"credentials.role-{name}.lock" for name in "ab")]
+    assert files == sorted(os.listdir(Path(paths.credentials).parent / ".mfa-profiles"))

@@ -317,11 +317,12 @@ for number in range(100):
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
 def test_a_lock_made_by_root_is_the_owners(tmp_path: Path) -> None:
-    """Or the owner of the file could never lock it again."""
+    """Or the owner of the directory could never lock the file again."""
     path = tmp_path / "credentials"
     path.write_bytes(b"old")
-    path.chmod(0o660)
-    os.chown(path, NOBODY, NOBODY)
+    tmp_path.chmod(0o770)
+    for owned in (tmp_path, path):
+        os.chown(owned, NOBODY, NOBODY)
 
     write(path, b"new")
 

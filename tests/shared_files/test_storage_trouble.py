@@ -10,6 +10,7 @@ import pytest
 
 from mfa_profiles.errors import StorageError
 from mfa_profiles.shared_files import lock_directory, storage
+from mfa_profiles.shared_files.locking import locked_beside
 from mfa_profiles.shared_files.storage import Stored, rewrite
 from tests.shared_files.faulty_places import make_socket
 from tests.shared_files.test_storage import NOBODY, mode, names, nobodys_directory, write
@@ -299,16 +300,22 @@ def test_the_null_device_stands_for_no_file(tmp_path: Path) -> None:
     assert [] == storage.leftovers([os.devnull])
 
 
-def test_a_lock_of_another_file(tmp_path: Path) -> None:
-    """No lock lies beside the file; links are followed."""
-    (tmp_path / "aws").mkdir()
-    (tmp_path / "link").symlink_to("aws/credentials")
+def test_a_lock_beside_a_file_is_not_left_there(tmp_path: Path) -> None:
+    """It is beside the file that links lead to, and goes also if the file cannot be written."""
     (tmp_path / "project").mkdir()
+    (tmp_path / "link").symlink_to("project/.env")
+    during: list[str] = []
 
-    rewrite([str(tmp_path / "project" / ".env")], lambda _: [b"new"], lock_of=str(tmp_path / "link"))
+    def edit(_: list[bytes | None]) -> list[bytes | None]:
+        during[:] = names(tmp_path / "project")
+        return [b"new"]
 
-    assert [".env"] == names(tmp_path / "project")
-    assert [".mfa-profiles"] == names(tmp_path / "aws")
+    rewrite([str(tmp_path / "link")], edit, lock=locked_beside)
+    with pytest.raises(ZeroDivisionError):
+        rewrite([str(tmp_path / "link")], lambda _: [bytes(1 // 0)], lock=locked_beside)
+
+    assert during == [".env.mfa-profiles.lock"]
+    assert names(tmp_path / "project") == [".env"]
 
 
 def test_what_a_crash_has_left_is_found_and_removed(tmp_path: Path) -> None:
@@ -384,25 +391,14 @@ def test_what_cannot_be_made_private_is_told(tmp_path: Path) -> None:
     assert (message, "nothing was changed") == told(lambda: storage.make_private(str(path)))
 
 
-@requires_root
-@pytest.mark.parametrize(
-    ("bits", "lock_bits"), [(0o600, 0o600), (0o644, 0o640), (0o660, 0o660), (0o620, 0o620), (0o777, 0o660)]
-)
-def test_who_may_write_the_file_may_lock_it(tmp_path: Path, bits: int, lock_bits: int) -> None:
-    """A lock has of the file's mode what its group may do, and nothing for all others."""
-    path = tmp_path / "credentials"
-    path.touch()
-    path.chmod(bits)
-
-    write(path, b"new")
-
-    assert lock_bits == mode(tmp_path / ".mfa-profiles" / "credentials.lock")
-
-
 @pytest.mark.parametrize(("of_directory", "of_lock"), [(0o775, 0o660), (0o755, 0o600), (0o700, 0o600)])
-def test_the_lock_of_a_file_that_is_not_there_yet_is_for_the_group_that_may_make_it(
-    tmp_path: Path, of_directory: int, of_lock: int
+@pytest.mark.parametrize("of_file", [None, 0o600, 0o660])
+def test_a_lock_is_for_the_group_that_may_replace_the_file(
+    tmp_path: Path, of_directory: int, of_lock: int, of_file: int | None
 ) -> None:
+    """Whatever the mode of the file is now: it may be shared later, when another user cannot change the lock."""
+    if of_file is not None:
+        (tmp_path / "credentials").touch(of_file)
     tmp_path.chmod(of_directory)
 
     write(tmp_path / "credentials", b"new")
