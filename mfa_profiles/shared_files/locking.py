@@ -265,7 +265,7 @@ def _share_lock(path: str) -> None:
         try:
             # Something else that was put here is not to be given away.
             if _is_empty_file(os.fstat(descriptor)):
-                _share(descriptor, like, _MODE | (0o060 if like.st_mode & stat.S_IWGRP else 0))
+                _share(descriptor, os.path.dirname(path), like, _MODE | (0o060 if like.st_mode & stat.S_IWGRP else 0))
         finally:
             os.close(descriptor)
 
@@ -291,7 +291,7 @@ def lock_directory(target: str) -> str:
         # A directory of root's that holds something already was not made here, and is not given away.
         if made.st_uid == os.geteuid() and (made.st_uid == like.st_uid or not os.listdir(descriptor)):
             shared = like.st_mode & (0o070 | stat.S_ISGID) if like.st_mode & stat.S_IWGRP else 0
-            _share(descriptor, like, _DIRECTORY_MODE | shared)
+            _share(descriptor, parent, like, _DIRECTORY_MODE | shared)
             _have_git_ignore(descriptor)
     finally:
         os.close(descriptor)
@@ -304,17 +304,24 @@ def _have_git_ignore(descriptor: int) -> None:
         file.write("*\n")
 
 
-def _share(descriptor: int, like: os.stat_result, mode: int) -> None:
-    """Give an open file an owner, a group and a mode: as much of it as the system allows."""
+def _share(descriptor: int, source: str, like: os.stat_result, mode: int) -> None:
+    """Give an open file the owner, the group and the access control list of a directory, and a mode.
+
+    As much of it as the system allows. The list comes before the mode, whose group bits are the mask of a list.
+    """
+    from mfa_profiles.shared_files import permissions
+
     if os.fstat(descriptor).st_uid != like.st_uid:
         with contextlib.suppress(OSError):
             os.fchown(descriptor, like.st_uid, -1)
     if os.fstat(descriptor).st_gid != like.st_gid:
         with contextlib.suppress(OSError):
             os.fchown(descriptor, -1, like.st_gid)
-    status = os.fstat(descriptor)
-    if status.st_gid != like.st_gid:  # what one group may do is not for another
-        mode &= ~0o070
-    if stat.S_IMODE(status.st_mode) != mode:
+    now = os.fstat(descriptor)
+    kept = now.st_gid == like.st_gid
+    owner = like.st_uid if now.st_uid != like.st_uid else None
+    if not permissions.copy_access_list(source, descriptor, is_for_the_group=kept, also_for=owner) or not kept:
+        mode &= ~0o070  # What one group may do is not for another.
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)

@@ -9,6 +9,9 @@ import sys
 _ACCESS_LIST = "system.posix_acl_access"
 """The extended attribute that holds an access control list on Linux."""
 
+_USER = 0x02
+"""The tag of the entries for named users in such a list, see linux/posix_acl.h."""
+
 _NEW_FILE_MODE = 0o600
 
 _NOT_HERE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -44,7 +47,7 @@ def copy(source: str, status: os.stat_result | None, descriptor: int) -> tuple[s
         mode = mode & (stat.S_ISUID | stat.S_IRWXU) | everyone << 3 | everyone
     if not _copy_attributes(source, descriptor):
         warnings.append(f"the extended attributes of {source} could not be kept")
-    if not _copy_access_list(source, descriptor, is_for_the_group=is_for_the_group):
+    if not copy_access_list(source, descriptor, is_for_the_group=is_for_the_group):
         mode &= stat.S_IRWXU
     if (meant ^ mode) & 0o777:
         lost = "access control list" if is_for_the_group else "group"
@@ -99,10 +102,11 @@ def _copy_attributes(source: str, descriptor: int) -> bool:
     return True
 
 
-def _copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool) -> bool:
+def copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool, also_for: int | None = None) -> bool:
     """Copy the access control list, and remove one of the directory. Return False if the list differs now.
 
-    On Linux a list has an entry for the group of the file, so it is copied only if the group was kept.
+    On Linux a list has an entry for the group of the file, so it is copied only if the group was kept. ``also_for``
+    is a user who may do everything there: the owner of the source, if they are not the owner of the copy.
     """
     is_to_go = False
     try:
@@ -113,7 +117,8 @@ def _copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool) -
         else:
             is_to_go = _has_list(source) and not is_for_the_group
             if _has_list(source) and not is_to_go:
-                os.setxattr(descriptor, _ACCESS_LIST, os.getxattr(source, _ACCESS_LIST))
+                entries = os.getxattr(source, _ACCESS_LIST)
+                os.setxattr(descriptor, _ACCESS_LIST, entries if also_for is None else _with_user(entries, also_for))
             elif _has_list(descriptor):
                 os.removexattr(descriptor, _ACCESS_LIST)
     except OSError:
@@ -122,6 +127,17 @@ def _copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool) -
 
 
 if sys.platform != "darwin":
+
+    def _with_user(entries: bytes, user: int) -> bytes:
+        """Return an access control list with an entry for a user. The form is that of linux/posix_acl_xattr.h."""
+        import struct
+
+        version, entry = struct.Struct("<I"), struct.Struct("<HHI")
+        found = {(tag, name): rights for tag, rights, name in entry.iter_unpack(entries[version.size :])}
+        found[_USER, user] = 0o7
+        return entries[: version.size] + b"".join(
+            entry.pack(tag, rights, name) for (tag, name), rights in sorted(found.items())
+        )
 
     def _has_list(file: str | int) -> bool:
         try:

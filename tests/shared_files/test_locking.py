@@ -1,10 +1,13 @@
 """The directory for locks, who may use it, and the lock files that earlier versions left."""
 
+import contextlib
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import filelock
@@ -13,12 +16,13 @@ import pytest
 from mfa_profiles.errors import StorageError
 from mfa_profiles.shared_files import lock_directory, locking
 from mfa_profiles.shared_files.storage import rewrite
+from tests.programs import needs
 from tests.shared_files.faulty_places import NOBODY, as_user
 from tests.shared_files.test_storage import mode, names, write
 
 requires_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
 
-ADA, BEN, TEAM = 4001, 4002, 5000
+ADA, BEN, CAT, TEAM = 4001, 4002, 4003, 5000
 
 
 @pytest.fixture
@@ -82,6 +86,40 @@ def test_everyone_who_shares_a_file_can_lock_it(tmp_path_of_all: Path, users: tu
 
     directory = tmp_path_of_all / ".mfa-profiles"
     assert (mode(directory), directory.stat().st_gid) == (bits, TEAM)
+
+
+@requires_root
+@needs("setfacl")
+@pytest.mark.parametrize("users", [(ADA, BEN, ADA), (BEN, ADA, BEN)])
+def test_everyone_on_the_access_control_list_of_a_directory_can_lock_files_in_it(
+    tmp_path_of_all: Path, users: tuple[int, ...]
+) -> None:
+    """And nobody else: not the group of the directory, for whose permissions its mode seems to be."""
+    path = tmp_path_of_all / "credentials"
+    path.touch()
+    for owned in (path, tmp_path_of_all):
+        os.chown(owned, ADA, TEAM)
+    tmp_path_of_all.chmod(0o700)
+    subprocess.run(["setfacl", "-m", f"u:{BEN}:rwx,g::r-x", tmp_path_of_all], check=True)
+
+    assert [_lock_as(user, path) for user in users] == [b""] * len(users)
+
+    assert b"PermissionError" in _lock_as(CAT, path)
+
+
+@requires_root
+def test_a_lock_of_a_file_that_is_shared_later(tmp_path_of_all: Path) -> None:
+    """The first user has made it while the file was private."""
+    path = tmp_path_of_all / "credentials"
+    path.touch(0o600)
+    os.chown(path, ADA, TEAM)
+    os.chown(tmp_path_of_all, ADA, TEAM)
+    tmp_path_of_all.chmod(0o2770)
+    assert _lock_as(ADA, path) == b""
+
+    path.chmod(0o660)
+
+    assert _lock_as(BEN, path) == b""
 
 
 @requires_root
@@ -216,3 +254,87 @@ def test_other_names_stay(tmp_path: Path, name: str) -> None:
     write(tmp_path / "credentials", b"new")
 
     assert (tmp_path / name).exists()
+
+
+# --- The order of locks.
+
+
+def _lock(place: tuple[locking.Order, str], directory: Path) -> contextlib.AbstractContextManager[None]:
+    order, name = place
+    target = str(directory / "credentials")
+    if order is locking.Order.FILE:
+        return locking.locked(str(directory / name))
+    return locking.in_flight(order, target, name, "a", lambda _: None)
+
+
+SESSION, ROLES, ROTATION, FILE = locking.Order
+IN_ORDER = [(SESSION, "a"), (ROLES, "role-1"), (ROLES, "role-2"), (ROTATION, "rotate"), (FILE, "a"), (FILE, "b")]
+
+
+def test_locks_are_taken_in_one_order(tmp_path: Path) -> None:
+    for _ in range(2):
+        with contextlib.ExitStack() as stack:
+            for place in IN_ORDER:
+                stack.enter_context(_lock(place, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(b, a) for a, b in itertools.pairwise(IN_ORDER)] + [(IN_ORDER[0],) * 2]
+)
+def test_a_lock_that_is_taken_out_of_order_is_refused(
+    tmp_path: Path, first: tuple[locking.Order, str], second: tuple[locking.Order, str]
+) -> None:
+    """Two processes that did so could wait for each other, and one that takes a lock twice waits for itself."""
+    with _lock(first, tmp_path), pytest.raises(AssertionError, match="a lock is taken out of order"):
+        _lock(second, tmp_path).__enter__()
+
+    with _lock(second, tmp_path):  # The first was released.
+        pass
+
+
+def test_another_thread_has_an_order_of_its_own(tmp_path: Path) -> None:
+    with _lock((FILE, "b"), tmp_path), ThreadPoolExecutor() as threads:
+        threads.submit(lambda: _lock((SESSION, "a"), tmp_path).__enter__()).result()
+
+
+def test_a_fork_begins_without_locks(tmp_path: Path) -> None:
+    """And without the descriptors that keep them: it may live longer than its parent."""
+    with _lock((SESSION, "a"), tmp_path):
+        child = os.fork()
+        if child == 0:
+            with _lock((SESSION, "b"), tmp_path):
+                lock = locking.lock_directory(str(tmp_path / "credentials")) + "/credentials.a.lock"
+                inherited = [os.path.realpath(f"/dev/fd/{name}") for name in os.listdir("/dev/fd")]
+                os._exit(os.path.realpath(lock) in inherited)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+# --- A .env file is written by processes with different shared files.
+
+ENV_WRITER = """
+import sys
+from mfa_profiles import shared_files
+from mfa_profiles.profiles import SharedPaths
+_, number, env_file = sys.argv
+paths = SharedPaths(f"/nowhere/{number}/credentials", f"/nowhere/{number}/config")
+for _ in range(30):
+    shared_files.change_env_file(paths, env_file, lambda text: f"{text}N{number}={'x' * 2000}\\n")
+"""
+
+
+def test_writers_with_different_shared_files_share_the_lock_of_a_env_file(tmp_path: Path) -> None:
+    """No write fails or is lost, and each reader sees a whole file."""
+    path = tmp_path / ".env"
+    path.write_bytes(b"A=1\n")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", ENV_WRITER, str(number), path], stderr=subprocess.PIPE)
+        for number in range(3)
+    ]
+    while any(writer.poll() is None for writer in writers):
+        text = path.read_text()
+        assert text.startswith("A=1\n")
+        assert text.endswith("\n")
+
+    assert [writer.communicate()[1] for writer in writers] == [b""] * 3
+    assert [path.read_text().count(f"N{number}=") for number in range(3)] == [30] * 3
+    assert names(tmp_path) == [".env"]
