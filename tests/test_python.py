@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -508,6 +509,15 @@ def test_errors_survive_a_pool_of_processes() -> None:
         found = pickle.loads(pickle.dumps(error))
 
         assert (kind, vars(error), str(error)) == (type(found), vars(found), str(found))
+
+
+def test_no_thread_is_left(base: Home, device: MFADevice) -> None:
+    """Each later fork of the program would be unsafe, and Python would warn of it."""
+    before = threading.enumerate()
+    session = mfa_profiles.session(BASE, token_code=base.code(device))
+    who(session)
+
+    assert {thread.name for thread in threading.enumerate() if thread not in before} <= {"local-aws"}
 
 
 def test_threads_that_look_up_keys_at_once(home: Home) -> None:

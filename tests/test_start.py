@@ -21,7 +21,7 @@ print(json.dumps(list(sys.modules)), file=sys.stderr)
 """
 
 START = {
-    *("__main__", "access_keys", "cli", "commands", "environment", "errors", "ini", "log", "options", "plain_ini"),
+    *("__main__", "access_keys", "ancestors", "cli", "commands", "environment", "errors", "ini", "log", "options", "plain_ini"),
     *("profiles", "rendering", "rotations", "sessions", "settings", "terminal"),
 }
 READING = START | {
