@@ -21,8 +21,8 @@ print(json.dumps(list(sys.modules)), file=sys.stderr)
 """
 
 START = {
-    *("__main__", "access_keys", "ancestors", "cli", "commands", "environment", "errors", "ini", "log", "options", "plain_ini"),
-    *("profiles", "rendering", "rotations", "sessions", "settings", "terminal"),
+    *("__main__", "access_keys", "ancestors", "cli", "commands", "environment", "errors", "ini", "log", "options"),
+    *("plain_ini", "profiles", "rendering", "rotations", "sessions", "settings", "terminal"),
 }
 READING = START | {
     "shared_files",
