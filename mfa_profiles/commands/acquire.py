@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from mfa_profiles import log, parallel
+from mfa_profiles import log, parallel, sessions
 from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
 from mfa_profiles.commands import Context
@@ -15,6 +15,7 @@ from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
 from mfa_profiles.commands.known_device import KnownDevice, known_serial_number
 from mfa_profiles.commands.plan import Plan, Step
+from mfa_profiles.commands.status import overridden_device
 from mfa_profiles.errors import (
     ClockError,
     KeysRefusedError,
@@ -30,7 +31,8 @@ from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import NewSessions
 from mfa_profiles.token_code import CodeSources
 
-_KEPT = timedelta(minutes=1)
+_MINUTE = timedelta(minutes=1)
+_KEPT = _MINUTE
 """After that a connection is not trusted any more: what carries it may have forgotten it without a word."""
 
 
@@ -55,8 +57,8 @@ class Acquisition:
         self._clients = Clients(profiles, context.now)
         self._got: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
         self._key_ring = KeyRing(profiles)
-        self._identities: dict[Keys, tuple[SessionCredentials, str]] = {}
-        self._shortened: list[Step] = []
+        self._identities: dict[Keys, tuple[SessionCredentials, Origin]] = {}
+        self._shortened: dict[ProfilePair, Step] = {}
 
     @property
     def got(self) -> NewSessions:
@@ -108,14 +110,15 @@ class Acquisition:
     def _get_for_code(self, step: Step, caller: Caller) -> None:
         same = self._identities.get(caller.keys)
         if same is not None and step.role is None:  # two profiles of one user: a code opens both
-            session, serial_number = same
+            session, known = same
+            origin = self._origin_with(step, caller, known.mfa_serial, known.duration_seconds)
         else:
             serial_number = self._device(step, caller)
             session = self._with_code(step, caller, serial_number)
+            origin = self._origin_with(step, caller, serial_number, self._seconds(step, caller, session))
             if step.role is None:
-                self._identities[caller.keys] = session, serial_number
-        role_arn = step.role.arn if step.role else None
-        self._got[step.pair] = session, Origin(step.pair.base, serial_number, role_arn)
+                self._identities[caller.keys] = session, origin
+        self._got[step.pair] = session, origin
 
     def _device(self, step: Step, caller: Caller) -> str:
         known = self._known(step)
@@ -161,7 +164,7 @@ class Acquisition:
 
     def _tell_if_shorter(self, step: Step, session: SessionCredentials, duration: timedelta) -> None:
         given = session.expiration - self._context.now()
-        if step.role is None and given < duration - timedelta(minutes=6):  # a clock may be five minutes off
+        if step.role is None and not _is_as_long(given, duration):
             self._context.warn(
                 f"AWS gave a shorter session to {step.pair.base} than it was asked for: the root user of an account "
                 "gets an hour at most"
@@ -170,6 +173,7 @@ class Acquisition:
     def _assume(self, steps: Sequence[Step]) -> None:
         calls: list[Callable[[], SessionCredentials]] = []
         called: list[Step] = []
+        callers: list[Caller] = []
         for step in steps:
             try:
                 caller = self._caller(step)
@@ -177,20 +181,43 @@ class Acquisition:
                     functools.partial(_call, caller, step.role, None, None, self._duration_of(step, caller.keys))
                 )
                 called.append(step)
+                callers.append(caller)
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
         with self._context.progress(len(calls), "assuming roles") as advance:
             for index, outcome in parallel.run_all(calls, at_once=MAX_CALLS_AT_ONCE):
                 step = called[index]
                 try:
-                    self._got[step.pair] = outcome(), self._origin(step)
+                    session = outcome()
+                    self._got[step.pair] = session, self._origin_of_role(step, callers[index], session)
                 except MfaProfilesError as error:
                     self._plan.fail(step.pair, error)
                 advance()
 
-    def _origin(self, step: Step) -> Origin:
-        origin = self._origin_of(step.source) if step.source else None
-        return Origin(step.pair.base, origin.mfa_serial if origin else None, step.role.arn if step.role else None)
+    def _origin_of_role(self, step: Step, caller: Caller, session: SessionCredentials) -> Origin:
+        """The origin of a role session: its key and its device are those of the session that assumed the role."""
+        source = self._origin_of(step.source) if step.source else None
+        seconds = self._seconds(step, caller, session)
+        origin = self._origin_with(step, caller, source.mfa_serial if source else None, seconds)
+        return origin._replace(access_key_id=source.access_key_id) if source else origin
+
+    def _origin_with(self, step: Step, caller: Caller, mfa_serial: str | None, seconds: int | None) -> Origin:
+        """The origin of a session that the keys of a caller got."""
+        # Temporary keys change, and the keys of credential_source are not those of the profile.
+        is_long_term = caller.keys.session_token is None and not (step.role and step.role.credential_source)
+        return Origin(
+            step.pair.base,
+            mfa_serial,
+            step.role.arn if step.role else None,
+            caller.keys.access_key_id if is_long_term else None,
+            overridden_device(self._profiles, step.pair.base, mfa_serial),
+            seconds,
+        )
+
+    def _seconds(self, step: Step, caller: Caller, session: SessionCredentials) -> int | None:
+        """The length to record: as it was asked for, unless AWS gave a shorter session."""
+        asked, given = self._duration_of(step, caller.keys), session.expiration - self._context.now()
+        return sessions.recorded_length(asked if _is_as_long(given, asked) else round(given / _MINUTE) * _MINUTE)
 
     def _origin_of(self, pair: ProfilePair) -> Origin | None:
         return self._got[pair][1] if pair in self._got else self._profiles.origins.get(pair.derived)
@@ -214,13 +241,15 @@ class Acquisition:
     def _duration_of(self, step: Step, keys: Keys) -> timedelta:
         duration = planning.duration(step, self._duration if step.pair in self._plan.targets else None)
         if step.role is not None and keys.session_token is not None and duration > MAX_CHAINED_DURATION:
-            self._shortened.append(step)
+            self._shortened[step.pair] = step
             return MAX_CHAINED_DURATION
         return duration
 
     def _note_shortened(self) -> None:
         """Print one note for the role sessions that were limited to an hour, with the command for a longer one."""
-        shortened = [step for step in self._shortened if step.pair in self._got and step.pair in self._plan.targets]
+        shortened = [
+            step for step in self._shortened.values() if step.pair in self._got and step.pair in self._plan.targets
+        ]
         direct = [  # without a source, the keys themselves are temporary
             step.pair.base for step in shortened if step.source and planning.can_be_direct(self._profiles, step)
         ]
@@ -238,6 +267,11 @@ class Acquisition:
             f"{names}{more} {ends} after one hour: AWS allows no more for a role that is assumed with temporary "
             f"credentials{longer}"
         )
+
+
+def _is_as_long(given: timedelta, asked: timedelta) -> bool:
+    """True if AWS has given a session as long as it was asked for, as far as the clocks agree."""
+    return given >= asked - timedelta(minutes=6)  # a clock may be five minutes off
 
 
 def _refuse_what_cannot_work(ready: parallel.Meanwhile) -> None:
