@@ -295,3 +295,35 @@ def test_both_keys_of_an_unfinished_rotation_are_one(recorded: str, with_role: H
     learn_keys(with_role, user)
 
     check_sessions(with_role)
+
+
+# --- Short sessions.
+
+
+@pytest.mark.parametrize("command", [["exec", BASE, "--", "true"], ["export", BASE], ["credential-process", BASE]])
+def test_a_short_session_is_not_expiring_when_it_is_written(
+    command: list[str], base: Home, aws: LocalAWS, device: MFADevice
+) -> None:
+    """It is used for most of its time, whatever longer time a command is to make sure of."""
+    options = ["--token-code", base.code(device), "--duration-seconds", "15m"]
+    assert base.run_warm("refresh", BASE, *options).code == 0
+    aws.requests.clear()
+
+    plain = base.run(*command, prints_secrets=True)
+    asked = base.run(command[0], "--min-remaining", "2h", *command[1:], prints_secrets=True)
+    status, explicit = base.run_warm("status"), base.run_warm("status", "--min-remaining", "15m")
+
+    assert (plain.code, asked.code, aws.requests) == (0, 0, [])
+    assert (status.code, explicit.code) == (0, 4)
+    assert "still valid" in base.run_warm("refresh", BASE).stderr
+
+
+def test_a_short_session_that_aws_chose(home: Home, aws: LocalAWS) -> None:
+    """The root user gets an hour, whatever was asked for, and the comment records that hour."""
+    root = aws.create_user("", root=True)
+    device = root.add_virtual_device("root")
+    home.add_base(root, config=f"mfa_serial = {device.serial_number}\n")
+
+    assert home.run_warm("refresh", BASE, "--token-code", home.code(device)).code == 0
+
+    assert "duration_seconds 3600)" in home.credentials.read_text()
