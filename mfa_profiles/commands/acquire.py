@@ -4,16 +4,18 @@ What makes the calls is imported by them: a person who is to type a code does no
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from mfa_profiles import log, parallel, sessions
-from mfa_profiles.aws.caller import Caller, region_of
+from mfa_profiles.aws.caller import Caller, partition_of, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
-from mfa_profiles.commands.known_device import KnownDevice, known_serial_number
+from mfa_profiles.commands.known_device import KnownDevice, find_named_device, known_serial_number
 from mfa_profiles.commands.plan import Plan, Step
 from mfa_profiles.commands.status import overridden_device
 from mfa_profiles.errors import (
@@ -34,6 +36,25 @@ from mfa_profiles.token_code import CodeSources
 _MINUTE = timedelta(minutes=1)
 _KEPT = _MINUTE
 """After that a connection is not trusted any more: what carries it may have forgotten it without a word."""
+
+
+class _Identity(NamedTuple):
+    """Whose session a code gets: profiles with the same keys, endpoint and device share one.
+
+    The profile that names no ``device`` shares that of any.
+    """
+
+    keys: Keys
+    endpoint: str | None
+    """None where only one profile has the keys, and nothing has to be compared."""
+    device: str | None
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)  # without what it holds
+
+    def may_share(self, other: "_Identity") -> bool:
+        """Return True if the session of another identity is one of this identity too."""
+        return self[:2] == other[:2] and self.device in (None, other.device)
 
 
 class Acquisition:
@@ -57,7 +78,7 @@ class Acquisition:
         self._clients = Clients(profiles, context.now)
         self._got: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
         self._key_ring = KeyRing(profiles)
-        self._identities: dict[Keys, tuple[SessionCredentials, Origin]] = {}
+        self._identities: dict[_Identity, tuple[SessionCredentials, Origin]] = {}
         self._shortened: dict[ProfilePair, Step] = {}
 
     @property
@@ -89,13 +110,13 @@ class Acquisition:
                 self._plan.without_session(step.pair, error)
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
-        called = [step for step in steps if step.pair in callers]
-        # Two profiles of one user share a session; a role that is assumed with a code of its own shares nothing.
-        if len({step.pair if step.role else callers[step.pair].keys for step in called}) > 1:
+        identities = self._identities_of([step for step in steps if step.pair in callers], callers)
+        called = [step for step in steps if step.pair in callers and step.pair in identities]
+        if _count(identities.values()) > 1:
             self._refuse_one_for_all([step.pair.base for step in called])
         for step in called:
             try:
-                self._get_for_code(step, callers[step.pair])
+                self._get_for_code(step, callers[step.pair], identities[step.pair])
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
 
@@ -107,17 +128,40 @@ class Acquisition:
                 "refresh them one by one, or let the terminal or mfa_process give the codes",
             )
 
-    def _get_for_code(self, step: Step, caller: Caller) -> None:
-        same = self._identities.get(caller.keys)
-        if same is not None and step.role is None:  # two profiles of one user: a code opens both
-            session, known = same
+    def _identities_of(
+        self, steps: Sequence[Step], callers: Mapping[ProfilePair, Caller]
+    ) -> dict[ProfilePair, _Identity | None]:
+        """The identity of each step. None is for a role, which is assumed with a code of its own and shares nothing.
+
+        The plan is told of the steps that are left out, since no client can be made for them.
+        """
+        users = Counter(callers[step.pair].keys for step in steps if step.role is None)
+        found: dict[ProfilePair, _Identity | None] = {}
+        for step in steps:
+            caller = callers[step.pair]
+            try:
+                if step.role is not None:
+                    found[step.pair] = None
+                    continue
+                named = find_named_device(self._serial_number, self._profiles, step.pair, step.lenders)
+                # It takes boto3, for which a person would have to wait.
+                endpoint = parallel.run(functools.partial(_endpoint, caller)) if users[caller.keys] > 1 else None
+                found[step.pair] = _Identity(caller.keys, endpoint, named.serial_number if named else None)
+            except MfaProfilesError as error:
+                self._plan.fail(step.pair, error)
+        return found
+
+    def _get_for_code(self, step: Step, caller: Caller, identity: _Identity | None) -> None:
+        same = next((known for known in self._identities if identity and identity.may_share(known)), None)
+        if same is not None:
+            session, known = self._identities[same]
             origin = self._origin_with(step, caller, known.mfa_serial, known.duration_seconds)
         else:
             serial_number = self._device(step, caller)
             session = self._with_code(step, caller, serial_number)
             origin = self._origin_with(step, caller, serial_number, self._seconds(step, caller, session))
-            if step.role is None:
-                self._identities[caller.keys] = session, origin
+            if identity is not None:
+                self._identities[identity._replace(device=serial_number)] = session, origin
         self._got[step.pair] = session, origin
 
     def _device(self, step: Step, caller: Caller) -> str:
@@ -269,9 +313,22 @@ class Acquisition:
         )
 
 
+def _count(identities: Collection[_Identity | None]) -> int:
+    """How many codes a number of identities need."""
+    users = {identity for identity in identities if identity is not None}
+    alone = [user for user in users if not any(user.may_share(other) for other in users - {user})]
+    return len(alone) + sum(identity is None for identity in identities)
+
+
 def _is_as_long(given: timedelta, asked: timedelta) -> bool:
     """True if AWS has given a session as long as it was asked for, as far as the clocks agree."""
     return given >= asked - timedelta(minutes=6)  # a clock may be five minutes off
+
+
+def _endpoint(caller: Caller) -> str:
+    """The endpoint of STS, without its region: those of AWS give the same sessions in all regions of a partition."""
+    endpoint = caller.sts().meta.endpoint_url
+    return f"{partition_of(caller.region)} {endpoint.replace(caller.region, '')}"
 
 
 def _refuse_what_cannot_work(ready: parallel.Meanwhile) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.commands.test_rotate import learn_keys
 from tests.commands.test_rotate_killed import HASTE, POINTS, killed_at
-from tests.home import BASE, DERIVED, Home, base_section
+from tests.home import BASE, DERIVED, Home, Result, base_section
 from tests.local_aws import LocalAWS, MFADevice, User
 
 ROLE = "admin"
@@ -295,6 +295,75 @@ def test_both_keys_of_an_unfinished_rotation_are_one(recorded: str, with_role: H
     learn_keys(with_role, user)
 
     check_sessions(with_role)
+
+
+# --- Profiles with the same key share a session, if nothing sets them apart.
+
+
+def refresh_both(home: Home, user: User, codes: list[str], east: str, west: str, *options: str) -> Result:
+    """Refresh two profiles with the same key, with codes on stdin."""
+    home.secrets.append(user.secret_access_key)
+    config = f"[profile east]\n{east}[profile west]\n{west}"
+    home.write(base_section(user, "east") + base_section(user, "west"), config)
+    env = {"AWS_ENDPOINT_URL": "", **dict.fromkeys(("NO_PROXY", "no_proxy"), "*")}
+    code = ["--token-code", "-"]
+    return home.run_warm(
+        "refresh", "east", "west", *code, *options, stdin="".join(f"{each}\n" for each in codes), env=env
+    )
+
+
+def test_profiles_with_other_endpoints_share_no_session(home: Home, user: User, device: MFADevice) -> None:
+    """Each asks its own endpoint for its own code."""
+    second = user.add_hardware_device("GAHT12345678")
+    here = f"endpoint_url = {home.aws.endpoint_url}\n"
+    there = f"endpoint_url = {home.aws.endpoint_url.replace('127.0.0.1', 'localhost')}\n"
+    devices = [f"mfa_serial = {each.serial_number}\n" for each in (device, second)]
+    assert here != there
+
+    result = refresh_both(home, user, [home.code(device), home.code(second)], here + devices[0], there + devices[1])
+
+    assert (result.code, home.aws.actions) == (0, ["GetSessionToken"] * 2)
+    assert home.section("east-mfa")["aws_access_key_id"] != home.section("west-mfa")["aws_access_key_id"]
+
+
+@pytest.mark.parametrize(
+    ("west", "calls"),
+    [
+        ("mfa_serial = GAHT12345678\n", 2),
+        ("", 1),
+        ("mfa_serial = {device}\nregion = eu-west-1\n", 1),
+        ("endpoint_url = http://127.0.0.1:1\n", 1),
+    ],
+    ids=["another device", "no device", "another region", "an endpoint that does not answer"],
+)
+def test_what_profiles_with_one_key_share(west: str, calls: int, home: Home, user: User, device: MFADevice) -> None:
+    """A device that the other profile does not name is no difference."""
+    second = user.add_hardware_device("GAHT12345678")
+    here = f"endpoint_url = {home.aws.endpoint_url}\nregion = us-west-2\n"
+    is_closed = "endpoint_url" in west
+    west = west.format(device=device.serial_number) + (
+        "" if is_closed else f"endpoint_url = {home.aws.endpoint_url}\n"
+    )
+
+    result = refresh_both(
+        home, user, [home.code(device), home.code(second)], f"{here}mfa_serial = {device.serial_number}\n", west
+    )
+
+    assert (result.code, home.aws.actions) == (1 if is_closed else 0, ["GetSessionToken"] * calls)
+    assert ("west-mfa" in home.credentials.read_text()) == (not is_closed)
+
+
+def test_one_code_is_not_spent_for_two_endpoints(home: Home, user: User, device: MFADevice) -> None:
+    here = f"endpoint_url = {home.aws.endpoint_url}\nmfa_serial = {device.serial_number}\n"
+
+    home.secrets.append(user.secret_access_key)
+    there = here.replace("127.0.0.1", "localhost")
+    home.write(
+        base_section(user, "east") + base_section(user, "west"), f"[profile east]\n{here}[profile west]\n{there}"
+    )
+    result = home.run_warm("refresh", "east", "west", "--token-code", home.code(device), env={"AWS_ENDPOINT_URL": ""})
+
+    assert (result.code, home.aws.requests) == (2, [])
 
 
 # --- Short sessions.
