@@ -72,8 +72,8 @@ def session(
             ``mfa_process`` of the profile gives them, the person at the terminal or the notebook is asked. Without a
             terminal on stdin, TokenCodeNeededError is raised, and stdin is not read.
         region_name: The region, if not that of the profile.
-        min_remaining: Refresh a session with no more left than this; if not given, 15 minutes. What is left of a
-            session is used if no new one can be had.
+        min_remaining: Refresh a session with no more left than this; if not given, 15 minutes, or a sixth of a
+            session that is shorter than 90 minutes. What is left of a session is used if no new one can be had.
 
     Raises:
         TokenCodeNeededError: If a code is needed, and there is nobody to ask.

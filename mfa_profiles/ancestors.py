@@ -26,9 +26,9 @@ def refuse_circle(name: str, environment: Mapping[str, str]) -> None:
 
 def environment_for_child(environment: Mapping[str, str], *names: str) -> dict[str, str]:
     """Return the environment for a program that is started to get credentials or a code for some profiles."""
-    entries = [f"{process} {name}" for process, name in _entries(environment)]
-    entries += [f"{os.getpid()} {name}" for name in names]
-    return without_own_variables(environment) | {_CHAIN: "\n".join(entries)}
+    entries = [*_entries(environment), *((str(os.getpid()), name) for name in names)]
+    chain = "\n".join(f"{process} {name}" for process, name in dict.fromkeys(entries))
+    return without_own_variables(environment) | {_CHAIN: chain}
 
 
 def env_command(environment: Mapping[str, str]) -> str:
@@ -45,7 +45,7 @@ def without_own_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _entries(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     lines = (line.partition(" ") for line in environment.get(_CHAIN, "").split("\n"))
-    return [(process, name) for process, _, name in lines]
+    return [(process, name) for process, _, name in lines if name]
 
 
 def _is_running(process: str) -> bool:

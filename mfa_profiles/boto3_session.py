@@ -19,7 +19,6 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, ReadyProfile, credentials, ready_profile
 from mfa_profiles.errors import TokenCodeNeededError, UsageError, shell_command, tool_command
 from mfa_profiles.mfa_process import parse
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 from mfa_profiles.token_code import Call, nothing
 
 if TYPE_CHECKING:
@@ -45,10 +44,7 @@ def session(
     context = Context(
         os.environ, now=now, ask=ask_person, warn=logger.warning, note=logger.warning, wait=_wait, hint=_hint
     )
-    options = CredentialsOptions(
-        min_remaining=DEFAULT_MIN_REMAINING if min_remaining is None else min_remaining,
-        token_code=token_code,
-    )
+    options = CredentialsOptions(min_remaining=min_remaining, token_code=token_code)
     return open_session(context.named(profile), options, region_name, context)[0]
 
 

@@ -16,7 +16,6 @@ import mfa_profiles
 from mfa_profiles import access_keys, log, options, rendering, terminal
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError, UsageError
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
 app = typer.Typer(
     cls=options.WithSharedOptions,
@@ -223,7 +222,7 @@ def refresh(
             "works for a single profile; otherwise it is 1h.",
         ),
     ] = None,
-    min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
+    min_remaining: options.MinRemaining = None,
     force: Annotated[
         bool,
         typer.Option(
@@ -347,13 +346,14 @@ def status(
     ] = None,
     *,
     min_remaining: Annotated[
-        timedelta,
+        timedelta | None,
         options.time_option(
             "--min-remaining",
             options.duration,
-            "Call a session with no more left than this expiring, in seconds or like 2h; if not given, 15m.",
+            "Call a session with no more left than this expiring, in seconds or like 2h; if not given, 15m, or a "
+            "sixth of a session that is shorter than 90m.",
         ),
-    ] = DEFAULT_MIN_REMAINING,
+    ] = None,
     verify: Annotated[
         bool,
         typer.Option(
@@ -489,7 +489,7 @@ def export(
             help="With --format dotenv: a .env file to create, or to update without touching its other lines.",
         ),
     ] = None,
-    min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
+    min_remaining: options.MinRemaining = None,
 ) -> int:
     """Print the credentials of a profile.
 
@@ -529,7 +529,7 @@ def exec(  # noqa: A001 - the command's name
     profile: options.Profile = None,
     command: options.CommandBehind = None,
     *,
-    min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING,
+    min_remaining: options.MinRemaining = None,
 ) -> int:
     """Run a command with a profile's credentials.
 
@@ -551,9 +551,7 @@ def exec(  # noqa: A001 - the command's name
 
 
 @app.command(cls=options.Command)
-def credential_process(
-    profile: options.Profile = None, *, min_remaining: options.MinRemaining = DEFAULT_MIN_REMAINING
-) -> int:
+def credential_process(profile: options.Profile = None, *, min_remaining: options.MinRemaining = None) -> int:
     """Print credentials as the SDKs want them.
 
     For credential_process in the config file. The terminal is asked for a code

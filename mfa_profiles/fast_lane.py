@@ -19,12 +19,14 @@ _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "x_s
 """What a section has that this tool wrote, in this order: a file that is just being written ends before the last."""
 
 _MIN_REMAINING = 15 * 60  # seconds; sessions.DEFAULT_MIN_REMAINING, which a test compares
+_SHARE_OF_SHORT = 6  # of which a session is short if its comment records its length: sessions.min_remaining
 _MAX_BYTES = 2**20  # what takes longer to read takes long anyway
 
 _PLAIN = re.compile(r"[A-Za-z0-9_+=/:.@%-]+")
 _COMMENT = re.compile(
-    rf"# Expires \S+ \(mfa-profiles: source_profile ({_PLAIN.pattern})"
-    rf"(?:, mfa_serial {_PLAIN.pattern})?(?:, role_arn ({_PLAIN.pattern}))?\)"
+    rf"# Expires \S+ \(mfa-profiles: source_profile (?P<source>{_PLAIN.pattern})"
+    rf"(?:, access_key_id (?P<key>{_PLAIN.pattern}))?(?:, mfa_serial (?P<device>{_PLAIN.pattern}))?"
+    rf"(?:, role_arn (?P<role>{_PLAIN.pattern}))?(?:, duration_seconds (?P<seconds>9\d\d|[1-4]\d\d\d|5[0-3]\d\d))?\)"
 )
 _TIME_OF_DAY = re.compile(r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
 
@@ -70,15 +72,49 @@ def _session(name: str, credentials_text: str, config_text: str) -> str | None:
     is_derived = _comment(name, credentials_text, credentials[1]).startswith("# Expires ")
     derived = name if is_derived else f"{name}-mfa"
     comment = _COMMENT.fullmatch(_comment(derived, credentials_text, credentials[1]))
-    if comment is None or (not is_derived and (comment[1] != name or name.endswith("-long-term"))):
+    if comment is None or (not is_derived and (comment["source"] != name or name.endswith("-long-term"))):
         return None
-    base = _settings(comment[1], credentials[0], config[0])
+    chain = _chain(comment["source"], credentials_text, credentials, config[0])
     session = credentials[0][derived]
-    if (base.get("role_arn") or None) != comment[2] or tuple(session) != _KEYS:
+    if chain is None or not _is_of_chain(comment, chain) or tuple(session) != _KEYS:
         return None
     if any(key.startswith("aws_") for key in config[0].get(f"profile {derived}", {})):
         return None
-    return _printed(*session.values())
+    seconds = int(comment["seconds"]) / _SHARE_OF_SHORT if comment["seconds"] else _MIN_REMAINING
+    return _printed(*session.values(), min_remaining=min(seconds, _MIN_REMAINING))
+
+
+def _chain(
+    base: str, text: str, credentials: plain_ini.PlainFile, config: plain_ini.Sections
+) -> "list[dict[str, str]] | None":
+    """The settings of a base profile and, of a role, those of the profile with the keys that its session came from.
+
+    None for anything but a role with just one source, a base profile with keys that is named as such.
+    """
+    first = _settings(base, credentials[0], config)
+    if not first.get("role_arn"):
+        return [first]
+    name = first.get("source_profile") or ""
+    source = _settings(name, credentials[0], config)
+    other = f"{name}-long-term"
+    is_plain = _PLAIN.fullmatch(name) is not None and not name.endswith("-mfa") and name != base
+    is_base = not _comment(name, text, credentials[1]).startswith("# Expires ")
+    is_base = is_base and other not in credentials[0] and f"profile {other}" not in config
+    has_others = first.get("credential_source") or first.get("web_identity_token_file")
+    if not is_plain or not is_base or has_others or not source.get("aws_access_key_id"):
+        return None
+    return [first, source]
+
+
+def _is_of_chain(comment: "re.Match[str]", chain: "Sequence[Mapping[str, str]]") -> bool:
+    """Whether a session is still one of its base profile: commands.status.mismatch_of."""
+    key = chain[-1].get("aws_access_key_id")
+    devices = [each.get("mfa_serial") or each.get("aws_mfa_device") or "" for each in chain]
+    return (
+        comment["role"] == (chain[0].get("role_arn") or None)
+        and (not comment["key"] or not key or comment["key"] == key)
+        and (not comment["device"] or not any(devices) or comment["device"] in devices)
+    )
 
 
 def _is_plain_header(section: str) -> bool:
@@ -100,20 +136,22 @@ def _settings(name: str, credentials: plain_ini.Sections, config: plain_ini.Sect
     return {**config.get(header, {}), **credentials.get(name, {})}
 
 
-def _printed(access_key_id: str, secret_access_key: str, session_token: str, expiration: str) -> str | None:
+def _printed(
+    access_key_id: str, secret_access_key: str, session_token: str, expiration: str, *, min_remaining: float
+) -> str | None:
     values = (access_key_id, secret_access_key, session_token, expiration)
-    if not all(map(_PLAIN.fullmatch, values)) or not _is_far_off(expiration):
+    if not all(map(_PLAIN.fullmatch, values)) or not _is_far_off(expiration, min_remaining):
         return None
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
     lines = (f'  "{name}": "{value}"' for name, value in zip(names, values, strict=True))
     return ",\n".join(['{\n  "Version": 1', *lines]) + "\n}"
 
 
-def _is_far_off(expiration: str) -> bool:
+def _is_far_off(expiration: str, min_remaining: float) -> bool:
     """Whether a time is one, in the form that this tool writes, beyond the time at which sessions are refreshed."""
     now = time.time()  # noqa: TID251 - the usual way has a clock of its own
     # No session is longer than 36 hours: a day that is none, such as November 31, is none of the next three.
     days = [time.strftime("%Y-%m-%d", time.gmtime(now + 86400 * days)) for days in range(3)]
-    earliest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + _MIN_REMAINING))
+    earliest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + min_remaining))
     is_time = expiration[:10] in days and _TIME_OF_DAY.fullmatch(expiration, 10) is not None
     return is_time and expiration > earliest

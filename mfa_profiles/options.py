@@ -254,10 +254,11 @@ _VERBOSITY = "mfa_profiles.verbosity"
 Json = Annotated[bool, typer.Option("--json", help="Print an array of objects for programs.")]
 
 MinRemaining = Annotated[
-    timedelta,
+    timedelta | None,
     time_option(
         "--min-remaining",
         duration,
-        "Refresh a session with no more left than this, in seconds or like 30m; if not given, 15m.",
+        "Refresh a session with no more left than this, in seconds or like 30m; if not given, 15m, or a sixth of a "
+        "session that is shorter than 90m.",
     ),
 ]

@@ -220,7 +220,15 @@ def statuses(listed: "Sequence[SessionStatus]", now: datetime, *, as_json: bool)
         terminal.data(_table(listed, now))
     else:
         terminal.data("\n".join(_line(status) for status in listed))
+        _note_mismatches(listed)
     _tell_errors(errors)
+
+
+def _note_mismatches(listed: "Sequence[SessionStatus]") -> None:
+    for mismatch in dict.fromkeys(status.mismatch for status in listed):
+        if mismatch is not None:
+            names = [status.profile for status in listed if status.mismatch is mismatch]
+            terminal.note(f"{_some(names)}: the session there is {mismatch.in_words}")
 
 
 NO_SESSION = (
@@ -257,7 +265,12 @@ def state_colour(state: State) -> str:
 
 
 def times(status: "SessionStatus", now: datetime) -> tuple[str, str]:
-    """How much is left of a session, and until when it lives, as people say it; empty where its end is not known."""
+    """How much is left of a session, and until when it lives, as people say it; empty where its end is not known.
+
+    Instead of a time, the reason why a session is not one of its base profile.
+    """
+    if status.mismatch is not None:
+        return "", status.mismatch.in_words
     if status.expiration is None or status.remaining is None:
         return "", ""
     ago = " ago" if status.state is State.EXPIRED else ""

@@ -35,7 +35,28 @@ MAX_DURATION = timedelta(hours=36)
 DEFAULT_DURATION = timedelta(hours=12)
 
 DEFAULT_MIN_REMAINING = timedelta(minutes=15)
-"""A session with no more than this left is refreshed, and reported as expiring."""
+"""A session with no more than this left is refreshed, and reported as expiring, unless it is short."""
+
+_SHARE_OF_SHORT = 6
+_SHORT = _SHARE_OF_SHORT * DEFAULT_MIN_REMAINING
+"""The length below which a session is short, and its comment records the length."""
+
+
+def recorded_length(length: timedelta) -> int | None:
+    """The seconds that the comment of a session of this length records, or None for a session that is not short."""
+    return round(length.total_seconds()) if length < _SHORT else None
+
+
+def min_remaining(asked: timedelta | None, length: timedelta | None, *, can_renew: bool) -> timedelta:
+    """Return how little of a session has to be left for it to be refreshed, or reported as expiring.
+
+    That is what was ``asked`` for, else 15 minutes, or a sixth of a session with a known ``length`` if that is less:
+    otherwise a session of 15 minutes would be expiring when it is written. A command that ``can_renew`` a session
+    does not apply what was asked for to a session that is never longer: it would be renewed at each call.
+    """
+    usual = DEFAULT_MIN_REMAINING if length is None else min(DEFAULT_MIN_REMAINING, length / _SHARE_OF_SHORT)
+    can_be_met = length is None or asked is None or length > asked
+    return usual if asked is None or (can_renew and not can_be_met) else asked
 
 
 class State(StrEnum):
@@ -144,6 +165,17 @@ class Origin(NamedTuple):
     source_profile: str
     mfa_serial: str | None = None
     role_arn: str | None = None
+    access_key_id: str | None = None
+    """The long-term access key; for a role, the one at the end of the chain of its sources."""
+    overridden_mfa_serial: str | None = None
+    """The device that the profiles named when the session was made with another one."""
+    duration_seconds: int | None = None
+    """How long the session is, if it is short."""
+
+    @property
+    def length(self) -> timedelta | None:
+        """How long the session is, or None if that is not known."""
+        return None if self.duration_seconds is None else timedelta(seconds=self.duration_seconds)
 
 
 class StoredSession(NamedTuple):
@@ -197,18 +229,18 @@ def session_settings(credentials: SessionCredentials, replaced: Mapping[str, str
 
 
 # The comment that stands directly under the header of a derived section:
-#  # Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile smce-veda, mfa_serial arn:aws:iam::123456789012:mfa/j)
+#  # Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile smce-veda, access_key_id AKIA..., mfa_serial arn:...)
 # Names that hold anything but these plain characters are written as JSON strings: both files allow any name.
 _PLAIN = re.compile(r"[\w+=/:.@%-]+", re.ASCII)
 _COMMENT = re.compile(r"# Expires (?P<expiration>\S+) \(mfa-profiles: (?P<fields>.*)\)\s*")
 _FIELD = re.compile(r'(?P<key>[a-z_]+) (?P<value>"(?:[^"\\]|\\.)*"|[^\s",]+)(?:, |$)')
-_FIELDS = ("source_profile", "mfa_serial", "role_arn")
+_FIELDS = ("source_profile", "access_key_id", "mfa_serial", "overridden_mfa_serial", "role_arn", "duration_seconds")
 
 
 def expiration_comment(expiration: datetime, origin: Origin) -> str:
     """The comment line, without its line ending, that tells people when a session ends and us where it came from."""
     values = ((key, getattr(origin, key)) for key in _FIELDS)
-    fields = ", ".join(f"{key} {_quoted(value)}" for key, value in values if value)
+    fields = ", ".join(f"{key} {_quoted(str(value))}" for key, value in values if value)
     return f"# Expires {format_time(expiration)} (mfa-profiles: {fields})"
 
 
@@ -222,17 +254,37 @@ def _quoted(value: str) -> str:
 
 def parse_expiration_comment(line: str) -> Origin | None:
     """The origin that a comment line of ours remembers, or None for any other line."""
+    fields = {found["key"]: _unquoted(found["value"]) for found in _fields_of_comment(line)}
+    if not fields.get("source_profile"):
+        return None
+    texts = {key: value for key, value in fields.items() if key in _FIELDS and key != "duration_seconds"}
+    return Origin(**texts, duration_seconds=_seconds(fields.get("duration_seconds", "")))
+
+
+def with_other_access_key(line: str, old: str, new: str) -> str:
+    """A comment line with another access key ID, if the old one is in it; all else stays."""
+    for found in _fields_of_comment(line):
+        if found["key"] == "access_key_id" and _unquoted(found["value"]) == old:
+            return line[: found.start("value")] + _quoted(new) + line[found.end("value") :]
+    return line
+
+
+def _fields_of_comment(line: str) -> list[re.Match[str]]:
+    """The fields of a comment line of ours, with their places in the line; none for any other line."""
     comment = _COMMENT.fullmatch(line)
     if comment is None:
-        return None
-    fields: dict[str, str] = {}
-    position = 0
-    while (field_match := _FIELD.match(comment["fields"], position)) is not None:
-        fields[field_match["key"]] = _unquoted(field_match["value"])
-        position = field_match.end()
-    if position != len(comment["fields"]) or not fields.get("source_profile"):
-        return None
-    return Origin(**{key: value for key, value in fields.items() if key in _FIELDS})
+        return []
+    found, position, end = [], comment.start("fields"), comment.end("fields")
+    while (match := _FIELD.match(line, position, end)) is not None:
+        found.append(match)
+        position = match.end()
+    return found if position == end else []
+
+
+def _seconds(text: str) -> int | None:
+    """The length of a short session that AWS could have given, or None for any other text."""
+    seconds = int(text) if re.fullmatch(r"\d{3,4}", text, re.ASCII) else 0
+    return seconds if MIN_DURATION <= timedelta(seconds=seconds) < _SHORT else None
 
 
 def _unquoted(value: str) -> str:

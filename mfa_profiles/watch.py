@@ -199,12 +199,14 @@ class _Shown:
 
 
 def _length(status: "SessionStatus", before: _Seen | None) -> timedelta:
-    """How long a session lives altogether, which its section does not say, as well as that can be known.
+    """How long a session lives altogether, as well as that can be known.
 
-    One that has come while we watched has just begun. Of another one it is what is usual, 12 h and for a role 1 h, or
-    what is left of it if that is more.
+    The comment of a short session records it. A session that was written while we watched has just begun. Of another
+    session it is what is usual, 12 h and for a role 1 h, or what is left of it if that is more.
     """
     left = status.remaining or timedelta()
+    if status.length is not None:
+        return status.length
     if before is not None:
         return before.length if before.expiration == status.expiration else left
     usual = roles.DEFAULT_DURATION if status.role_arn else sessions.DEFAULT_DURATION

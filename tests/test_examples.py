@@ -16,6 +16,7 @@ import pexpect
 import pytest
 
 from examples import picture
+from mfa_profiles.sessions import format_time
 from tests.home import BASE, DERIVED, TOOL, Home, Result, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.processes import PATIENCE
@@ -143,9 +144,11 @@ def test_cron_keeps_roles_ahead_of_their_end(installed: Home, aws: LocalAWS, use
     """Without a code while the session behind them is valid, and without a word."""
     role = aws.create_role("operator", trusted=user.arn, require_mfa=True)
     installed.add_base(user, config=f"region = us-west-2\n{in_config(installed)}")
-    installed.add_role("production", role.arn, f"duration_seconds = 1200\n{in_config(installed)}")
+    installed.add_role("production", role.arn, in_config(installed))
     installed.run("refresh", "production", "--token-code", installed.code(device))
     before = installed.section("production-mfa")
+    soon = format_time(datetime.now(UTC) + timedelta(minutes=20))
+    installed.write(installed.credentials.read_text().replace(before["x_security_token_expires"], soon))
 
     mail = run_by_cron(installed, KEEP_ROLES)
 

@@ -13,11 +13,20 @@ from hypothesis import strategies as st
 from mfa_profiles import fast_lane
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.credentials import CredentialsOptions, credentials
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, Origin, expiration_comment, format_time
+from mfa_profiles.sessions import (
+    DEFAULT_MIN_REMAINING,
+    MIN_DURATION,
+    Origin,
+    expiration_comment,
+    format_time,
+    min_remaining,
+)
 from tests.home import BASE, DERIVED, Home, base_section, session_section
 from tests.local_aws import User
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
+DEVICE = "arn:aws:iam::123456789012:mfa/john.doe"
+OLD = "AKIAI44QH8DHBEXAMPLE"
 
 
 def in_(**length: float) -> str:
@@ -40,7 +49,7 @@ def answers(home: Path, arguments: list[str]) -> tuple[str | None, str | None]:
         return None, None
     said: list[str] = []
     context = Context(environment, lambda: datetime.now(UTC), ask=None, warn=said.append, note=said.append)
-    how = CredentialsOptions(DEFAULT_MIN_REMAINING, ask_while_valid=False)
+    how = CredentialsOptions(ask_while_valid=False)
     found = credentials(context.named(arguments[0] if arguments else None), how, context)
     assert [] == said
     assert not found.refreshed
@@ -71,12 +80,24 @@ LINES = [
     "x_security_token_expires = 2026-11-31T00:00:00Z",
     f"role_arn = {ROLE}",
     "role_arn =",
+    "aws_access_key_id = AKIA",
+    "aws_access_key_id = AKIAIOSFODNN7EXAMPLE",
+    f"mfa_serial = {DEVICE}",
+    "mfa_serial = GAHT12345678",
+    "aws_mfa_device = GAHT12345678",
+    "source_profile = other",
+    f"source_profile = {DERIVED}",
+    "credential_source = Environment",
+    "[other-long-term]",
+    "[profile other]",
+    f"# Rotating access key {OLD} to AKIAIOSFODNN7EXAMPLE since 2026-11-24T09:05:00Z (mfa-profiles: rotate again)",
     "  role_arn = nested",
     "manager = awsume",
     "region = eu-west-1",
     "no key",
 ]
 LENGTHS = [timedelta(hours=11), timedelta(hours=11), timedelta(hours=35), timedelta(minutes=14), timedelta(days=4)]
+RECORDED = [(None, None), (OLD, None), (OLD, DEVICE), (None, DEVICE)]  # an access key ID and a device
 
 
 @st.composite
@@ -98,9 +119,13 @@ def files(draw: st.DrawFn) -> tuple[str, str]:
     end = datetime.now(UTC) + draw(st.sampled_from(LENGTHS))
     session = session_section(DERIVED, source=BASE, expires=format_time(end)).splitlines()
     source = draw(st.sampled_from([BASE, BASE, BASE, "other"]))
-    session[1] = expiration_comment(end, Origin(source, None, role))
-    config = f"[profile {BASE}]\nregion = us-west-2\n{f'role_arn = {role}' if role else ''}\n[profile {DERIVED}]\n"
-    return draw(changed(f"[{BASE}]\naws_access_key_id = AKIA\n\n" + "\n".join(session))), draw(changed(config))
+    seconds = draw(st.sampled_from([None, 900, 5399]))
+    key, device = draw(st.sampled_from(RECORDED))
+    session[1] = expiration_comment(end, Origin(source, device, role, key, duration_seconds=seconds))
+    role_lines = f"role_arn = {role}\nsource_profile = other\n" if role else f"mfa_serial = {DEVICE}\n"
+    config = f"[profile {BASE}]\nregion = us-west-2\n{role_lines}\n[profile {DERIVED}]\n"
+    keys = f"[{'other' if role else BASE}]\naws_access_key_id = {draw(st.sampled_from([OLD, 'AKIA']))}\n\n"
+    return draw(changed(keys + "\n".join(session))), draw(changed(config))
 
 
 @given(files(), st.sampled_from([BASE, BASE, DERIVED, DERIVED, "default"]))
@@ -119,6 +144,12 @@ def test_both_lanes_answer_alike(both: tuple[str, str], name: str) -> None:
 
 USUAL = session_section(DERIVED, source=BASE, expires=in_(hours=11))
 WITH_ROLE = USUAL.replace(f"source_profile {BASE}", f"source_profile {BASE}, role_arn {ROLE}")
+WITH_ALL = USUAL.replace(f"source_profile {BASE}", f"source_profile {BASE}, access_key_id {OLD}, mfa_serial {DEVICE}")
+OF_ROLE = WITH_ALL.replace(DEVICE, f"{DEVICE}, role_arn {ROLE}, duration_seconds 3600")
+SHORT = session_section(DERIVED, source=BASE, expires=in_(minutes=14)).replace(")", ", duration_seconds 900)")
+KEYS = f"[{BASE}]\naws_access_key_id = {OLD}\n"
+SOURCE = f"[me]\naws_access_key_id = {OLD}\n"
+ROLE_OF_ME = f"[profile {BASE}]\nrole_arn = {ROLE}\nsource_profile = me\n"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +159,11 @@ WITH_ROLE = USUAL.replace(f"source_profile {BASE}", f"source_profile {BASE}, rol
         (USUAL, f"[profile {DERIVED}]\nregion = us-west-2\n[sso-session x]\nsso_region = us-east-1\n", DERIVED),
         (USUAL, None, BASE),
         (USUAL.replace(BASE, "default"), "[default]\nregion = us-west-2\n", None),
-        (WITH_ROLE, f"[profile {BASE}]\nrole_arn = {ROLE}\nsource_profile = me\n", BASE),
+        (SOURCE + WITH_ROLE, ROLE_OF_ME, BASE),
+        (SOURCE + OF_ROLE, f"{ROLE_OF_ME}[profile me]\nmfa_serial = {DEVICE}\n", DERIVED),
+        (KEYS + WITH_ALL, f"[profile {BASE}]\naws_mfa_device = {DEVICE}\n", BASE),
+        (WITH_ALL, f"[profile {BASE}]\ncredential_process = pass show aws\n", BASE),
+        (SHORT, None, BASE),
     ],
 )
 def test_what_the_fast_lane_is_for(
@@ -160,6 +195,11 @@ def test_what_the_fast_lane_is_for(
         (USUAL, f'[profile "{BASE}"]\nrole_arn = {ROLE}\n', [BASE]),
         (USUAL, f"[profile {BASE}]\nrole_arn = {ROLE}\n", [BASE]),
         (WITH_ROLE, "", [BASE]),
+        (KEYS.replace(OLD, "AKIA") + WITH_ALL, "", [BASE]),
+        (WITH_ALL, f"[profile {BASE}]\nmfa_serial = GAHT12345678\n", [BASE]),
+        (SOURCE.replace(OLD, "AKIA") + OF_ROLE, ROLE_OF_ME, [BASE]),
+        (SOURCE + OF_ROLE, f"{ROLE_OF_ME}mfa_serial = GAHT12345678\n", [BASE]),
+        (f"{SOURCE}role_arn = {ROLE}\n{OF_ROLE}", f"{ROLE_OF_ME}[profile me-long-term]\n", [BASE]),
         (USUAL, f"[profile {DERIVED}]\naws_security_token = x\n", [BASE]),
         (USUAL.replace(f"source_profile {BASE}", "source_profile other"), "", [BASE]),
         (session_section(DERIVED, source=BASE, expires=in_(minutes=14)), "", [BASE]),
@@ -212,5 +252,6 @@ def test_output_that_cannot_be_written(home: Home, user: User, stdout: str) -> N
 
 
 def test_the_fast_lane_refreshes_when_the_usual_way_does() -> None:
-    """The one number that both have."""
+    """The two numbers that both have."""
     assert timedelta(seconds=fast_lane._MIN_REMAINING) == DEFAULT_MIN_REMAINING
+    assert timedelta(minutes=15) / fast_lane._SHARE_OF_SHORT == min_remaining(None, MIN_DURATION, can_renew=True)

@@ -63,8 +63,7 @@ reads ~/.aws/config
 admin means admin-mfa, derived from admin
 {session}
 admin-mfa needs a session of {role.arn}, with that of smce-veda-mfa
-holds the lock ~/.aws/.mfa-profiles/credentials.ID.lock, so that nobody else refreshes smce-veda meanwhile
-holds the lock ~/.aws/.mfa-profiles/credentials.ID.lock, so that nobody else refreshes admin meanwhile
+keeps the lock ~/.aws/.mfa-profiles/credentials.ID.lock, so that no other process refreshes smce-veda
 reads ~/.aws/credentials
 reads ~/.aws/config
 makes sure that ~/.aws/config can be written
@@ -75,15 +74,20 @@ takes the token code that was given in --token-code
 asks sts for GetSessionToken at 127.0.0.1 in us-west-2, {signed}
 sts GetSessionToken: 200 after N ms
 got ****KEY, which ends at END
+adds [smce-veda-mfa] in ~/.aws/credentials
+adds [profile smce-veda-mfa] in ~/.aws/config
+writes ~/.aws/config
+writes ~/.aws/credentials
+keeps the lock ~/.aws/.mfa-profiles/credentials.ID.lock, so that no other process refreshes admin
+reads ~/.aws/credentials
+reads ~/.aws/config
 {asks}, {signed}
 sts AssumeRole: 400 Throttling after N ms
 {asks}, {signed}, attempt 2
 sts AssumeRole: 200 after N ms
 got ****KEY, which ends at END
-adds [smce-veda-mfa] in ~/.aws/credentials
 adds [admin-mfa] in ~/.aws/credentials
-adds [profile smce-veda-mfa] in ~/.aws/config
-writes ~/.aws/config
+leaves ~/.aws/config as it is
 writes ~/.aws/credentials"""
     assert (0, "") == (result.code, result.stdout)
     told = steps(base, result.stderr)

@@ -84,7 +84,7 @@ def test_whoever_gives_codes_is_given_nothing(base: Home, device: MFADevice) -> 
     assert 0 == base.run("refresh", BASE, env={"AWS_ACCESS_KEY_ID": "AKIAOFTHISTERMINAL"}).code
 
     got = dict(line.split("=", 1) for line in env_file.read_text().rstrip("\0").split("\0"))
-    own = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}  # of the shell's, and of Python's
+    own = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE", "_MFA_PROFILES_CHAIN"}  # of shells, Python and this tool
     expected = base.environment({"AWS_ACCESS_KEY_ID": "AKIAOFTHISTERMINAL"})
     assert expected == {name: value for name, value in got.items() if name not in own}
     opened = files.read_text()

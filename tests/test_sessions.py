@@ -18,11 +18,13 @@ from mfa_profiles.sessions import (
     expiration_comment,
     format_time,
     has_long_term_keys,
+    min_remaining,
     parse_expiration_comment,
     parse_time,
     session_settings,
     state_of,
     stored_session,
+    with_other_access_key,
 )
 
 MOMENT = datetime(2026, 11, 24, 21, 5, tzinfo=UTC)
@@ -43,8 +45,9 @@ def pacific_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_comment_reads_as_the_specification_has_it() -> None:
     """People read it in the file, and other programs may match it."""
     assert (
-        f"# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile smce-veda, mfa_serial {SERIAL})"
-        == expiration_comment(MOMENT, Origin("smce-veda", SERIAL))
+        "# Expires 2026-11-24T21:05:00Z "
+        f"(mfa-profiles: source_profile smce-veda, access_key_id AKIAIOSFODNN7EXAMPLE, mfa_serial {SERIAL})"
+        == expiration_comment(MOMENT, Origin("smce-veda", SERIAL, access_key_id="AKIAIOSFODNN7EXAMPLE"))
     )
 
 
@@ -56,6 +59,7 @@ def test_the_comment_reads_as_the_specification_has_it() -> None:
         Origin("my profile, mfa_serial x)", "arn:aws:iam::123456789012:mfa/doe,john"),
         Origin('a"b\\', SERIAL),
         Origin("é\u2028ü", SERIAL),
+        Origin("a", SERIAL, "arn:aws:iam::123456789012:role/r", "AKIAIOSFODNN7EXAMPLE", "GAHT12345678", 3600),
     ],
 )
 def test_the_comment_gives_back_what_it_was_given(origin: Origin) -> None:
@@ -74,6 +78,59 @@ def test_the_comment_gives_back_anything(source: str, serial: str | None, role: 
     assert Origin(source, serial, role) == parse_expiration_comment(comment)
     assert comment.isascii()
     assert comment.isprintable()
+
+
+@pytest.mark.parametrize("text", ["", "0", "899", "5400", "043200", "9e2", "x"])
+def test_a_length_that_no_short_session_has_is_not_known(text: str) -> None:
+    """A length of nothing would make an expired session valid to the last moment."""
+    line = f"# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a, duration_seconds {text or '-'})"
+
+    assert parse_expiration_comment(line) == Origin("a")
+
+
+@pytest.mark.parametrize(
+    ("fields", "changed"),
+    [
+        ("source_profile a, access_key_id OLD", "source_profile a, access_key_id NEW"),
+        ("source_profile a, access_key_id OLD, new_thing b", "source_profile a, access_key_id NEW, new_thing b"),
+        ("source_profile a, access_key_id OLDER", None),
+        ('source_profile "access_key_id OLD, b"', None),
+        ("source_profile OLD", None),
+    ],
+)
+def test_another_access_key_in_the_comment(fields: str, changed: str | None) -> None:
+    """Every other character stays, those of fields of a later version too."""
+    line, expected = (
+        f"# Expires 2026-11-24T21:05:00Z (mfa-profiles: {text})" for text in (fields, changed or fields)
+    )
+
+    assert with_other_access_key(line, "OLD", "NEW") == expected
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "length", "reported", "renewed"),
+    [
+        (None, None, 15, 15),
+        (None, 15, 2.5, 2.5),
+        (None, 60, 10, 10),
+        (None, 89, 89 / 6, 89 / 6),
+        (10, None, 10, 10),
+        (0, 15, 0, 0),
+        (14, 15, 14, 14),
+        (15, 15, 15, 2.5),
+        (120, 60, 120, 10),
+        (120, None, 120, 120),
+    ],
+)
+def test_how_little_may_be_left(asked: float | None, length: float | None, reported: float, renewed: float) -> None:
+    """In minutes. A session that never has as much as was asked for is not renewed at each call."""
+    lengths = [None if minutes is None else minutes * MINUTE for minutes in (asked, length)]
+
+    assert min_remaining(*lengths, can_renew=False) == reported * MINUTE
+    assert min_remaining(*lengths, can_renew=True) == renewed * MINUTE
 
 
 @pytest.mark.parametrize(

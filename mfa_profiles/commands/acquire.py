@@ -1,4 +1,4 @@
-"""Get the sessions of a plan from AWS: those for codes one by one, then roles in parallel.
+"""Get the sessions of a plan from AWS: those for codes one after the other, then roles in parallel.
 
 What makes the calls is imported by them: a person who is to type a code does not wait for it.
 """
@@ -7,15 +7,17 @@ import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
-from mfa_profiles import log, parallel
-from mfa_profiles.aws.caller import Caller, region_of
+from mfa_profiles import log, parallel, sessions
+from mfa_profiles.aws.caller import Caller, partition_of, region_of
 from mfa_profiles.aws.clients import MAX_CALLS_AT_ONCE, Clients
 from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import KeyRing, no_mfa_session
-from mfa_profiles.commands.known_device import KnownDevice, known_serial_number
+from mfa_profiles.commands.known_device import KnownDevice, find_named_device, known_serial_number
 from mfa_profiles.commands.plan import Plan, Step
+from mfa_profiles.commands.status import overridden_device
 from mfa_profiles.errors import (
     ClockError,
     KeysRefusedError,
@@ -31,8 +33,27 @@ from mfa_profiles.sessions import Origin, SessionCredentials
 from mfa_profiles.shared_files import NewSessions
 from mfa_profiles.token_code import CodeSources
 
-_KEPT = timedelta(minutes=1)
+_MINUTE = timedelta(minutes=1)
+_KEPT = _MINUTE
 """After that a connection is not trusted any more: what carries it may have forgotten it without a word."""
+
+
+class _Identity(NamedTuple):
+    """Whose session a code gets. Profiles with the same keys, endpoint and device share one."""
+
+    caller: Caller
+    device: str | None
+    """None for a profile that names no device: it shares the session of any."""
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)  # without what it holds
+
+    def may_share(self, other: "_Identity") -> bool:
+        """Return True if the session of another identity is one of this identity too."""
+        if self.caller.keys != other.caller.keys or self.device not in (None, other.device):
+            return False
+        # It takes boto3, for which a person would have to wait: only where it may make a difference.
+        return parallel.run(lambda: _endpoint(self.caller) == _endpoint(other.caller))
 
 
 class Acquisition:
@@ -61,17 +82,27 @@ class Acquisition:
         self._clients = Clients(profiles, context.now)
         self._got: dict[ProfilePair, tuple[SessionCredentials, Origin]] = {}
         self._key_ring = KeyRing()
-        self._identities: dict[Keys, tuple[SessionCredentials, str]] = {}
-        self._shortened: list[Step] = []
+        self._identities: list[tuple[_Identity, SessionCredentials, Origin]] = []
+        self._shortened: dict[ProfilePair, Step] = {}
         self._traded: list[str] = []  # base profiles for which a code was accepted
 
     def refuse_one_code_for_several(self) -> None:
         """Raise UsageError if one code, or one device, is given for the keys of several users in the files."""
         steps = [step for step in self._plan.steps.values() if step.needs_code]
         steps = [step for step in steps if not planning.may_need_no_code(self.profiles, step)]
-        # Two profiles of one user share a session; a role that is assumed with a code of its own shares nothing.
-        if len({step.role or self.profiles.setting(step.keys_in, "aws_access_key_id") for step in steps}) > 1:
-            self._refuse_one_for_all([step.pair.base for step in steps])
+        if len(steps) < 2 or (self._serial_number is None and not self._codes.gives_one_code):
+            return
+        identities: list[_Identity] = []
+        alone: list[str] = []
+        for step in steps:
+            with contextlib.suppress(MfaProfilesError):  # It is reported when the step is made.
+                identity = self._identity(step, self._caller(step))
+                if step.role or not any(one.may_share(identity) or identity.may_share(one) for one in identities):
+                    alone.append(step.pair.base)
+                if not step.role:
+                    identities.append(identity)
+        if len(alone) > 1:
+            self._refuse_one_for_all(alone)
 
     def get_for_code(self, step: Step) -> NewSessions:
         """Get the session of a step that needs a code; nothing if it turns out to need none, or if it fails."""
@@ -114,21 +145,28 @@ class Acquisition:
             )
 
     def _get_for_code(self, step: Step, caller: Caller) -> None:
-        same = self._identities.get(caller.keys)
-        if same is not None and step.role is None:  # two profiles of one user: a code opens both
-            session, serial_number = same
-        else:
-            # Without a way to get a code, AWS need not be asked for a device.
-            self._codes.for_profile(planning.mfa_process(self.profiles, step))
-            if self._traded:
-                self._refuse_one_for_all([*self._traded, step.pair.base])
-            serial_number = self._device(step, caller)
-            session = self._with_code(step, caller, serial_number)
-            self._traded.append(step.pair.base)
-            if step.role is None:
-                self._identities[caller.keys] = session, serial_number
-        role_arn = step.role.arn if step.role else None
-        self._got[step.pair] = session, Origin(step.pair.base, serial_number, role_arn)
+        identity = self._identity(step, caller)
+        for known, session, origin in self._identities:
+            # A role that is assumed with a code of its own shares nothing.
+            if step.role is None and identity.may_share(known):
+                origin = self._origin_with(step, caller, origin.mfa_serial, origin.duration_seconds)
+                self._got[step.pair] = session, origin
+                return
+        # Without a way to get a code, AWS need not be asked for a device.
+        self._codes.for_profile(planning.mfa_process(self.profiles, step))
+        if self._traded:
+            self._refuse_one_for_all([*self._traded, step.pair.base])
+        serial_number = self._device(step, caller)
+        session = self._with_code(step, caller, serial_number)
+        self._traded.append(step.pair.base)
+        origin = self._origin_with(step, caller, serial_number, self._seconds(step, caller, session))
+        self._got[step.pair] = session, origin
+        if step.role is None:
+            self._identities.append((_Identity(caller, serial_number), session, origin))
+
+    def _identity(self, step: Step, caller: Caller) -> _Identity:
+        named = find_named_device(self._serial_number, self.profiles, step.pair, step.lenders)
+        return _Identity(caller, named.serial_number if named else None)
 
     def _device(self, step: Step, caller: Caller) -> str:
         known = self._known(step)
@@ -174,7 +212,7 @@ class Acquisition:
 
     def _tell_if_shorter(self, step: Step, session: SessionCredentials, duration: timedelta) -> None:
         given = session.expiration - self._context.now()
-        if step.role is None and given < duration - timedelta(minutes=6):  # a clock may be five minutes off
+        if step.role is None and not _is_as_long(given, duration):
             self._context.warn(
                 f"AWS gave a shorter session to {step.pair.base} than it was asked for: the root user of an account "
                 "gets an hour at most"
@@ -183,6 +221,7 @@ class Acquisition:
     def _assume(self, steps: Sequence[Step]) -> None:
         calls: list[Callable[[], SessionCredentials]] = []
         called: list[Step] = []
+        callers: list[Caller] = []
         for step in steps:
             try:
                 caller = self._caller(step)
@@ -190,20 +229,43 @@ class Acquisition:
                     functools.partial(_call, caller, step.role, None, None, self._duration_of(step, caller.keys))
                 )
                 called.append(step)
+                callers.append(caller)
             except MfaProfilesError as error:
                 self._plan.fail(step.pair, error)
         with self._context.progress(len(calls), "assuming roles") as advance:
             for index, outcome in parallel.run_all(calls, at_once=MAX_CALLS_AT_ONCE):
                 step = called[index]
                 try:
-                    self._got[step.pair] = outcome(), self._origin(step)
+                    session = outcome()
+                    self._got[step.pair] = session, self._origin_of_role(step, callers[index], session)
                 except MfaProfilesError as error:
                     self._plan.fail(step.pair, error)
                 advance()
 
-    def _origin(self, step: Step) -> Origin:
-        origin = self._origin_of(step.source) if step.source else None
-        return Origin(step.pair.base, origin.mfa_serial if origin else None, step.role.arn if step.role else None)
+    def _origin_of_role(self, step: Step, caller: Caller, session: SessionCredentials) -> Origin:
+        """The origin of a role session: its key and its device are those of the session that assumed the role."""
+        source = self._origin_of(step.source) if step.source else None
+        seconds = self._seconds(step, caller, session)
+        origin = self._origin_with(step, caller, source.mfa_serial if source else None, seconds)
+        return origin._replace(access_key_id=source.access_key_id) if source else origin
+
+    def _origin_with(self, step: Step, caller: Caller, mfa_serial: str | None, seconds: int | None) -> Origin:
+        """The origin of a session that the keys of a caller got."""
+        # Temporary keys change, and the keys of credential_source are not those of the profile.
+        is_long_term = caller.keys.session_token is None and not (step.role and step.role.credential_source)
+        return Origin(
+            step.pair.base,
+            mfa_serial,
+            step.role.arn if step.role else None,
+            caller.keys.access_key_id if is_long_term else None,
+            overridden_device(self.profiles, step.pair.base, mfa_serial),
+            seconds,
+        )
+
+    def _seconds(self, step: Step, caller: Caller, session: SessionCredentials) -> int | None:
+        """The length to record: as it was asked for, unless AWS gave a shorter session."""
+        asked, given = self._duration_of(step, caller.keys), session.expiration - self._context.now()
+        return sessions.recorded_length(asked if _is_as_long(given, asked) else round(given / _MINUTE) * _MINUTE)
 
     def _origin_of(self, pair: ProfilePair) -> Origin | None:
         return self._got[pair][1] if pair in self._got else self.profiles.origins.get(pair.derived)
@@ -227,13 +289,15 @@ class Acquisition:
     def _duration_of(self, step: Step, keys: Keys) -> timedelta:
         duration = planning.duration(step, self._duration if step.pair in self._plan.targets else None)
         if step.role is not None and keys.session_token is not None and duration > MAX_CHAINED_DURATION:
-            self._shortened.append(step)
+            self._shortened[step.pair] = step
             return MAX_CHAINED_DURATION
         return duration
 
     def _note_shortened(self) -> None:
         """Print one note for the role sessions that were limited to an hour, with the command for a longer one."""
-        shortened = [step for step in self._shortened if step.pair in self._got and step.pair in self._plan.targets]
+        shortened = [
+            step for step in self._shortened.values() if step.pair in self._got and step.pair in self._plan.targets
+        ]
         direct = [  # without a source, the keys themselves are temporary
             step.pair.base for step in shortened if step.source and planning.can_be_direct(self.profiles, step)
         ]
@@ -251,6 +315,17 @@ class Acquisition:
             f"{names}{more} {ends} after one hour: AWS allows no more for a role that is assumed with temporary "
             f"credentials{longer}"
         )
+
+
+def _is_as_long(given: timedelta, asked: timedelta) -> bool:
+    """True if AWS has given a session as long as it was asked for, as far as the clocks agree."""
+    return given >= asked - timedelta(minutes=6)  # a clock may be five minutes off
+
+
+def _endpoint(caller: Caller) -> str:
+    """The endpoint of STS, without its region: those of AWS give the same sessions in all regions of a partition."""
+    endpoint = caller.sts().meta.endpoint_url
+    return f"{partition_of(caller.region)} {endpoint.replace(caller.region, '')}"
 
 
 def _refuse_what_cannot_work(ready: parallel.Meanwhile) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 # What refreshes is imported only once it is needed: SDKs wait for `credential-process`.
 from mfa_profiles import environment, log, sessions, shared_files
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
+from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASessionError, SessionEndedError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles, masked
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, State
+from mfa_profiles.sessions import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class CredentialsOptions:
     is left of the session.
     """
 
-    min_remaining: timedelta = DEFAULT_MIN_REMAINING
+    min_remaining: timedelta | None = None
     ask_while_valid: bool = True
     token_code: "GivenCode" = field(default=None, repr=False)
 
@@ -112,20 +112,19 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     """The same, with the profiles as they are then."""
     profiles = shared_files.load(context.paths)
     pair = profiles.pair(name)
-    before = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
+    before = session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining, can_renew=True)
     log.step(f"{name} means {pair.derived}, derived from {pair.base}")
     log.step(f"the session in {pair.derived} is {before.state}{_end(before.expiration)}")
     if profiles.has_session_of_another_tool(pair):
         return _of_another_tool(before), profiles
-    is_right = is_of_its_base(profiles, pair)
-    if before.state is State.VALID and is_right:
+    if before.state is State.VALID:
         return _with_session(profiles, pair, before), profiles
     if before.state is State.MISSING and _needs_no_session(profiles, pair):
         return _as_it_is(profiles, pair, context.now()), profiles
-    ask = context.ask if options.ask_while_valid or not (is_right and before.is_usable) else None
+    ask = context.ask if options.ask_while_valid or not before.is_usable else None
     after, refreshed, error = _refresh(name, options, context._replace(ask=ask))
     profiles = shared_files.load(context.paths)  # another process may have refreshed it just as well
-    if error is None or (is_right and after.is_usable):
+    if error is None or after.is_usable:
         ready = _with_session(profiles, pair, after)
         return replace(ready, refreshed=refreshed, not_refreshed=error), profiles
     if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):

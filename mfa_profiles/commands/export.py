@@ -97,7 +97,9 @@ def _rehearse(name: str, path: str, options: CredentialsOptions, context: Contex
     """Raise what would keep a ``.env`` file from being written, before a code is spent on a session for it."""
     shared_files.refuse_env_file(context.paths, path)
     profiles = shared_files.load(context.paths)
-    status = session_status(profiles, profiles.pair(name), now=context.now(), min_remaining=options.min_remaining)
+    status = session_status(
+        profiles, profiles.pair(name), now=context.now(), min_remaining=options.min_remaining, can_renew=True
+    )
     if status.state is State.VALID:
         return  # and whatever watches the directory is not disturbed
 

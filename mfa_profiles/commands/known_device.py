@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mfa_profiles.aws import values
 from mfa_profiles.aws.mfa_device import MFADevice, not_a_serial_number
+from mfa_profiles.commands.status import Mismatch, mismatch_of
 from mfa_profiles.errors import ProfileError
 from mfa_profiles.profiles import ProfilePair, Profiles
 
@@ -49,14 +50,27 @@ def find_known_device(
     option: str | None, profiles: Profiles, pair: ProfilePair, lenders: Sequence[str]
 ) -> KnownDevice | None:
     """The same, whatever is wrong with it."""
+    named = find_named_device(option, profiles, pair, lenders)
+    if named is not None:
+        return named
+    for each in (pair, *(profiles.pair(lender) for lender in lenders)):
+        origin = profiles.origins.get(each.derived)
+        if not origin or not origin.mfa_serial:
+            continue
+        # A session of another access key may be one of another user.
+        if mismatch_of(profiles, each) not in (Mismatch.PROFILE, Mismatch.ACCESS_KEY):
+            return KnownDevice(origin.mfa_serial, f"the session in {each.derived} was made with it")
+    return None
+
+
+def find_named_device(
+    option: str | None, profiles: Profiles, pair: ProfilePair, lenders: Sequence[str]
+) -> KnownDevice | None:
+    """The device that was given or configured, whatever is wrong with it."""
     if option:
         return KnownDevice(option, "--serial-number names it")
     for profile in (pair.base, *lenders):
         serial_number = profiles.mfa_serial(profile)
         if serial_number:
             return KnownDevice(serial_number, f"profile {profile} names it")
-    for each in (pair, *(profiles.pair(lender) for lender in lenders)):
-        origin = profiles.origins.get(each.derived)
-        if origin and origin.source_profile == each.base and origin.mfa_serial:
-            return KnownDevice(origin.mfa_serial, f"the session in {each.derived} was made with it")
     return None

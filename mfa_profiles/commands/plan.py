@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mfa_profiles import roles, sessions
-from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
+from mfa_profiles.commands.status import SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, UsageError
 from mfa_profiles.mfa_process import MFAProcess
 from mfa_profiles.profiles import ProfilePair, Profiles
@@ -76,7 +76,7 @@ class Wanted(NamedTuple):
     """When a session is good enough."""
 
     now: datetime
-    min_remaining: timedelta
+    min_remaining: timedelta | None
     force: bool = False
     seen: Mapping[ProfilePair, str | None] = {}
     """Access key IDs that were found before; a session with another one is new, and not refreshed by force again."""
@@ -106,7 +106,7 @@ def plan(profiles: Profiles, pairs: Sequence[ProfilePair], wanted: Wanted) -> Pl
 
 def is_good(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
     """True if nothing has to be done for a derived profile that was asked for."""
-    if _status(profiles, pair, wanted).state is not State.VALID or not is_of_its_base(profiles, pair):
+    if _status(profiles, pair, wanted).state is not State.VALID:
         return False
     is_new = pair in wanted.seen and key_of(profiles, pair) != wanted.seen[pair]
     return is_new or not wanted.force
@@ -161,7 +161,7 @@ def all_pairs(profiles: Profiles, warn: Callable[[str], None]) -> list[ProfilePa
 
 
 def _status(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> SessionStatus:
-    return session_status(profiles, pair, now=wanted.now, min_remaining=wanted.min_remaining)
+    return session_status(profiles, pair, now=wanted.now, min_remaining=wanted.min_remaining, can_renew=True)
 
 
 def _add(made: Plan, profiles: Profiles, chain: list[ProfilePair], wanted: Wanted) -> None:
@@ -240,8 +240,7 @@ def _is_temporary(profiles: Profiles, name: str, lenders: tuple[str, ...]) -> bo
 
 
 def _is_usable(profiles: Profiles, pair: ProfilePair, wanted: Wanted) -> bool:
-    is_ours = profiles.foreign_content(pair) is None and is_of_its_base(profiles, pair)
-    return is_ours and _status(profiles, pair, wanted).is_usable
+    return profiles.foreign_content(pair) is None and _status(profiles, pair, wanted).is_usable
 
 
 def _depth(made: Plan, step: Step) -> int:

@@ -1,7 +1,7 @@
 """Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mfa_profiles import ancestors, ini, log, roles, sessions, shared_files
@@ -9,10 +9,10 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import no_mfa_session
 from mfa_profiles.commands.plan import Plan, Step, Wanted
-from mfa_profiles.commands.status import SessionStatus, session_status
+from mfa_profiles.commands.status import Mismatch, SessionStatus, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError, tool_command
 from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, Origin, SessionCredentials, State
+from mfa_profiles.sessions import Origin, SessionCredentials, State
 from mfa_profiles.token_code import CodeSources, GivenCode
 
 
@@ -23,7 +23,7 @@ class RefreshOptions(NamedTuple):
     token_code: GivenCode = None
     serial_number: str | None = None
     duration: timedelta | None = None
-    min_remaining: timedelta = DEFAULT_MIN_REMAINING
+    min_remaining: timedelta | None = None
     force: bool = False
     allows_direct: bool = True
     """True if a role may be assumed directly, with a code of its own, should it be named alone."""
@@ -98,6 +98,7 @@ def _refresh(
     plan = planning.plan(profiles, pairs, wanted)
     _guarded(profiles, plan, [*plan.targets, *plan.steps], options)
     _tell(profiles, plan, wanted)
+    _note_mismatches(profiles, plan, context)
     profiles = _with_missing_settings(profiles, plan, context)
     _fail_without_codes(profiles, plan, codes, options.serial_number, context)
     if not plan.steps:
@@ -144,7 +145,6 @@ class _Run:
 
     def run(self) -> None:
         """Do the steps. Raises what keeps all that is left from being done."""
-        _rehearse(self.profiles, self._plan, self._context)
         self._acquisition.refuse_one_code_for_several()
         for pair in [step.pair for step in self._plan.steps.values() if step.needs_code]:
             self._get_for_code(pair)
@@ -164,6 +164,7 @@ class _Run:
         ):
             self._read_again()
             if pair in self._plan.steps and self._is_left(self._plan.steps[pair]):
+                self._rehearse()
                 self._store(self._acquisition.get_for_code(self._plan.steps[pair]))
 
     def _assume_roles(self) -> None:
@@ -172,6 +173,8 @@ class _Run:
             self._read_again()
             for step in self._roles():
                 self._is_left(step)
+            if self._roles():
+                self._rehearse()
             self._store(self._acquisition.assume_roles())
 
     def _roles(self) -> list[Step]:
@@ -200,6 +203,13 @@ class _Run:
         elif step.pair in self._plan.steps:
             _guarded(self.profiles, self._plan, [step.pair], self._options, self._context.warn)
         return step.pair in self._plan.steps
+
+    def _rehearse(self) -> None:
+        """Raise what would keep sessions from being stored, before a code is spent on them."""
+        if not self.stored:  # what can be stored once can be stored again
+            ini.refuse_byte_order_marks(self.profiles.credentials, self.profiles.config)
+            new = {pair: (sessions.STAND_IN, Origin(pair.base)) for pair in self._plan.steps}
+            shared_files.rehearse(self._context.paths, lambda latest: shared_files.with_sessions(latest, new))
 
     def _store(self, got: shared_files.NewSessions) -> None:
         """Write sessions into both files; what has turned up in the place of one since stays."""
@@ -246,13 +256,25 @@ def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
         return
     for pair in plan.targets:
         if pair not in plan.steps and pair not in plan.failed:
-            status = session_status(profiles, pair, now=wanted.now, min_remaining=wanted.min_remaining)
+            status = session_status(profiles, pair, now=wanted.now)
             end = sessions.format_time(status.expiration) if status.expiration else "a time that is not known"
             log.step(f"nothing to do for {pair.derived}: its session ends at {end}")
     for step in plan.steps.values():
         session = f"a session of {shown(step.role.arn)}" if step.role else f"an MFA session of {step.pair.base}"
         behind = f", with that of {step.source.derived}" if step.source else ""
         log.step(f"{step.pair.derived} needs {session}{behind}")
+
+
+def _note_mismatches(profiles: Profiles, plan: Plan, context: Context) -> None:
+    """Print why sessions that have not ended are replaced all the same."""
+    found: dict[Mismatch, list[str]] = {}
+    for pair in plan.steps:
+        mismatch = session_status(profiles, pair, now=context.now()).mismatch
+        if mismatch is not None:
+            found.setdefault(mismatch, []).append(pair.derived)
+    for mismatch, names in found.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        context.note(f"{', '.join(names[:3])}{more}: the session there is {mismatch.in_words}, and is not used")
 
 
 def _with_missing_settings(profiles: Profiles, plan: Plan, context: Context) -> Profiles:
@@ -363,13 +385,6 @@ def _fail_without_codes(
             plan.fail(step.pair, error)
 
 
-def _rehearse(profiles: Profiles, plan: Plan, context: Context) -> None:
-    """Raise what would stand in the way of storing sessions, before a code is spent on them."""
-    ini.refuse_byte_order_marks(profiles.credentials, profiles.config)
-    new = {pair: (sessions.STAND_IN, Origin(pair.base)) for pair in plan.steps}
-    shared_files.rehearse(context.paths, lambda latest: shared_files.with_sessions(latest, new))
-
-
 def _outcomes(
     profiles: Profiles,
     plan: Plan,
@@ -380,7 +395,7 @@ def _outcomes(
     now = context.now()
     outcomes = []
     for pair in [*(pair for pair in stored if pair not in plan.targets), *plan.targets]:
-        status = session_status(profiles, pair, now=now, min_remaining=options.min_remaining)
+        status = _status(profiles, pair, options, now)
         requested = pair in plan.targets
         outcomes.append(Refreshed(status, pair in stored, plan.failed.get(pair), requested))
     return outcomes
@@ -422,4 +437,8 @@ def status_after_failure(name: str, options: RefreshOptions, context: Context) -
         pair = profiles.pair(name, options.to)
     except MfaProfilesError:
         return SessionStatus(options.to or shown(name), None, State.UNKNOWN)
-    return session_status(profiles, pair, now=context.now(), min_remaining=options.min_remaining)
+    return _status(profiles, pair, options, context.now())
+
+
+def _status(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, now: datetime) -> SessionStatus:
+    return session_status(profiles, pair, now=now, min_remaining=options.min_remaining, can_renew=True)

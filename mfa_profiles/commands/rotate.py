@@ -499,8 +499,13 @@ class _Rotation:
                     self._old_is = "deleted"
             except AccessKeyUnknownError:  # a run before this one was interrupted after it
                 self._old_is = "deleted"
-            self._change(lambda latest: shared_files.without_rotation(latest, self._base))
+            self._change(lambda latest: self._finished(latest, old))
         return Rotated(self._base, self._current.access_key_id, old, self._old_is == "deleted", self._others)
+
+    def _finished(self, latest: Profiles, old: str) -> Profiles:
+        """The files without the comment. Sessions that the old key got after it was replaced get the new ID too."""
+        latest = shared_files.with_sessions_of(latest, old, self._current.access_key_id)
+        return shared_files.without_rotation(latest, self._base)
 
     def _what_is_left(self) -> tuple[str, str]:
         new = masked(self._current.access_key_id)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mfa_profiles import sessions, shared_files
 from mfa_profiles.commands import Context
-from mfa_profiles.errors import MfaProfilesError
+from mfa_profiles.errors import MfaProfilesError, ProfileError
 from mfa_profiles.profiles import ProfilePair, Profiles
 from mfa_profiles.sessions import State, StoredSession
 
@@ -55,8 +55,33 @@ class Verification(NamedTuple):
         }
 
 
+class Mismatch(StrEnum):
+    """The setting of a base profile that differs from the one that a stored session was made with."""
+
+    PROFILE = "source_profile"
+    ROLE = "role_arn"
+    ACCESS_KEY = "access_key_id"
+    DEVICE = "mfa_serial"
+
+    @property
+    def in_words(self) -> str:
+        """What the session is, after the words "a session"."""
+        return _MISMATCHES_IN_WORDS[self]
+
+
+_MISMATCHES_IN_WORDS = {
+    Mismatch.PROFILE: "of another profile",
+    Mismatch.ROLE: "of another role",
+    Mismatch.ACCESS_KEY: "of another access key",
+    Mismatch.DEVICE: "of another MFA device",
+}
+
+
 class SessionStatus(NamedTuple):
-    """A derived profile and what is left of the session in it."""
+    """A derived profile and what is left of the session in it.
+
+    A session that does not belong to the base profile as it is now is not used: it counts as ``missing``.
+    """
 
     profile: str
     source_profile: str | None
@@ -69,6 +94,10 @@ class SessionStatus(NamedTuple):
     managed_by: str | None = None
     verification: Verification | None = None
     """None if AWS was not to be asked."""
+    mismatch: Mismatch | None = None
+    """Why the profile has no session of its own, if there is one that does not belong to it."""
+    length: timedelta | None = None
+    """How long the session is altogether, if its comment says so."""
 
     @property
     def remaining_seconds(self) -> int | None:
@@ -92,11 +121,12 @@ class SessionStatus(NamedTuple):
             "role_arn": self.role_arn,
             "region": self.region,
             "managed_by": self.managed_by,
+            **({"mismatch": self.mismatch.value} if self.mismatch else {}),
             **(self.verification.as_json() if self.verification else {}),
         }
 
 
-def status(names: Sequence[str], min_remaining: timedelta, context: Context) -> list[SessionStatus]:
+def status(names: Sequence[str], min_remaining: timedelta | None, context: Context) -> list[SessionStatus]:
     """The state of the sessions of some profiles, named by their base or derived names.
 
     Without names: of every section that holds a session token, whoever wrote it, and of every base profile that has
@@ -109,7 +139,7 @@ def status(names: Sequence[str], min_remaining: timedelta, context: Context) -> 
 class Watch:
     """The same over time: the files are read again only once they have changed."""
 
-    def __init__(self, names: Sequence[str], min_remaining: timedelta, context: Context) -> None:
+    def __init__(self, names: Sequence[str], min_remaining: timedelta | None, context: Context) -> None:
         self._names = names
         self._min_remaining = min_remaining
         self._context = context
@@ -133,37 +163,95 @@ def pairs_of(profiles: Profiles, names: Sequence[str]) -> list[ProfilePair]:
 
 
 def statuses_of(
-    profiles: Profiles, pairs: Sequence[ProfilePair], *, now: datetime, min_remaining: timedelta
+    profiles: Profiles, pairs: Sequence[ProfilePair], *, now: datetime, min_remaining: timedelta | None
 ) -> list[SessionStatus]:
     """The state of some derived profiles."""
     return [session_status(profiles, pair, now=now, min_remaining=min_remaining) for pair in pairs]
 
 
 def session_status(
-    profiles: Profiles, pair: ProfilePair, *, now: datetime, min_remaining: timedelta
+    profiles: Profiles,
+    pair: ProfilePair,
+    *,
+    now: datetime,
+    min_remaining: timedelta | None = None,
+    can_renew: bool = False,
 ) -> SessionStatus:
-    """The state of one derived profile."""
+    """The state of one derived profile, as ``sessions.min_remaining`` has it."""
     session = profiles.session(pair.derived) or _NO_SESSION
     origin, expiration = session.origin, session.expiration
-    missing = session is _NO_SESSION
+    length = origin.length if origin else None
+    least = sessions.min_remaining(min_remaining, length, can_renew=can_renew)
+    state = State.MISSING if session is _NO_SESSION else sessions.state_of(expiration, now=now, min_remaining=least)
+    mismatch = None if state in (State.MISSING, State.EXPIRED) else mismatch_of(profiles, pair)
+    if mismatch is not None:
+        state, origin, expiration = State.MISSING, None, None
     return SessionStatus(
         profile=pair.derived,
         source_profile=pair.base if pair.base != pair.derived else None,
-        state=State.MISSING if missing else sessions.state_of(expiration, now=now, min_remaining=min_remaining),
+        state=state,
         expiration=expiration,
         remaining=expiration - now if expiration else None,
         mfa_serial=(origin and origin.mfa_serial) or profiles.mfa_serial(pair.base),
         role_arn=(origin and origin.role_arn) or profiles.setting(pair.base, "role_arn"),
         region=profiles.setting(pair.derived, "region") or None,
         managed_by=session.managed_by,
+        mismatch=mismatch,
+        length=length,
     )
 
 
-def is_of_its_base(profiles: Profiles, pair: ProfilePair) -> bool:
-    """False if a session of ours is of another base profile, or of another role than that names by now."""
+def mismatch_of(profiles: Profiles, pair: ProfilePair) -> Mismatch | None:
+    """What keeps a stored session of ours from being one of its base profile as that is now, or None.
+
+    Only what is in the files can be compared: not the key that ``credential_process`` gives, and not what comments of
+    earlier versions do not record.
+    """
     origin = profiles.origins.get(pair.derived)
-    role_arn = profiles.setting(pair.base, "role_arn") or None
-    return origin is None or (origin.source_profile, origin.role_arn) == (pair.base, role_arn)
+    if origin is None:
+        return None
+    if origin.source_profile != pair.base:
+        return Mismatch.PROFILE
+    if origin.role_arn != (profiles.setting(pair.base, "role_arn") or None):
+        return Mismatch.ROLE
+    chain = _chain(profiles, pair.base)
+    access_key_id = profiles.setting(chain[-1], "aws_access_key_id") if chain else None
+    if origin.access_key_id and access_key_id and not _is_same_key(profiles, origin.access_key_id, access_key_id):
+        return Mismatch.ACCESS_KEY
+    devices = _devices_of(profiles, chain)
+    if origin.mfa_serial and devices and not {origin.mfa_serial, origin.overridden_mfa_serial} & set(devices):
+        return Mismatch.DEVICE
+    return None
+
+
+def overridden_device(profiles: Profiles, base: str, mfa_serial: str | None) -> str | None:
+    """The device that a base profile and its sources name, if a session is made with another one, or None."""
+    devices = _devices_of(profiles, _chain(profiles, base))
+    return devices[-1] if mfa_serial and devices and mfa_serial not in devices else None
+
+
+def _chain(profiles: Profiles, base: str) -> list[str]:
+    """A base profile and its sources, the last of which has keys; empty if they lead nowhere."""
+    if not profiles.setting(base, "role_arn"):
+        return [base]
+    from mfa_profiles import roles
+
+    try:
+        return roles.sources(profiles, base)
+    except ProfileError:
+        return []
+
+
+def _devices_of(profiles: Profiles, chain: Sequence[str]) -> list[str]:
+    return [mfa_serial for name in chain if (mfa_serial := profiles.mfa_serial(name))]
+
+
+def _is_same_key(profiles: Profiles, one: str, other: str) -> bool:
+    """True also for two keys of which a rotation that is not finished replaces one by the other."""
+    if one == other:
+        return True
+    replaced = [{each.access_key_id, each.new_access_key_id} for each in profiles.rotations.values()]
+    return {one, other} in replaced
 
 
 _NO_SESSION = StoredSession(expiration=None, managed_by=None, origin=None)

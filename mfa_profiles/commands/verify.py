@@ -20,7 +20,7 @@ from mfa_profiles.profiles import ProfilePair
 from mfa_profiles.sessions import State
 
 
-def verified_status(names: Sequence[str], min_remaining: timedelta, context: Context) -> list[SessionStatus]:
+def verified_status(names: Sequence[str], min_remaining: timedelta | None, context: Context) -> list[SessionStatus]:
     """The same as ``status``, with what AWS says of each session that the files do not call over or missing.
 
     The call is one that no policy can deny (GetCallerIdentity): a session that is known, and may do nothing, works.

@@ -22,6 +22,7 @@ from mfa_profiles.shared_files.key_edits import (
     with_new_key,
     with_new_key_elsewhere,
     with_rotation,
+    with_sessions_of,
     without_rotation,
 )
 from mfa_profiles.shared_files.locking import DIRECTORY, Order, lock_directory, locked_beside
@@ -96,6 +97,7 @@ __all__ = [
     "with_region_of_base",
     "with_rotation",
     "with_sessions",
+    "with_sessions_of",
     "with_settings",
     "without_byte_order_marks",
     "without_copies_of_other_tools",

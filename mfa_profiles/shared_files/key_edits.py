@@ -5,7 +5,7 @@ key, and gone once the old one is. So a run that was interrupted, at whatever st
 comment gets the ID of the new key before, or together with, the first profile that gets the key.
 """
 
-from mfa_profiles import ini, rotations
+from mfa_profiles import ini, rotations, sessions
 from mfa_profiles.ini import IniFile
 from mfa_profiles.profiles import Keys, Profiles
 from mfa_profiles.rotations import Rotation
@@ -26,8 +26,8 @@ def with_rotation(profiles: Profiles, base: str, rotation: Rotation) -> Profiles
 def with_new_key(profiles: Profiles, base: str, old: Keys, new: Keys) -> Profiles:
     """Both files with a new access key in each section that holds the old one, in the file of the base profile."""
     if _is_in_credentials(profiles, base):
-        return Profiles(_with_new_key(profiles.credentials, old, new), profiles.config)
-    return Profiles(profiles.credentials, _with_new_key(profiles.config, old, new))
+        return _with_new_key_in_credentials(profiles, old, new)
+    return _with_new_key_in_config(profiles, old, new)
 
 
 def with_new_key_elsewhere(profiles: Profiles, base: str, old: Keys, new: Keys) -> Profiles:
@@ -36,8 +36,13 @@ def with_new_key_elsewhere(profiles: Profiles, base: str, old: Keys, new: Keys) 
     Apart, since two files cannot be replaced at once: while the base profile has the old key, a run can finish it.
     """
     if _is_in_credentials(profiles, base):
-        return Profiles(profiles.credentials, _with_new_key(profiles.config, old, new))
-    return Profiles(_with_new_key(profiles.credentials, old, new), profiles.config)
+        return _with_new_key_in_config(profiles, old, new)
+    return _with_new_key_in_credentials(profiles, old, new)
+
+
+def with_sessions_of(profiles: Profiles, old: str, new: str) -> Profiles:
+    """Both files with a new access key ID in the comments of the sessions that the old key got: they outlive it."""
+    return Profiles(_with_sessions_of(profiles.credentials, old, new), profiles.config)
 
 
 def without_rotation(profiles: Profiles, base: str) -> Profiles:
@@ -53,6 +58,24 @@ def without_rotation(profiles: Profiles, base: str) -> Profiles:
 
 def _is_in_credentials(profiles: Profiles, base: str) -> bool:
     return _ID in profiles.credentials.sections.get(base, {})
+
+
+def _with_new_key_in_credentials(profiles: Profiles, old: Keys, new: Keys) -> Profiles:
+    edited = Profiles(_with_new_key(profiles.credentials, old, new), profiles.config)
+    return with_sessions_of(edited, old.access_key_id, new.access_key_id)
+
+
+def _with_new_key_in_config(profiles: Profiles, old: Keys, new: Keys) -> Profiles:
+    return Profiles(profiles.credentials, _with_new_key(profiles.config, old, new))
+
+
+def _with_sessions_of(file: IniFile, old: str, new: str) -> IniFile:
+    comments = {
+        name: Put({}, changed)
+        for name, line in ini.under_headers(file, "# Expires ")
+        if (changed := sessions.with_other_access_key(line.rstrip("\r"), old, new)) != line.rstrip("\r")
+    }
+    return editing.put_sections(file, comments) if comments else file
 
 
 def _with_new_key(file: IniFile, old: Keys, new: Keys) -> IniFile:

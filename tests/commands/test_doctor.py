@@ -1045,8 +1045,9 @@ profiles
            the AWS CLI prefer to aws_session_token
   ok       every profile has the right header; no key is half or a placeholder;
            no quotation marks or comments around values; no token is outdated;
-           nothing outranks a session; every session has a region; no session
-           has expired; every role has its source
+           nothing outranks a session; every session has a region; every session
+           is of its base profile; no session has expired; every role has its
+           source
 terminal
   ok       this terminal uses profile {DERIVED} (AWS_PROFILE)
   ok       no keys in the environment

@@ -192,9 +192,9 @@ def test_without_a_way_to_a_code_nothing_is_printed(base: Home) -> None:
 def test_what_is_left_is_used_with_a_warning(home: Home, user: User, device: MFADevice) -> None:
     """A session that cannot be refreshed is good until its end."""
     home.add_base(user, config=f"mfa_serial = {device.serial_number}\n")
-    home.run_warm("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "15m")
+    home.run_warm("refresh", BASE, "--token-code", home.code(device), "--duration-seconds", "2h")
 
-    result = home.run("export", BASE, "--min-remaining", "1h", prints_secrets=True)
+    result = home.run("export", BASE, "--min-remaining", "3h", prints_secrets=True)
 
     assert 0 == result.code
     assert f"warning: {DERIVED} is used until " in result.errors[0]

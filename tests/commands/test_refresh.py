@@ -34,7 +34,8 @@ def test_refresh_writes_the_derived_profile_into_both_files(home: Home, user: Us
     expires = session["x_security_token_expires"]
     new_credentials = (
         f"\n[{DERIVED}]\n"
-        f"# Expires {expires} (mfa-profiles: source_profile {BASE}, mfa_serial {device.serial_number})\n"
+        f"# Expires {expires} (mfa-profiles: source_profile {BASE}, access_key_id {user.access_key_id}, "
+        f"mfa_serial {device.serial_number})\n"
         f"aws_access_key_id = {session['aws_access_key_id']}\n"
         f"aws_secret_access_key = {session['aws_secret_access_key']}\n"
         f"aws_session_token = {session['aws_session_token']}\n"
@@ -261,7 +262,7 @@ def test_refreshing_again_changes_the_session_alone(home: Home, user: User, devi
     config = config[:derived_at] + config[derived_at:].replace("us-west-2", "eu-west-1")
     home.config.write_text(config)
 
-    result = home.run_warm("refresh", BASE, "--force", "--token-code", home.code(device), "--duration-seconds", "900")
+    result = home.run_warm("refresh", BASE, "--force", "--token-code", home.code(device), "--duration-seconds", "2h")
 
     expected = home.masked(mine)
     for key, new in home.section().items():
@@ -580,7 +581,8 @@ def test_the_device_of_another_base_is_not_remembered(
     result = home.run_warm("refresh", "jane", "--to", "work", "--force", "--token-code", home.code(other_device))
 
     assert 0 == result.code
-    assert f"source_profile jane, mfa_serial {other_device.serial_number}" in home.text(home.credentials)
+    fields = f"source_profile jane, access_key_id {other.access_key_id}, mfa_serial {other_device.serial_number}"
+    assert fields in home.text(home.credentials)
 
 
 def test_a_configured_device_counts_before_a_remembered_one(base: Home, user: User, device: MFADevice) -> None:

@@ -34,9 +34,9 @@ def test_one_code_opens_the_role_and_its_source(base: Home, aws: LocalAWS, user:
 
     assert (0, ["GetSessionToken", "AssumeRole"]) == (result.code, aws.actions)
     assert [DERIVED, "admin-mfa"] == [line.split(" is valid until ")[0] for line in result.errors]
-    assert f"(mfa-profiles: source_profile admin, mfa_serial {device.serial_number}, role_arn {ADMIN})" in base.text(
-        base.credentials
-    )
+    fields = f"access_key_id {user.access_key_id}, mfa_serial {device.serial_number}, role_arn {ADMIN}"
+    comment = f"(mfa-profiles: source_profile admin, {fields}, duration_seconds 3600)"
+    assert comment in base.text(base.credentials)
     assert {"region": "eu-west-1"} == base.section("profile admin-mfa", base.config)
     assert "arn:aws:sts::123456789012:assumed-role/admin/mfa-profiles" == who_am_i(base, "admin-mfa")
 

@@ -14,7 +14,7 @@ from mfa_profiles.aws.table import SET_CLOCK
 from mfa_profiles.commands.doctor.findings import Finding, Scope, Subject, ok, problem, warning
 from mfa_profiles.commands.doctor.profile_checks import flaws_of_keys
 from mfa_profiles.commands.known_device import REGISTER, KnownDevice, known_serial_number
-from mfa_profiles.commands.status import is_of_its_base, session_status
+from mfa_profiles.commands.status import session_status
 from mfa_profiles.errors import (
     ClockError,
     KeysRefusedError,
@@ -26,7 +26,6 @@ from mfa_profiles.errors import (
     tool_command,
 )
 from mfa_profiles.profiles import ProfilePair, masked
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
 _NOTICEABLE = timedelta(seconds=30)
 """A clock that is off by this much computes the code of another window."""
@@ -202,8 +201,8 @@ def _access_keys(base: _Base) -> Generator[Finding, None, Sequence[iam.AccessKey
 def _holder_of_session(base: _Base) -> str | None:
     """The derived profile, if it has a session: what a user may do is often allowed with MFA only."""
     profiles, pair = base.scope.profiles, base.pair
-    status = session_status(profiles, pair, now=base.scope.context.now(), min_remaining=DEFAULT_MIN_REMAINING)
-    is_ours = pair.derived in profiles.origins and is_of_its_base(profiles, pair)
+    status = session_status(profiles, pair, now=base.scope.context.now())
+    is_ours = pair.derived in profiles.origins
     return pair.derived if is_ours and status.is_usable else None
 
 

@@ -11,9 +11,9 @@ from mfa_profiles.access_keys import fault_of_secret, is_access_key_id
 from mfa_profiles.aws import sdk_settings
 from mfa_profiles.commands.doctor import command_checks
 from mfa_profiles.commands.doctor.findings import Check, Finding, Fix, Place, Scope, problem, warning
-from mfa_profiles.commands.status import is_of_its_base
+from mfa_profiles.commands.status import Mismatch, mismatch_of, session_status
 from mfa_profiles.errors import ProfileError, shell_command, tool_command
-from mfa_profiles.profiles import Misnamed, ProfilePair, Profiles, derived_name, is_legal_name, shown
+from mfa_profiles.profiles import Misnamed, ProfilePair, Profiles, derived_name, is_legal_name, masked, shown
 from mfa_profiles.sessions import StoredSession
 
 # What guides, this tool's own too, put in the place of keys.
@@ -286,6 +286,40 @@ def copies(scope: Scope) -> Iterator[Finding]:
             )
 
 
+def mismatches(scope: Scope) -> Iterator[Finding]:
+    """Report sessions that do not belong to their base profiles as these are now."""
+    found: dict[Mismatch, list[ProfilePair]] = {}
+    for pair, _ in _sessions(scope):
+        mismatch = session_status(scope.profiles, pair, now=scope.context.now()).mismatch
+        if mismatch is not None:
+            found.setdefault(mismatch, []).append(pair)
+    for mismatch, all_pairs in found.items():
+        for pairs in _grouped(all_pairs):
+            hint = f"{_command('refresh', pairs)}, or {_command('clear', pairs)}"
+            what = f"{mismatch.in_words}, and the SDKs still use"
+            names = [pair.derived for pair in pairs]
+            if len(names) > 1:
+                yield problem(f"{len(names)} sessions are {what} them: {', '.join(names[:2])}, ...", hint)
+            else:
+                then, now = _then_and_now(scope.profiles, pairs[0], mismatch)
+                message = f"the session in {names[0]} is {what} it: {mismatch} was {then}, and is {now} now"
+                yield problem(message, hint, **scope.where(names[0]))
+
+
+def _then_and_now(profiles: Profiles, pair: ProfilePair, mismatch: Mismatch) -> tuple[str, str]:
+    """The setting that differs, as the session remembers it and as it is now, in words."""
+    origin = profiles.origins[pair.derived]
+    if mismatch is Mismatch.PROFILE:
+        return shown(origin.source_profile), pair.base
+    if mismatch is Mismatch.ROLE:
+        return origin.role_arn or "not set", profiles.setting(pair.base, "role_arn") or "not set"
+    chain = roles.sources(profiles, pair.base)
+    if mismatch is Mismatch.ACCESS_KEY:
+        now = profiles.setting(chain[-1], "aws_access_key_id") or ""
+        return masked(origin.access_key_id or ""), masked(now)
+    return origin.mfa_serial or "", " or ".join(filter(None, map(profiles.mfa_serial, chain)))
+
+
 def expired(scope: Scope) -> Iterator[Finding]:
     """Sessions that have ended and lie about."""
     ended = [pair for pair, session in _sessions(scope) if _has_expired(scope, session)]
@@ -330,7 +364,7 @@ def _nothing_is_lost(profiles: Profiles, pair: ProfilePair) -> bool:
         origin is None
         or pair.base not in profiles
         or pair.derived != derived_name(pair.base)
-        or not is_of_its_base(profiles, pair)
+        or mismatch_of(profiles, pair) is not None
     ):
         return False
     try:
@@ -439,6 +473,7 @@ CHECKS: Iterable[Check] = (
     Check("empty", empty_settings),
     Check("settings", refused_settings),
     Check("copies", copies),
+    Check("mismatch", mismatches, "every session is of its base profile"),
     Check("expired", expired, "no session has expired"),
     Check("roles", role_sources, "every role has its source"),
     Check("arn", bare_arns),

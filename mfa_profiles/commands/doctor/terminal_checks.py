@@ -8,7 +8,6 @@ from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, ok, pro
 from mfa_profiles.commands.status import session_status
 from mfa_profiles.errors import assignment, shell_command
 from mfa_profiles.profiles import ProfilePair, shown
-from mfa_profiles.sessions import DEFAULT_MIN_REMAINING
 
 _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _KEYS = (
@@ -155,11 +154,7 @@ def _usable(scope: Scope) -> list[ProfilePair]:
     """The pairs whose derived profiles hold sessions that can be used."""
     profiles, now = scope.profiles, scope.context.now()
     pairs = [profiles.pair_of_derived(name) for name in scope.names if profiles.session(name)]
-    return [
-        pair
-        for pair in pairs
-        if pair and session_status(profiles, pair, now=now, min_remaining=DEFAULT_MIN_REMAINING).is_usable
-    ]
+    return [pair for pair in pairs if pair and session_status(profiles, pair, now=now).is_usable]
 
 
 CHECKS: Iterable[Check] = (

@@ -8,7 +8,7 @@ from mfa_profiles import ini, ini_survey, roles
 from mfa_profiles.commands import Context, plan
 from mfa_profiles.commands.doctor import profile_checks
 from mfa_profiles.commands.doctor.findings import Scope
-from mfa_profiles.commands.status import is_of_its_base, pairs_of, statuses_of
+from mfa_profiles.commands.status import mismatch_of, pairs_of, statuses_of
 from mfa_profiles.errors import FileRefusedError, MfaProfilesError
 from mfa_profiles.ini import IniFile
 from mfa_profiles.profiles import Profiles
@@ -105,7 +105,7 @@ def _check_reading(profiles: Profiles, names: Iterable[str], *, may_show: bool) 
         try:
             pair = profiles.pair(name)
             pairs_of(profiles, [name])
-            is_of_its_base(profiles, pair)
+            mismatch_of(profiles, pair)
             profiles.foreign_content(pair)
             roles.sources(profiles, pair.base)
             profiles.keys(name)

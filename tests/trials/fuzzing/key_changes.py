@@ -102,7 +102,8 @@ def rotate(profiles: Profiles, name: str, to: str) -> Change | None:
         latest = shared_files.with_new_key(latest, name, old, NEW_KEYS)
         return shared_files.with_new_key_elsewhere(latest, name, old, NEW_KEYS)
 
-    return Change(edit, copies[0], copies[1], check)
+    made_with_it = {name for name, origin in profiles.origins.items() if origin.access_key_id == old.access_key_id}
+    return Change(edit, copies[0] | made_with_it, copies[1], check)
 
 
 def _keys(values: dict[str, str]) -> tuple[str | None, str | None]:

@@ -26,7 +26,7 @@ aws_secret_access_key = {MARKER}
 region = eu-west-1
 
 [a-mfa]
-# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a, mfa_serial arn:aws:iam::123456789012:mfa/john.doe)
+# Expires 2026-11-24T21:05:00Z (mfa-profiles: source_profile a, access_key_id AKIAIOSFODNN7EXAMPLE, mfa_serial GAHT12)
 aws_access_key_id = ASIAIOSFODNN7EXAMPLE
 aws_secret_access_key = {MARKER}
 aws_session_token = {MARKER}

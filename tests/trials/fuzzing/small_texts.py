@@ -20,8 +20,9 @@ def check_comment(data: bytes) -> None:
     if origin is not None:
         _check_line(sessions.expiration_comment(_MOMENT, origin))
         again = sessions.parse_expiration_comment(sessions.expiration_comment(_MOMENT, origin))
-        expected = Origin(origin.source_profile, origin.mfa_serial or None, origin.role_arn or None)
-        assert expected == again, "a comment does not say what it was given"
+        assert again is not None
+        assert [value or None for value in origin] == [*again], "a comment does not say what it was given"
+        assert sessions.with_other_access_key(line, "", "") == line
         for value in (origin.source_profile, origin.mfa_serial, origin.role_arn):
             (value or "").encode()
     rotation = rotations.parse_comment(line)
