@@ -13,7 +13,7 @@ import typer
 from typer.models import CommandInfo
 
 import mfa_profiles
-from mfa_profiles import access_keys, log, options, rendering, terminal
+from mfa_profiles import access_keys, environment, log, options, rendering, terminal
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import MfaProfilesError, TokenCodeNeededError, UsageError
 
@@ -48,6 +48,7 @@ class _Interruptions:
 
 
 def _context() -> Context:
+    environment.forget_given_settings(os.environ)  # before botocore reads them
     interruptions = _Interruptions()
     has_terminal = terminal.is_there()
     log.step(f"mfa-profiles {mfa_profiles.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}")

@@ -43,11 +43,21 @@ def _posix_quoted(value: str) -> str:
 
 
 def _fish(values: Mapping[str, str], unset: Sequence[str]) -> list[str]:
-    # A variable hidden by another of the same name comes forth when that is gone, so each scope has its turn:
-    # the universal one too, as it would be exported.
     # One statement a line, each with its semicolon, since eval (...) joins the lines with spaces.
-    lines = [f"while set -q {name}; set -e {name}; end;" for name in unset]
-    return lines + [f"set -gx {name} {_fish_quoted(value)};" for name, value in values.items()]
+    lines = [f"set -gx {name} {_fish_quoted(value)};" for name, value in values.items()]
+    if not unset:
+        return lines
+    # A universal variable is a setting of all terminals, and not to be erased for this one. Nothing in this one keeps
+    # an exported one from commands, but for another value (create_export_array in fish's source).
+    names = " ".join(unset)
+    return [
+        f"begin; set -l names; for name in {names}; set -qUx $name; and set -a names $name; end;",
+        "if set -q names[1]; echo 'mfa-profiles: error: nothing was set, as fish cannot hide universal variables "
+        "from commands:' $names >&2; echo 'hint: to erase them in all terminals: set -eU' $names >&2; false; else;",
+        f"for name in {names}; set -el $name; set -eg $name; end;",
+        *lines,
+        "true; end; end;",
+    ]
 
 
 def _fish_quoted(value: str) -> str:

@@ -75,8 +75,9 @@ def _point_at(ready: ReadyProfile) -> None:
     variables = environment.of_profile(ready.profile, None, None, os.environ, ready.reads)
     unset = [name for name, value in variables.items() if value is None and os.environ.pop(name, "")]
     os.environ.update({name: value for name, value in variables.items() if value is not None})
-    if unset:
-        terminal.note(f"unset here, since it would outrank AWS_PROFILE: {', '.join(unset)}")
+    told = [name for name in unset if name != environment.GIVEN_SETTINGS]
+    if told:
+        terminal.note(f"unset here, since it would outrank AWS_PROFILE: {', '.join(told)}")
 
 
 def _told(ready: ReadyProfile, context: Context) -> str:

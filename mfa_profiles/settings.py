@@ -176,12 +176,20 @@ def copied_before(values: Mapping[str, str]) -> dict[str, str]:
     return {key: _without_blank_lines(value) for key, value in values.items() if not _says_who_you_are(key)}
 
 
+def block(value: str) -> dict[str, str]:
+    """Return the settings of an indented block, as under ``s3 =``; none for a value that is not one."""
+    if not value.startswith("\n"):
+        return {}
+    pairs = (line.partition("=") for line in value.splitlines() if line.strip())
+    return {key.strip(): nested.strip() for key, _, nested in pairs}
+
+
 def is_call_setting(key: str, value: str) -> bool:
     """Return True for a setting that controls how AWS is called, even if it is empty."""
     if key in _CALL_KEYS or key.startswith(_CALL_PREFIX):
         return True
-    nested = [line.partition("=")[0].strip() for line in value.splitlines() if line.strip()]
-    return value.startswith("\n") and bool(nested) and _SERVICE_KEYS.issuperset(nested)
+    nested = block(value)
+    return bool(nested) and _SERVICE_KEYS.issuperset(nested)
 
 
 def _says_who_you_are(key: str) -> bool:

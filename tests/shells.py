@@ -24,11 +24,16 @@ def program(shell: str) -> str:
     return skip_without(shell)
 
 
-def run(shell: str, home: Home, *lines: str, env: Mapping[str, str] | None = None) -> Result:
-    """Run lines in a shell that has no terminal, below the functions that the tool prints."""
+def run(
+    shell: str, home: Home, *lines: str, env: Mapping[str, str] | None = None, options: Sequence[str] | None = None
+) -> Result:
+    """Run lines in a shell that has no terminal, below the functions that the tool prints.
+
+    ``options`` take the place of those that keep start-up files away.
+    """
     script = home.path / "script"
     script.write_text("\n".join((mfa_profiles.shell.script(shell), *lines)))
-    arguments = [*WITHOUT_START_UP_FILES[shell], str(script)]
+    arguments = [*(WITHOUT_START_UP_FILES[shell] if options is None else options), str(script)]
     return home.run(*arguments, program=program(shell), env={"LANG": "C.UTF-8", **(env or {})})
 
 

@@ -28,11 +28,14 @@ A=x+/==
 B='it'"'"'s'
 C='two words'""",
     "fish": """\
-while set -q AWS_PROFILE; set -e AWS_PROFILE; end;
-while set -q AWS_SECURITY_TOKEN; set -e AWS_SECURITY_TOKEN; end;
+begin; set -l names; for name in AWS_PROFILE AWS_SECURITY_TOKEN; set -qUx $name; and set -a names $name; end;
+if set -q names[1]; echo 'mfa-profiles: error: nothing was set, as fish cannot hide universal variables from \
+commands:' $names >&2; echo 'hint: to erase them in all terminals: set -eU' $names >&2; false; else;
+for name in AWS_PROFILE AWS_SECURITY_TOKEN; set -el $name; set -eg $name; end;
 set -gx A 'x+/==';
 set -gx B 'it\\'s';
-set -gx C 'two words';""",
+set -gx C 'two words';
+true; end; end;""",
     "powershell": """\
 $Env:AWS_PROFILE = $null
 $Env:AWS_SECURITY_TOKEN = $null
@@ -236,15 +239,18 @@ def test_an_eval_without_quotes_does_the_same(shell: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("take", [fish.take for fish in FISHES])
-def test_fish_removes_a_variable_from_every_scope(take: str, tmp_path: Path) -> None:
-    """A universal variable comes forth, exported, when the global one is gone; a function's own hides both."""
-    setup = "set -Ux GONE 1; set -gx GONE 2; set -Ux HIDDEN 1"
+def test_fish_leaves_universal_variables_alone(take: str, tmp_path: Path) -> None:
+    """One that is exported would reach commands whatever this terminal has: then nothing is changed."""
+    setup = "set -Ux SET 1; set -U UNSEEN 1; set -gx GONE 2"
     function = Shell("fish", (), f"function f; set -lx GONE 3; {take}; env -0; end; f; exit")
+    text = render("fish", {"GONE": None, "UNSEEN": None, "SET": "2"})
 
     for shell in (Shell("fish", (), take), function):
-        after = environment_after(shell, render("fish", {"GONE": None, "A": "1"}), tmp_path, {"GONE": "0"}, setup)
-
-        assert {"A": "1", "HIDDEN": "1"} == after
+        assert environment_after(shell, text, tmp_path, {"GONE": "0"}, setup) == {"SET": "2"}
+    quiet = Shell("fish", (), f"{take} 2>error")
+    after = environment_after(quiet, render("fish", {"GONE": None, "SET": None, "A": "1"}), tmp_path, {}, setup)
+    assert after == {"GONE": "2", "SET": "1"}
+    assert "cannot hide universal variables from commands: SET\n" in (tmp_path / "error").read_text()
 
 
 # Neither PowerShell nor cmd runs where these tests run. What follows is how their makers say that they read.

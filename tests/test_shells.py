@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import mfa_profiles.shell
-from mfa_profiles import terminal
+from mfa_profiles import environment, terminal
 from tests import shells
-from tests.home import BASE, DERIVED, Home, base_section, session_section
-from tests.local_aws import LocalAWS, MFADevice
+from tests.home import BASE, DERIVED, Home, Result, base_section, session_section
+from tests.local_aws import LocalAWS, MFADevice, User
 from tests.shells import SHELLS, Shell
 from tests.tracing import needs_strace
 
@@ -383,18 +383,147 @@ def test_settings_of_the_person_do_not_matter(shell: str, valid: Home) -> None:
     ), result
 
 
+# What makes a shell show commands, and what it shows of `echo` then.
+TRACES = {
+    ("bash", "set -x"): "+ echo '<0>'",
+    ("bash", "set -o verbose"): 'true; echo "<$?>"\r\n<0>',
+    ("bash", "set -T; trap 'echo \"T $BASH_COMMAND\"' DEBUG"): "T echo",
+    ("bash", "shopt -s extdebug; trap 'echo \"T $BASH_COMMAND\"' DEBUG"): "T echo",
+    ("zsh", "set -x"): "> echo '<0>'",
+    ("zsh", "setopt verbose"): None,
+    ("zsh", "trap 'print -r \"T $ZSH_DEBUG_CMD\"' DEBUG"): "T echo",
+    ("zsh", "functions -t -m '*'"): None,
+    ("fish", "set -g fish_trace 1"): "> echo '<0>'",
+}
+
+
+@pytest.mark.parametrize(("shell", "setting"), TRACES.keys())
 @pytest.mark.usefixtures("valid")
-def test_a_traced_shell_shows_no_keys(shell: str, start: Start) -> None:
-    """With `set -x`, or fish_trace, a terminal shows each command: those with keys are kept from it."""
+def test_a_traced_shell_shows_no_keys(shell: str, setting: str, start: Start) -> None:
+    """A terminal may show each command: those with keys are kept from it, and from the history."""
     traced = start()
-    assert 0 == traced.run("set -g fish_trace 1" if shell == "fish" else "set -x")
+    assert traced.run(setting) == 0
 
-    assert 0 == traced.run(f"aws_env {BASE} --keys")
-    assert 0 == traced.run("true")
-
+    assert traced.run(f"aws_env {BASE} --keys") == 0
+    assert traced.run("true") == 0
+    trace = TRACES[shell, setting]
     # The shell looks for the keys on its terminal when it is closed; that it went on tracing is left to see.
-    trace = {"bash": "+ echo '<0>'", "zsh": "> echo '<0>'", "fish": "> echo '<0>'"}[shell]
-    assert trace in traced.seen.rpartition("left")[2]
+    assert trace is None or trace in traced.seen.rpartition("left")[2]
+
+    traced.type("aws_env nope --keys")
+    traced.expect("there is no profile nope")
+    traced.type("true")
+    if trace is not None:
+        traced.expect(trace)
+    traced.type(f"{'fc -l 1' if shell == 'zsh' else 'history'} | cat; echo end-'of-it'")
+    traced.expect("end-of-it")
+
+
+@pytest.mark.parametrize(
+    ("shell", "setting"), [("bash", "set -xv"), ("zsh", "set -x"), ("fish", "set -g fish_trace 1")]
+)
+@pytest.mark.usefixtures("base")
+def test_an_interrupted_prompt_leaves_the_trace_on(shell: str, setting: str, start: Start) -> None:
+    traced = start()
+    assert traced.run(setting) == 0
+
+    traced.type(f"aws_env {BASE} --keys")
+    traced.expect("MFA code for arn:aws:iam::123456789012:mfa/john.doe: ")
+    traced.keys("\x03")
+    traced.expect("mfa-profiles: error: interrupted")
+
+    traced.type("true")
+    traced.expect("> echo '<" if shell in ("zsh", "fish") else "+ echo '<")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize(
+    "declaration", ["readonly AWS_PROFILE=x", "typeset -r AWS_SESSION_TOKEN", "readonly AWS_REGION"]
+)
+def test_a_readonly_variable_is_found_before_anything_changes(
+    shell: str, declaration: str, home: Home, user: User
+) -> None:
+    """Half a switch would leave keys of one profile with the token of another. Nobody is asked for a code either."""
+    home.write(base_section(user) + session_section("other", expires=EXPIRES))
+    look = "command env | grep ^AWS_ >"
+    name = declaration.split()[-1].partition("=")[0]
+    options = "set -eu; " if shell == "bash" else ""
+
+    result = shells.run(
+        shell,
+        home,
+        f"{declaration}; {options}{look} before",
+        *(f"aws_env {arguments} || echo $?" for arguments in ("other", "other --keys", BASE, "--clear")),
+        f"{look} after; aws_env --help >help",
+        env={**STALE, "AWS_REGION": "sa-east-1"},
+    )
+
+    assert result.stdout == "1\n" * 4
+    message = f"aws_env: nothing is changed, as this shell has made readonly: {name}\nhint: "
+    assert result.stderr.count(message) == 4
+    assert len(result.errors) == 8
+    assert (home.path / "before").read_text() == (home.path / "after").read_text()
+
+
+@pytest.mark.parametrize("option", ["", " --keys"])
+def test_a_switch_unsets_all_that_overrides_it_and_is_undone(option: str, start: Start, valid: Home) -> None:
+    """Settings of the profile go with the next switch too. What a person sets after a switch is not taken away."""
+    with valid.config.open("a") as config:
+        config.write(f"[profile {DERIVED}]\nregion = us-west-2\nuse_fips_endpoint = true\nretry_mode = standard\n")
+    stale = dict.fromkeys((*environment.CREDENTIAL_VARIABLES, "AWS_BEARER_TOKEN_X"), "stale")
+    person = {"AWS_RETRY_MODE": "legacy", "AWS_CA_BUNDLE": "/a", "AWS_CONFIG_FILE": str(valid.config)}
+    switched = start(env={**stale, **person, "AWS_REGION": "eu-west-3"})
+    regions = {"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2"}
+    keys = {"AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "<secret 1>"}
+    expected = {
+        "": {"AWS_PROFILE": DERIVED, **dict.fromkeys(environment.COMBINED_WITH_KEYS, "stale")},
+        " --keys": {**keys, "AWS_SESSION_TOKEN": "<secret 2>", "AWS_USE_FIPS_ENDPOINT": "true"},
+    }[option]
+
+    assert switched.run(f"aws_env {BASE}{option}") == 0
+    assert switched.variables() == {**expected, **person, **regions, "AWS_CREDENTIAL_EXPIRATION": EXPIRES}
+    assert switched.run("aws_env other --keys") == 0
+    assert "AWS_USE_FIPS_ENDPOINT" not in switched.variables()
+    assert switched.run(f"aws_env {BASE} --keys") == 0
+    assert switched.variables()["AWS_USE_FIPS_ENDPOINT"] == "true"
+    set_ = "set -gx {} mine" if switched.name == "fish" else "export {}=mine"
+    for name in ("AWS_BEARER_TOKEN_BEDROCK", "AWS_ROLE_ARN"):
+        assert switched.run(set_.format(name)) == 0
+    assert switched.run("aws_env --clear") == 0
+
+    mine = {"AWS_BEARER_TOKEN_BEDROCK": "mine", "AWS_ROLE_ARN": "mine"}
+    assert switched.variables() == {**person, **mine, "AWS_REGION": "eu-west-3"}
+    assert switched.run("command env | grep _MFA_PROFILES") == 1
+
+
+def test_universal_variables_of_fish_stay(valid: Home) -> None:
+    """In this terminal they are hidden by what is set, until --clear; where that cannot be, nothing is changed."""
+    look = "command env | string match -r '^AWS_(?:PROFILE|REGION|VAULT|SECURITY_TOKEN)=.*' | sort"
+
+    def fish(*lines: str) -> Result:
+        return shells.run("fish", valid, *lines, options=())
+
+    fish("set -Ux AWS_PROFILE work; set -Ux AWS_REGION eu-west-3; set -U AWS_SECURITY_TOKEN unseen")
+    switched = fish(
+        f"aws_env {BASE}; {look}; aws_env --keys; {look}", f"aws_env --clear; {look}", "set -U AWS_REGION x", look
+    )
+    fish("set -Ux AWS_VAULT work")
+    refused = fish(f"aws_env {BASE}; echo $status; {look}")
+    after = fish(look, "set -U | string match 'AWS_*' | sort")
+
+    hidden = f"AWS_PROFILE={DERIVED}\nAWS_REGION=us-west-2\n"
+    cleared = "AWS_PROFILE=work\nAWS_REGION=eu-west-3\n"
+    assert switched.stdout == hidden * 2 + cleared + "AWS_PROFILE=work\nAWS_REGION=x\n"
+    assert switched.errors[1:] == [
+        "mfa-profiles: error: nothing was set, as fish cannot hide universal variables from commands: AWS_PROFILE",
+        "hint: to erase them in all terminals: set -eU AWS_PROFILE",
+    ]
+    assert refused.stdout == "1\nAWS_PROFILE=work\nAWS_REGION=x\nAWS_VAULT=work\n"
+    assert "commands: AWS_VAULT" in refused.stderr
+    assert after.stdout == (
+        "AWS_PROFILE=work\nAWS_REGION=x\nAWS_VAULT=work\n"
+        "AWS_PROFILE work\nAWS_REGION x\nAWS_SECURITY_TOKEN unseen\nAWS_VAULT work\n"
+    )
 
 
 LEFT = [
@@ -409,8 +538,8 @@ def segments(shell: str, home: Home, *environments: dict[str, str]) -> list[str]
     """What the prompt shows with these variables, at NOW."""
     set_, quoted = ("set -gx {} {}", _quoted_for_fish) if shell == "fish" else ("export {}={}", shlex.quote)
     lines = [STOPPED[shell]]
-    for environment in environments:
-        lines += [set_.format(name, quoted(value)) for name, value in environment.items()]
+    for variables in environments:
+        lines += [set_.format(name, quoted(value)) for name, value in variables.items()]
         lines += ["aws_env_prompt", "echo"]
     result = shells.run(shell, home, *lines)
     assert (0, "") == (result.code, result.stderr)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles.profiles import Profiles
+from mfa_profiles.settings import block
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader
@@ -43,12 +44,7 @@ def is_variant(region: str) -> bool:
 
 def _nested(values: Mapping[str, str]) -> dict[str, str | dict[str, str]]:
     """Settings as botocore has them: with a mapping for each indented block, as under ``s3 =``."""
-    return {key: _block(value) if value.startswith("\n") else value for key, value in values.items()}
-
-
-def _block(value: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in value.splitlines() if line.strip())
-    return {key.strip(): nested.strip() for key, _, nested in pairs}
+    return {key: block(value) if value.startswith("\n") else value for key, value in values.items()}
 
 
 def _register_handlers(session: "Session") -> None:

@@ -48,9 +48,10 @@ class ReadyProfile:
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileCredentials(ReadyProfile):
-    """A profile that can be used now, and its keys."""
+    """A profile that can be used now, its keys, and the variables for its settings."""
 
     keys: Keys
+    settings: environment.Settings
 
     def as_json(self) -> dict[str, str | int]:
         """The object that SDKs want from a ``credential_process``.
@@ -76,7 +77,8 @@ def credentials(name: str, options: CredentialsOptions, context: Context) -> Pro
         raise ready.not_refreshed  # there may well be a device: long-term keys are not what was asked for
     keys, expiration = _keys(profiles, ready)
     log.step(f"hands out {masked(keys.access_key_id)} of profile {ready.profile}{_end(expiration)}")
-    return ProfileCredentials(**vars(replace(ready, expiration=expiration)), keys=keys)
+    settings = environment.settings_of(profiles, ready.profile)
+    return ProfileCredentials(**vars(replace(ready, expiration=expiration)), keys=keys, settings=settings)
 
 
 def _keys(profiles: Profiles, ready: ReadyProfile) -> tuple[Keys, datetime | None]:

@@ -23,12 +23,12 @@ class Execution:
 
 
 def execution(name: str, options: CredentialsOptions, context: Context) -> Execution:
-    """The environment of this process with the credentials of a profile in place of all others.
+    """The environment of this process with the credentials and settings of a profile in place of all others.
 
     Raises MfaProfilesError if there are none.
     """
     found = credentials(name, options, context)
-    variables = environment.of_keys(found.keys, found.expiration, found.region, context.environment)
+    variables = environment.of_keys(found.keys, found.expiration, found.region, found.settings, context.environment)
     own = ancestors.without_own_variables(context.environment)
     kept = {key: value for key, value in own.items() if key not in variables}
     if _lc_ctype_is_pythons():

@@ -1,6 +1,6 @@
 """The credentials of a profile as text for shells, programs and ``.env`` files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mfa_profiles import dotenv, environment, formats, git, shared_files
@@ -44,8 +44,10 @@ def export(
 
         found = credentials(name, options, context)
         return Exported(json.dumps(found.as_json(), indent=2), found)
-    ready, variables = _variables(name, options, context, by_profile=by_profile)
-    return Exported(formats.render(format_name, variables), ready)
+    ready, variables = _found(name, options, context, by_profile=by_profile)
+    # What reads a .env file has an environment of its own.
+    present = {} if format_name == "dotenv" else context.environment
+    return Exported(formats.render(format_name, variables(present)), ready)
 
 
 def export_to_env_file(
@@ -53,12 +55,14 @@ def export_to_env_file(
 ) -> EnvFile:
     """Write the credentials of a profile into a ``.env`` file; its other lines stay. Raises MfaProfilesError."""
     _rehearse(name, path, options, context)
-    ready, variables = _variables(name, options, context, by_profile=by_profile)
+    ready, variables_for = _found(name, options, context, by_profile=by_profile)
     account = shared_files.load(context.paths).account(ready.profile)
     others: list[str] = []
 
     def edit(text: str) -> str:
-        others[:] = _own_lines(_values(path, text), variables, ready.profile, account)
+        values = _values(path, text)
+        variables = variables_for(values)
+        others[:] = _own_lines(values, variables, ready.profile, account)
         return dotenv.update(text, {key: value for key, value in variables.items() if not _stays(key, others)})
 
     stored = shared_files.change_env_file(context.paths, path, edit)
@@ -124,12 +128,16 @@ def _warn_of_who_may_read_it(path: str, context: Context) -> None:
         context.warn(f"{path} can be read by others: {shell_command('chmod', '600', path)}")
 
 
-def _variables(
+def _found(
     name: str, options: CredentialsOptions, context: Context, *, by_profile: bool
-) -> tuple[ReadyProfile, Variables]:
-    present = context.environment
+) -> tuple[ReadyProfile, Callable[[Mapping[str, str]], Variables]]:
+    """Return a profile, and a function from the variables that are set already to those that are to be."""
     if by_profile:
         ready = ready_profile(name, options, context)
-        return ready, environment.of_profile(ready.profile, ready.expiration, ready.region, present, ready.reads)
+        return ready, lambda present: environment.of_profile(
+            ready.profile, ready.expiration, ready.region, present, ready.reads
+        )
     found = credentials(name, options, context)
-    return found, environment.of_keys(found.keys, found.expiration, found.region, present)
+    return found, lambda present: environment.of_keys(
+        found.keys, found.expiration, found.region, found.settings, present
+    )

@@ -1,5 +1,26 @@
 # What only bash has.
 
+function aws_env {
+    local options="$-" result=0
+    # These would show the keys: `set -v`, `set -x`, and a trap DEBUG that functions inherit. They are restored by the
+    # first line since bash 4.4, after Ctrl-C too, and by the last ones before that.
+    local - 2>/dev/null || \:
+    \set +vxT
+    _mfa_profiles_aws_env "$@" || result=$?
+    [[ $options != *v* ]] || \set -v
+    [[ $options != *x* ]] || \set -x
+    [[ $options != *T* ]] || \set -T
+    return "$result"
+}
+
+# Prints those of the variables NAME... that are readonly, and of the bearer tokens. Nothing is unset outside of $(...).
+function _mfa_profiles_readonly {
+    local name
+    for name in "$@" "${!AWS_BEARER_TOKEN_@}"; do
+        \unset -v "$name" 2>/dev/null || \printf ' %s' "$name"
+    done
+}
+
 function _mfa_profiles_eval {
     if shopt -q expand_aliases; then
         # No command can be interrupted here, which would leave the person without aliases.

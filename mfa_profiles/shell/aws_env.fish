@@ -87,9 +87,16 @@ function __mfa_profiles_switch
         mfa-profiles export --format fish (string match -- --by-profile $action) -- $name | read --null --local code
     set -l result $pipestatus[1]
     test $result -eq 0; or return $result
+    set -l before
+    for variable in AWS_REGION AWS_DEFAULT_REGION
+        set -qg $variable; and set -a before "$variable=$$variable"
+    end
+    __mfa_profiles_set_regions $regions
+    if not printf '%s' $code | source
+        __mfa_profiles_set_regions $before
+        return 1
+    end
     set -g __mfa_profiles_regions $regions
-    __mfa_profiles_restore_regions
-    printf '%s' $code | source; or return
     set -g __mfa_profiles_name $named[1]
     set -g __mfa_profiles_profile $AWS_PROFILE
     set -l words (__mfa_profiles_left); or return 0
@@ -98,24 +105,23 @@ function __mfa_profiles_switch
     printf '%s: %s\n' $profile[1] $words >&2
 end
 
+# Universal variables are settings of all terminals: those stay, and are seen again.
 function __mfa_profiles_clear
-    __mfa_profiles_restore_regions
-    # Each scope has its turn: the universal one would be exported, too.
-    for variable in AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN \
-            AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION \
-            __mfa_profiles_name __mfa_profiles_profile __mfa_profiles_regions
-        while set -q $variable
-            set -e $variable
-        end
+    set -q __mfa_profiles_regions; and __mfa_profiles_set_regions $__mfa_profiles_regions
+    # The names of those variables that were set beside keys, for settings of the profile.
+    for variable in (string split -n , -- $_MFA_PROFILES_SETTINGS | string match -r '^AWS_[A-Z0-9_]+$') \
+            $__mfa_profiles_cleared __mfa_profiles_name __mfa_profiles_profile __mfa_profiles_regions
+        set -eg $variable
     end
+    true
 end
 
-function __mfa_profiles_restore_regions
-    set -q __mfa_profiles_regions; or return 0
+function __mfa_profiles_set_regions
     set -eg AWS_REGION
     set -eg AWS_DEFAULT_REGION
-    for region in $__mfa_profiles_regions
-        set -gx (string split --max 1 -- = $region)
+    for region in $argv
+        set -l parts (string split --max 1 -- = $region)
+        test "$$parts[1]" = "$parts[2]"; or set -gx $parts # which a universal variable may have by now
     end
 end
 

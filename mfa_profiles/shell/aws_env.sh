@@ -20,21 +20,10 @@
 # _mfa_profiles_regions  that the next two are known: the regions before the first switch, each as "=VALUE" or nothing
 # _mfa_profiles_region, _mfa_profiles_default_region
 
-function aws_env {
-    local trace='' result=0
-    case $- in
-    *x*) # `set -x` would show the keys
-        trace=x
-        \set +x
-        ;;
-    esac
-    _mfa_profiles_aws_env "$@" || result=$?
-    [[ -z $trace ]] || \set -x
-    return "$result"
-}
+# The lists in _mfa_profiles_cleared and _mfa_profiles_switched are printed above this.
+# shellcheck disable=SC2154
 
 function _mfa_profiles_aws_env {
-    [[ -z ${ZSH_VERSION-} ]] || emulate -L zsh -o no_aliases
     local action=--by-profile name='' names=0 options=on
     while (($#)); do
         case $options$1 in
@@ -63,17 +52,29 @@ function _mfa_profiles_aws_env {
     done
     if ((names > 1)); then
         _mfa_profiles_usage 'one NAME is enough'
-    elif [[ $action != --clear && $names == 0 && -n ${AWS_PROFILE+set}${AWS_DEFAULT_PROFILE+set} ]]; then
+    elif [[ $action == --clear && $names != 0 ]]; then
+        _mfa_profiles_usage '--clear takes no NAME'
+    elif ! _mfa_profiles_can_switch; then
+        return 1
+    elif [[ $action == --clear ]]; then
+        _mfa_profiles_clear
+    elif [[ $names == 0 && -n ${AWS_PROFILE+set}${AWS_DEFAULT_PROFILE+set} ]]; then
         _mfa_profiles_switch "$action" # the tool decides which profile they name
-    elif [[ $action != --clear ]]; then
+    else
         # After --keys there is no AWS_PROFILE to go by.
         ((names)) || name=${_mfa_profiles_name:-default}
         _mfa_profiles_switch "$action" "$name"
-    elif ((names)); then
-        _mfa_profiles_usage '--clear takes no NAME'
-    else
-        _mfa_profiles_clear
     fi
+}
+
+# Fails if the person made a variable readonly: half a switch would leave keys of one profile with the token of another.
+function _mfa_profiles_can_switch {
+    local fixed
+    fixed=$(_mfa_profiles_readonly "${_mfa_profiles_switched[@]}")
+    [[ -n $fixed ]] || return 0
+    \printf '%s\n' "aws_env: nothing is changed, as this shell has made readonly: ${fixed# }" \
+        'hint: open a terminal in which it is not; a startup file may have the line that says readonly or declare -r' >&2
+    return 1
 }
 
 function _mfa_profiles_usage {
@@ -123,9 +124,16 @@ function _mfa_profiles_switch {
 }
 
 function _mfa_profiles_clear {
+    local settings="${_MFA_PROFILES_SETTINGS-}" name
     _mfa_profiles_restore_regions
-    \unset -v AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN \
-        AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION _mfa_profiles_name _mfa_profiles_profile \
+    # The names of those variables that were set beside keys, for settings of the profile.
+    while [[ -n $settings ]]; do
+        name=${settings%%,*}
+        [[ $name != AWS_* || $name == *[!ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_]* ]] || \unset -v "$name"
+        settings=${settings#"$name"}
+        settings=${settings#,}
+    done
+    \unset -v "${_mfa_profiles_cleared[@]}" _mfa_profiles_name _mfa_profiles_profile \
         _mfa_profiles_regions _mfa_profiles_region _mfa_profiles_default_region
 }
 

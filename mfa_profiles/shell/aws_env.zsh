@@ -1,5 +1,23 @@
 # What only zsh has.
 
+function aws_env {
+    emulate -L zsh -o no_aliases
+    # These would show the keys: `set -x`, `set -v`, a trap DEBUG, and `functions -t` for the functions below this one.
+    # All but the last are restored at the end of this function, after Ctrl-C too.
+    setopt no_xtrace no_verbose
+    trap - DEBUG
+    functions +tT -m '_mfa_profiles_*'
+    _mfa_profiles_aws_env "$@"
+}
+
+# Prints those of the variables NAME... that are readonly, and of the bearer tokens.
+function _mfa_profiles_readonly {
+    local name
+    for name in "$@" ${(k)parameters[(I)AWS_BEARER_TOKEN_*]}; do
+        [[ ${(Pt)name} != *readonly* ]] || printf ' %s' "$name"
+    done
+}
+
 # Its options are those of the function that calls this: no aliases.
 function _mfa_profiles_eval { \eval "$1"; }
 

@@ -822,6 +822,19 @@ def test_keys_in_a_git_repository(home: Home) -> None:
         ),
         ({"AWS_ACCOUNT_ID": "210987654321", "AWS_CREDENTIAL_SCOPE": "x"}, ""),
         (
+            {"AWS_RETRY_MODE": "bad", "_MFA_PROFILES_SETTINGS": "AWS_RETRY_MODE,HOME"},
+            "warning environment _MFA_PROFILES_SETTINGS, AWS_RETRY_MODE in the environment: some tools look there "
+            "before they look at a profile\n  unset _MFA_PROFILES_SETTINGS AWS_RETRY_MODE\n",
+        ),
+        *(
+            (
+                {name: "x"},
+                f"warning environment {name} in the environment: some tools look there before they look at a "
+                f"profile\n  unset {name}\n",
+            )
+            for name in ("AWS_BEARER_TOKEN_BEDROCK", "AWS_BEARER_TOKEN_X", "AWS_WEB_IDENTITY_TOKEN")
+        ),
+        (
             {"AWS_RETRY_MODE": "bad", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL_S3": "user:secret/of/john"},
             "problem sdk-settings AWS_CA_BUNDLE is set to nothing: AWS tools cannot use it\n"
             "  unset AWS_CA_BUNDLE\n"
@@ -831,7 +844,10 @@ def test_keys_in_a_git_repository(home: Home) -> None:
             "  unset AWS_ENDPOINT_URL_S3\n",
         ),
     ],
-    ids=["profiles", "keys", "code", "role", "nameless", "nameless default", "family", "account", "settings"],
+    ids=[
+        *("profiles", "keys", "code", "role", "nameless", "nameless default", "family", "account", "given settings"),
+        *("bearer token", "another bearer token", "web identity token", "settings"),
+    ],
 )
 def test_the_environment(home: Home, env: dict[str, str], expected: str) -> None:
     """What outranks a profile, and names that no profile has; never a value that is secret."""
@@ -859,7 +875,7 @@ IN_ENVIRONMENT = {
 )
 def test_a_terminal_with_a_session(home: Home, command: str) -> None:
     """What this tool has set itself is well."""
-    home.write(BASE_KEYS + ours(), CONFIG)
+    home.write(BASE_KEYS + ours(), CONFIG + "retry_mode = standard\n")
 
     result = shells.run("bash", home, f"{command} --offline")
 

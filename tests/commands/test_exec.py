@@ -43,6 +43,9 @@ STALE = {
     "AWS_SESSION_EXPIRATION": "2001-01-01T00:00:00Z",
     "AWS_VAULT": "other",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/",
+    "AWS_CONTAINER_SERVICE_ENDPOINT": "http://127.0.0.1/",
+    "AWS_WEB_IDENTITY_TOKEN": "stale",
+    "AWS_CREDENTIAL_FILE": "/nowhere",
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
 }
@@ -83,6 +86,23 @@ def test_requests_go_to_the_account_of_the_session(refreshed: Home) -> None:
     result = refreshed.run("exec", BASE, "--", sys.executable, "-c", script, env=env)
 
     assert (result.stdout, result.stderr) == ("None\n", "")
+
+
+def test_settings_of_the_profile_before_do_not_reach_the_next(
+    refreshed: Home, aws: LocalAWS, device: MFADevice
+) -> None:
+    """In a command that was given keys, calls for another profile go where that one says."""
+    settings = f"region = us-west-2\nendpoint_url = {aws.endpoint_url}\n"
+    refreshed.config.write_text(f"[profile {BASE}]\n{settings}[profile {DERIVED}]\n{settings}")
+    text = refreshed.credentials.read_text()
+    elsewhere = session_section("elsewhere", "endpoint_url = http://127.0.0.1:1", expires="2099-01-01T00:00:00Z")
+    refreshed.credentials.write_text(text + elsewhere)
+    script = f'echo "$AWS_ENDPOINT_URL"; {TOOL} exec {BASE} -- sh -c \'echo "$AWS_ENDPOINT_URL"\''
+    inner = f"{script}; {TOOL} refresh {BASE} --force --token-code {refreshed.code(device)}"
+
+    result = refreshed.run("exec", "elsewhere", "--", "sh", "-c", inner, env={"AWS_ENDPOINT_URL": ""})
+
+    assert (result.code, result.stdout) == (0, f"http://127.0.0.1:1\n{aws.endpoint_url}\n")
 
 
 def test_without_a_region_that_of_the_environment_stays(home: Home, user: User) -> None:

@@ -289,6 +289,41 @@ def test_an_env_file_with_the_name_of_the_profile(stored: Home) -> None:
     assert expected == set(path.read_text().splitlines())
 
 
+def test_an_env_file_with_settings_of_the_profile(stored: Home) -> None:
+    """Those of the profile come and go; a line that a person wrote stays, and overrides them like a variable."""
+    path = stored.path / ".env"
+    path.write_text("AWS_RETRY_MODE=legacy\n")
+    command = ("export", BASE, "--format", "dotenv", "--output", ".env")
+    section = f"[profile {DERIVED}]\nretry_mode = standard\n"
+    found = []
+
+    for settings, options in (
+        ("use_fips_endpoint = true\nendpoint_url = https://a.example\n", ()),
+        ("endpoint_url = https://b.example\n", ()),
+        ("", ()),
+        ("use_fips_endpoint = true\n", ()),
+        ("use_fips_endpoint = true\n", ("--by-profile",)),
+    ):
+        stored.config.write_text(section + settings)
+        # What the environment of the tool sets says nothing of that in which the file is read.
+        assert stored.run_warm(*command, *options, env={"AWS_USE_FIPS_ENDPOINT": "false"}).code == 0
+        found.append([line for line in path.read_text().splitlines() if re.search("_URL|FIPS|MODE|SETTINGS", line)])
+
+    mine = "AWS_RETRY_MODE=legacy"
+    assert found == [
+        [
+            mine,
+            "AWS_ENDPOINT_URL=https://a.example",
+            "AWS_USE_FIPS_ENDPOINT=true",
+            "_MFA_PROFILES_SETTINGS=AWS_ENDPOINT_URL,AWS_USE_FIPS_ENDPOINT",
+        ],
+        [mine, "AWS_ENDPOINT_URL=https://b.example", "_MFA_PROFILES_SETTINGS=AWS_ENDPOINT_URL"],
+        [mine],
+        [mine, "AWS_USE_FIPS_ENDPOINT=true", "_MFA_PROFILES_SETTINGS=AWS_USE_FIPS_ENDPOINT"],
+        [mine],
+    ]
+
+
 @pytest.mark.parametrize(("ignored", "warned"), [("", True), (".env\n", False)])
 def test_an_env_file_that_git_would_take(stored: Home, ignored: str, warned: bool) -> None:
     """Inside a work tree it has to be ignored, or a person hears of it."""

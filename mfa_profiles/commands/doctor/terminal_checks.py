@@ -9,25 +9,21 @@ from mfa_profiles.commands.status import session_status
 from mfa_profiles.errors import assignment, shell_command
 from mfa_profiles.profiles import ProfilePair, shown
 
-_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-_KEYS = (
-    *environment.READ_BY_SOURCE["environment"],
-    *("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AMAZON_ACCESS_KEY_ID", "AMAZON_SECRET_ACCESS_KEY", "AMAZON_SESSION_TOKEN"),
-)
-_EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
-
 
 def outranking_variables(scope: Scope) -> Iterator[Finding]:
     """What the SDKs take from the environment before they look at a profile."""
     variables = scope.context.environment
     found = [name for name in environment.credential_variables(variables) if variables.get(name)]
     found = [name for name in found if name not in environment.PROFILE_VARIABLES]
-    keys = [name for name in found if name in _KEYS]
+    keys = [name for name in found if name in environment.KEY_VARIABLES]
     holder = _holder_of_keys(scope) if keys else _holder_by_expiration(scope)
     if holder:
         yield _session_here(scope, holder)
-        found = [name for name in found if name not in (*keys, _EXPIRATION)]
+        with_keys = (*keys, environment.GIVEN_SETTINGS) if keys else ()
+        found = [name for name in found if name not in (*with_keys, environment.EXPIRATION)]
         keys = []
+    if environment.GIVEN_SETTINGS in found:
+        found += environment.given_settings(variables)  # whose values were forgotten when this command began
     if not keys:
         found = [name for name in found if name not in environment.COMBINED_WITH_KEYS]
         yield from _account_of_another(scope, holder)
@@ -63,13 +59,13 @@ def _holder_of_keys(scope: Scope) -> str | None:
     """The profile whose session is in the environment, as export and exec of this tool put it there."""
     variables = scope.context.environment
     chosen = {variables.get(name) for name in environment.PROFILE_VARIABLES} - {None, ""}
-    given = {name: variables[name] for name in _KEYS if variables.get(name)}
+    given = {name: variables[name] for name in environment.KEY_VARIABLES if variables.get(name)}
     token = given.get("AWS_SESSION_TOKEN") or given.get("AWS_SECURITY_TOKEN")
     for name, section in scope.profiles.credentials.sections.items():
         held = {
             "AWS_ACCESS_KEY_ID": section.get("aws_access_key_id"),
             "AWS_SECRET_ACCESS_KEY": section.get("aws_secret_access_key"),
-            **{variable: token for variable in _TOKENS if variable in given},
+            **{variable: token for variable in environment.TOKEN_VARIABLES if variable in given},
         }
         in_file = section.get("aws_security_token") or section.get("aws_session_token")
         if token and token == in_file and given == held and chosen <= {name}:
@@ -82,19 +78,20 @@ def _holder_by_expiration(scope: Scope) -> str | None:
     name = scope.context.environment.get("AWS_PROFILE", "")
     session = scope.profiles.session(name)
     has_end = session is not None and session.expiration is not None
-    return name if has_end and scope.context.environment.get(_EXPIRATION) else None
+    return name if has_end and scope.context.environment.get(environment.EXPIRATION) else None
 
 
 def _session_here(scope: Scope, profile: str) -> Finding:
     """What to say of a terminal that has a session, with what this tool says of its end to prompts."""
-    end = scope.context.environment.get(_EXPIRATION)
+    end = scope.context.environment.get(environment.EXPIRATION)
     session = scope.profiles.session(profile)
     pair = scope.profiles.pair_of_derived(profile)
     if end and session and session.expiration not in (None, sessions.parse_time(end)):
         base = pair.base if pair else profile
         return warning(
-            f"{_EXPIRATION} is of an earlier session of {profile}",
-            f"{shell_command('aws_env', *(['--'] if base.startswith('-') else []), base)}, or unset {_EXPIRATION}",
+            f"{environment.EXPIRATION} is of an earlier session of {profile}",
+            f"{shell_command('aws_env', *(['--'] if base.startswith('-') else []), base)}, "
+            f"or unset {environment.EXPIRATION}",
             profile=profile,
         )
     return ok(f"this terminal has the session of {profile}", profile=profile)
@@ -132,7 +129,7 @@ def chosen_profile(scope: Scope) -> Iterator[Finding]:
             error = scope.profiles.no_such_profile(name)
             missing = True
             yield problem(f"{variable}: {error.message}", *error.hints, f"unset {variable}")
-    if not missing and not any(variables.get(name) for name in _KEYS):
+    if not missing and not any(variables.get(name) for name in environment.KEY_VARIABLES):
         yield _used(scope, environment.chosen_profile(variables))
 
 
