@@ -14,11 +14,12 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
 from mfa_profiles import log
 from mfa_profiles.errors import TokenCodeNeededError
+from mfa_profiles.sessions import in_zone
 
 TERMINAL = "/dev/tty"
 
@@ -344,6 +345,10 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
-    """A moment in the local zone: the time of day, with the date before it if that is not today's."""
-    local = moment.astimezone()
-    return local.strftime("%H:%M" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+    """A moment in the local zone: the time of day, with the date before it if that is not today's.
+
+    In UTC, and with that word, if ``TZ`` names a zone that Python cannot use.
+    """
+    local, today = in_zone(moment), in_zone(now).date()
+    text = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
+    return f"{text} UTC" if local.tzinfo is UTC else text
