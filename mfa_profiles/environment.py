@@ -38,6 +38,10 @@ CREDENTIAL_VARIABLES = (
 )
 """Variables that select an identity, without bearer tokens. Code that sets some of them unsets the rest."""
 
+ACCESS_KEY_IDS = ("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AMAZON_ACCESS_KEY_ID")
+SECRET_ACCESS_KEYS = ("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AMAZON_SECRET_ACCESS_KEY")
+SESSION_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AMAZON_SESSION_TOKEN")
+
 # Each service that accepts bearer tokens has a variable of its own (botocore.utils.get_token_from_environment).
 _BEARER_TOKEN = re.compile(r"AWS_BEARER_TOKEN_[A-Z0-9_]+")
 

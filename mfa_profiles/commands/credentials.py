@@ -120,7 +120,7 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     is_right = is_of_its_base(profiles, pair)
     if before.state is State.VALID and is_right:
         return _with_session(profiles, pair, before), profiles
-    if before.state is State.MISSING and _needs_no_session(profiles, pair):
+    if before.state is State.MISSING and needs_no_session(profiles, pair):
         return _as_it_is(profiles, pair, context.now()), profiles
     ask = context.ask if options.ask_while_valid or not (is_right and before.is_usable) else None
     after, refreshed, error = _refresh(name, options, context._replace(ask=ask))
@@ -172,7 +172,7 @@ def _refuse_expired(profile: str, state: State, tool: str | None) -> None:
         )
 
 
-def _needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
+def needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
     """True if neither long-term keys nor an MFA device are behind a profile: the SDKs get along by themselves."""
     from mfa_profiles import roles
 
