@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mfa_profiles import environment, log, sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.status import SessionStatus, is_of_its_base, session_status
-from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASessionError, SessionEndedError
+from mfa_profiles.errors import MfaProfilesError, NoMFASessionError, SessionEndedError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles, masked
 from mfa_profiles.sessions import DEFAULT_MIN_REMAINING, State
 
@@ -72,8 +72,6 @@ class ProfileCredentials(ReadyProfile):
 def credentials(name: str, options: CredentialsOptions, context: Context) -> ProfileCredentials:
     """The keys of a profile, refreshed first when needed. Raises MfaProfilesError if there are none."""
     ready, profiles = _ready_profile(name, options, context)
-    if isinstance(ready.not_refreshed, MFADeviceUnknownError) and ready.expiration is None:
-        raise ready.not_refreshed  # there may well be a device: long-term keys are not what was asked for
     keys, expiration = _keys(profiles, ready)
     log.step(f"hands out {masked(keys.access_key_id)} of profile {ready.profile}{_end(expiration)}")
     return ProfileCredentials(**vars(replace(ready, expiration=expiration)), keys=keys)
@@ -128,7 +126,8 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     if error is None or (is_right and after.is_usable):
         ready = _with_session(profiles, pair, after)
         return replace(ready, refreshed=refreshed, not_refreshed=error), profiles
-    if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):
+    # Temporary keys are as good as a session. Long-term keys are not what was asked for.
+    if isinstance(error, NoMFASessionError):
         return replace(_as_it_is(profiles, pair, context.now()), not_refreshed=error), profiles
     raise error
 

@@ -29,6 +29,8 @@ from mfa_profiles.errors import (
     AWSError,
     KeysRefusedError,
     MfaProfilesError,
+    NoMFADeviceError,
+    OnlyPasskeysError,
     PermissionDeniedError,
     ProfileError,
     StorageError,
@@ -102,6 +104,10 @@ def _signing_credentials(base: str, options: RotateOptions, context: Context) ->
             again = tool_command("rotate", base)
             error.add_hint(f"it may be too new for AWS to know it: in a minute {again} goes on")
         raise
+    except OnlyPasskeysError:
+        raise
+    except NoMFADeviceError:  # Nobody can ask this user for MFA, so the key itself may sign.
+        return ProfileCredentials(profile=base, keys=_long_term_keys(shared_files.load(context.paths), base))
     try:
         context.after_writing()  # a refresh puts Ctrl-C off from its writing on
     except KeyboardInterrupt:
