@@ -25,7 +25,7 @@ from mfa_profiles.shared_files.key_edits import (
     without_rotation,
 )
 from mfa_profiles.shared_files.locking import DIRECTORY, lock_directory
-from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file
+from mfa_profiles.shared_files.paths import has_access_list, is_null_device, kind, may_write, same_file
 from mfa_profiles.shared_files.repairs import (
     copies_of_other_tools,
     with_profile_header,
@@ -45,7 +45,6 @@ from mfa_profiles.shared_files.session_edits import (
 )
 from mfa_profiles.shared_files.storage import (
     Stored,
-    close_to_writers,
     leftovers,
     make_private,
     others_can_read,
@@ -63,10 +62,10 @@ __all__ = [
     "StoredBoth",
     "change",
     "change_env_file",
-    "close_to_writers",
     "copies_of_other_tools",
     "empty_copies",
     "flight",
+    "has_access_list",
     "has_session_of_ours",
     "is_null_device",
     "leftovers",

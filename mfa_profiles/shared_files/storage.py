@@ -469,19 +469,10 @@ def make_private(path: str) -> None:
 
     Raises StorageError if the system does not allow it.
     """
-    _take_from_others(path, 0o077, "made private")
-
-
-def close_to_writers(path: str) -> None:
-    """The same for what lets others write it, and no more."""
-    _take_from_others(path, 0o022, "closed to others")
-
-
-def _take_from_others(path: str, bits: int, done: str) -> None:
-    with _explained(path, done):
+    with _explained(path, "made private"):
         status = os.stat(path)
         if status.st_uid == os.geteuid():
-            os.chmod(os.path.realpath(path), stat.S_IMODE(status.st_mode) & ~bits)
+            os.chmod(os.path.realpath(path), stat.S_IMODE(status.st_mode) & ~0o077)
 
 
 def _unlink(path: str) -> None:
