@@ -18,6 +18,7 @@ from mfa_profiles.errors import (
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
 from mfa_profiles.shared_files.base_edits import NewBase, with_base
+from mfa_profiles.shared_files.editing import is_left_over
 from mfa_profiles.shared_files.key_edits import (
     with_new_key,
     with_new_key_elsewhere,
@@ -299,11 +300,10 @@ def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
             raise StorageError(
                 f"no credentials can be kept in {paths.credentials}", "see AWS_SHARED_CREDENTIALS_FILE"
             )
+        pairs = ((before.config, after.config), (before.credentials, after.credentials))
         return [
-            old if file is as_read else file.encode(file.text)
-            for old, as_read, file in zip(
-                contents, (before.config, before.credentials), (after.config, after.credentials), strict=True
-            )
+            old if file is as_read else None if is_left_over(as_read, file) else file.encode(file.text)
+            for old, (as_read, file) in zip(contents, pairs, strict=True)
         ]
 
     return edit_bytes
