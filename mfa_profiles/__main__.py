@@ -92,7 +92,7 @@ def _run(arguments: "Sequence[str]") -> int:
         return error.exit_code
     except terminal.OutputError as error:
         if not error.reader_is_gone:
-            terminal.error(f"the output could not be written: {error}")
+            terminal.error(f"the output could not be written: {error}", [error.hint])
         return 1
 
 

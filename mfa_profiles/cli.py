@@ -490,6 +490,10 @@ def export(
             help="With --format dotenv: a .env file to create, or to update without touching its other lines.",
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="With --output: replace long-term keys in FILE that no profile has."),
+    ] = False,
     min_remaining: options.MinRemaining = None,
 ) -> int:
     """Print the credentials of a profile.
@@ -509,15 +513,16 @@ def export(
     how = CredentialsOptions(min_remaining)
     name = context.named(profile)
     if output is None:
+        if force:
+            raise UsageError("--force is for --output", "leave it out")
         exported = command.export(name, format_name, how, context, by_profile=by_profile)
         rendering.ready(exported.ready, context.now())
         terminal.data(exported.text)
     elif format_name != "dotenv":
         raise UsageError("--output is for --format dotenv", "add --format dotenv")
     else:
-        rendering.env_file(
-            command.export_to_env_file(name, output, how, context, by_profile=by_profile), context.now()
-        )
+        file = command.export_to_env_file(name, output, how, context, by_profile=by_profile, force=force)
+        rendering.env_file(file, context.now())
     return 0
 
 

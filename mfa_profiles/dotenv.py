@@ -69,10 +69,12 @@ class _Piece(NamedTuple):
     tail: str = ""
 
 
-def values(text: str) -> dict[str, str]:
-    """The variables that a ``.env`` file sets, with their values less the quotes. Raises DotenvError."""
-    pieces = (piece for piece in _pieces(text) if piece.name is not None and piece.equals)
-    return {piece.name or "": _unquoted(piece.value) for piece in pieces}
+def assignments(text: str) -> list[tuple[str, str]]:
+    """Return what a ``.env`` file sets, line by line, with values less the quotes. Raises DotenvError.
+
+    A variable may be there more than once. Most readers take the last of its lines, some the first.
+    """
+    return [(piece.name, _unquoted(piece.value)) for piece in _pieces(text) if piece.name and piece.equals]
 
 
 def update(text: str, variables: Mapping[str, str | None]) -> str:

@@ -106,7 +106,7 @@ class ProfileError(MfaProfilesError):
 
 
 class NoMFASessionError(ProfileError):
-    """AWS gives no MFA session to a profile: its keys are temporary, or their user has no MFA device."""
+    """AWS gives no MFA session to a profile, as its keys are temporary ones."""
 
 
 class SessionEndedError(ProfileError):
@@ -165,11 +165,16 @@ class PermissionDeniedError(AWSError):
     """AWS does not let the user do this: what goes on without it may go on."""
 
 
-class MFADeviceUnknownError(PermissionDeniedError):
-    """AWS does not let the user list its MFA devices, and none is configured."""
+class NoMFADeviceError(AWSError):
+    """A token code is needed, and the user has no MFA device that gives one.
+
+    The exit code is that of a run without a terminal, which ends before AWS is asked for a device.
+    """
+
+    exit_code = TokenCodeNeededError.exit_code
 
 
-class OnlyPasskeysError(AWSError):
+class OnlyPasskeysError(NoMFADeviceError):
     """A user has MFA devices, and none of them gives codes."""
 
 

@@ -28,7 +28,8 @@ class IniFile:
     """A parsed file. ``text`` is without the byte order mark and has its line endings as they are on disk.
 
     ``sections`` maps section names to lower-case keys and values, the way ``RawConfigParser`` understands them.
-    ``starts`` is where in the text each of them begins, if that is without doubt. A missing file is an empty one.
+    ``starts`` is where in the text each of them begins, if that is without doubt. A missing file is an empty one
+    that is not there (``is_there``).
     """
 
     path: str
@@ -36,6 +37,7 @@ class IniFile:
     sections: Sections = field(default_factory=dict, repr=False)
     has_byte_order_mark: bool = False
     starts: dict[str, int] | None = field(default=None, repr=False)
+    is_there: bool = False
 
     def encode(self, text: str) -> bytes:
         """The bytes of this file with another text in it."""
@@ -86,7 +88,7 @@ def _parse(data: bytes, path: str) -> IniFile:
     sections, starts = plain or (_parse_sections(text.replace("\r\n", "\n"), path), None)
     if log.is_on():  # once will do: the log begins before any file is read, and forgets no secret
         _keep_from_log(sections)
-    return IniFile(path, text, sections, has_byte_order_mark, starts)
+    return IniFile(path, text, sections, has_byte_order_mark, starts, is_there=True)
 
 
 def _cause(data: bytes, path: str, error: FileRefusedError) -> FileRefusedError | None:

@@ -66,7 +66,7 @@ def _mfa(line: str, context: Context) -> None:
     session, ready = boto3_session.open_session(name, CredentialsOptions(), None, context)
     make_default(session)
     _point_at(ready)
-    terminal.data(_told(ready, context))
+    terminal.show(_told(ready, context))
 
 
 def _point_at(ready: ReadyProfile) -> None:

@@ -104,12 +104,15 @@ def devices(listed: "Sequence[ListedDevice]", *, as_json: bool) -> None:
             for device in listed
         ]
         colours = ["green" if device.why_not is None else "yellow" for device in listed]
-        terminal.data(terminal.table(("DEVICE", "STATE", "KIND", "REFRESH"), rows, colours))
+        terminal.show(terminal.table(("DEVICE", "STATE", "KIND", "REFRESH"), rows, colours))
     else:
-        for device in listed:
-            usable = "usable" if device.why_not is None else "unusable"
-            cells = (device.serial_number, device.kind, usable, device.chosen_because or "-")
-            terminal.data("\t".join(terminal.printable(cell) for cell in cells))
+        terminal.data("\n".join(map(_line_of_device, listed)))
+
+
+def _line_of_device(device: "ListedDevice") -> str:
+    usable = "usable" if device.why_not is None else "unusable"
+    cells = (device.serial_number, device.kind, usable, device.chosen_because or "-")
+    return "\t".join(map(terminal.printable, cells))
 
 
 def _taken(device: "ListedDevice") -> str:
@@ -132,15 +135,18 @@ def findings(found: "Sequence[Finding]", name: str | None, *, offline: bool, as_
         return
     if terminal.stdout_is_terminal():
         for subject in dict.fromkeys(finding.subject for finding in found):
-            terminal.data(_heading(subject))
+            terminal.show(_heading(subject))
             for line in _lines_of_findings([finding for finding in found if finding.subject == subject]):
-                terminal.data(line)
-    else:
-        for finding in found:
-            to_do = "; ".join(_hints(finding)) or "-"
-            cells = (_level(finding), finding.check, finding.profile or "-", finding.message, to_do)
-            terminal.data("\t".join(terminal.printable(cell) for cell in cells))
+                terminal.show(line)
+    elif found:
+        terminal.data("\n".join(map(_line_of_finding, found)))
     terminal.note(_summary(found, name, offline=offline))
+
+
+def _line_of_finding(finding: "Finding") -> str:
+    to_do = "; ".join(_hints(finding)) or "-"
+    cells = (_level(finding), finding.check, finding.profile or "-", finding.message, to_do)
+    return "\t".join(map(terminal.printable, cells))
 
 
 def _heading(text: str) -> str:
@@ -217,7 +223,7 @@ def statuses(listed: "Sequence[SessionStatus]", now: datetime, *, as_json: bool)
     if not listed:
         terminal.note(NO_SESSION)
     elif terminal.stdout_is_terminal():
-        terminal.data(_table(listed, now))
+        terminal.show(_table(listed, now))
     else:
         terminal.data("\n".join(_line(status) for status in listed))
         _note_mismatches(listed)

@@ -83,6 +83,17 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def in_zone(moment: datetime, zone: tzinfo | None = None) -> datetime:
+    """A moment in a zone; None stands for the local one, for naive moments too.
+
+    UTC takes its place if ``TZ`` puts it a day or more away from UTC, for which datetime has no offset.
+    """
+    try:
+        return moment.astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
 # RFC 3339 as most tools write it, `str(datetime)`, and Go's `Time.String()`, which puts a zone name after the offset,
 # or the offset once more where the zone has no name. A name alone says nothing: there is more than one CST.
 _TIME = re.compile(
@@ -106,10 +117,10 @@ def parse_time(text: str, *, naive_zone: tzinfo | None = UTC) -> datetime | None
             return None
         zone = (match["zone"] or "").replace("UTC", "Z")
         moment = datetime.fromisoformat(f"{match['date']}T{match['time']}{zone}")
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=naive_zone)
         # Beyond these years a change of zone overflows; and nobody's session ends there.
-        return moment.astimezone(UTC) if 1970 <= moment.year < 9000 else None
+        if not 1970 <= moment.year < 9000:
+            return None
+        return in_zone(moment if moment.tzinfo else moment.replace(tzinfo=naive_zone)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -126,7 +137,7 @@ class _ExpiryKey(NamedTuple):
     template: str
 
     def format(self, moment: datetime) -> str:
-        return moment.astimezone(self.zone).strftime(self.template)
+        return in_zone(moment, self.zone).strftime(self.template)
 
 
 _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"

@@ -14,11 +14,12 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
 from mfa_profiles import log
 from mfa_profiles.errors import TokenCodeNeededError
+from mfa_profiles.sessions import in_zone
 
 TERMINAL = "/dev/tty"
 
@@ -28,14 +29,18 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066
 
 
 def prepare_streams() -> None:
-    """Make sure that anything can be written: to closed streams, and in encodings that lack its characters."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the end
+    """Make sure that anything can be written to stderr, in encodings too that lack its characters.
+
+    Data on stdout is exact, or an error: a name with other characters would be another profile's.
+    """
+    if sys.stdout is None:  # One that fails when it is written to, as it would without Python.
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115 - open until the end
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="strict")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
 
 
 def printable(text: str) -> str:
@@ -44,21 +49,38 @@ def printable(text: str) -> str:
 
 
 class OutputError(Exception):
-    """Data could not be written to stdout: a full disk, or a pipe that nobody reads any more."""
+    """Data could not be written to stdout: a full disk, a pipe that nobody reads any more, a character it lacks."""
 
-    def __init__(self, reason: OSError) -> None:
-        super().__init__((reason.strerror or "no reason given").lower())
+    def __init__(self, reason: OSError | UnicodeEncodeError) -> None:
+        if isinstance(reason, OSError):
+            super().__init__((reason.strerror or "no reason given").lower())
+            self.hint = "see where stdout leads: it has to be open, and there has to be room"
+        else:
+            super().__init__(f"stdout is in the encoding {reason.encoding}, which lacks some of its characters")
+            self.hint = "set PYTHONIOENCODING=utf-8, or a locale such as LC_ALL=C.UTF-8; nothing was printed"
         self.reader_is_gone = isinstance(reason, BrokenPipeError)
 
 
 def data(text: str) -> None:
-    """Write a line of data to stdout. Raises OutputError."""
+    """Write lines of data to stdout: all of them, to the letter, or none. Raises OutputError."""
     _to_stdout(text + "\n")
+
+
+def show(text: str) -> None:
+    """Write lines for a person to stdout, with escapes for characters that it lacks. Raises OutputError."""
+    data(_with_escapes(text))
+
+
+def _with_escapes(text: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _to_stdout(text: str) -> None:
     try:
         print(text, end="", file=sys.stdout, flush=True)  # noqa: T201
+    except UnicodeEncodeError as error:  # before anything of the text is written
+        raise OutputError(error) from None
     except OSError as error:
         # Python would try once more at its end, and complain in its own way.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -160,7 +182,7 @@ def full_screen() -> Iterator[Callable[[Sequence[str]], None]]:
         # A job in the background is stopped here, before it has drawn anything.
         termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
         _to_stdout(_ENTER)
-        yield lambda lines: _to_stdout("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[J")
+        yield lambda lines: _to_stdout(_with_escapes("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[J"))
     finally:
         with contextlib.suppress(OutputError, termios.error):  # the terminal may have gone away
             _to_stdout(_LEAVE)
@@ -344,6 +366,10 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
-    """A moment in the local zone: the time of day, with the date before it if that is not today's."""
-    local = moment.astimezone()
-    return local.strftime("%H:%M" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+    """A moment in the local zone: the time of day, with the date before it if that is not today's.
+
+    In UTC, and with that word, if ``TZ`` names a zone that Python cannot use.
+    """
+    local, today = in_zone(moment), in_zone(now).date()
+    text = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
+    return f"{text} UTC" if local.tzinfo is UTC else text

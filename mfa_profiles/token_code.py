@@ -1,11 +1,10 @@
 """Where the six digits of an MFA device come from. They are never stored, logged or put into an error."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mfa_profiles import environment, log, mfa_process
+from mfa_profiles import environment, log, mfa_process, stdin
 from mfa_profiles.errors import TokenCodeNeededError, UsageError
 from mfa_profiles.mfa_process import MFAProcess, parse
 
@@ -114,13 +113,11 @@ def _given(digits: str, given_in: str) -> Callable[[str], str]:
 
 def _from_stdin(_: str) -> str:
     log.step("reads a token code from stdin")
-    try:
-        line = sys.stdin.readline() if sys.stdin else ""
-    except OSError:  # it was opened for writing alone, for one
-        line = ""
+    line = stdin.read_line("--token-code")
     if not line:
         raise UsageError("there is no token code left on stdin", "each identity takes a line of its own")
-    return _six_digits(line, "the line on stdin")
+    # Digits are ASCII, whatever stdin is encoded in; some programs put a byte order mark before them.
+    return _six_digits(line.decode("utf-8-sig", errors="replace"), "the line on stdin")
 
 
 def _from_function(function: Callable[[], str]) -> Callable[[str], str]:

@@ -52,7 +52,7 @@ def watch(look: Callable[[], "list[SessionStatus]"], now: Callable[[], datetime]
             with log.held(), terminal.full_screen() as draw:
                 number = _draw_until_signal(shown, draw, held)
             if number != signal.SIGHUP:  # which says that the terminal has gone away
-                terminal.data("\n".join(shown.picture(sys.maxsize)))
+                terminal.show("\n".join(shown.picture(sys.maxsize)))
             if number in _ENDING:
                 return 0 if number == signal.SIGINT else 128 + number
             _stop()

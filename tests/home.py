@@ -168,6 +168,14 @@ class Home:
         return {path.name: self.text(path) for path in paths if not path.is_dir()}
 
 
+def add_temporary_keys(home: Home, name: str = BASE) -> None:
+    """Replace both files by a profile that has a device, and temporary keys from a program of its own."""
+    keys = '{"Version": 1, "AccessKeyId": "ASIAELSEWHERE", "SecretAccessKey": "its/secret", "SessionToken": "t/x"}'
+    (home.path / "keys").write_text(keys)
+    settings = "mfa_serial = arn:aws:iam::123456789012:mfa/john.doe\nregion = us-west-2\n"
+    home.write("", f"[profile {name}]\ncredential_process = cat {home.path / 'keys'}\n{settings}")
+
+
 def base_section(user: User, name: str = BASE) -> str:
     """The section of a base profile."""
     return f"[{name}]\naws_access_key_id = {user.access_key_id}\naws_secret_access_key = {user.secret_access_key}\n"

@@ -14,7 +14,7 @@ from dotenv.parser import parse_stream
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mfa_profiles.dotenv import DotenvError, update, values
+from mfa_profiles.dotenv import DotenvError, assignments, update
 from mfa_profiles.errors import ProfileError
 from tests.hostile import HOSTILE
 from tests.programs import skip_without
@@ -62,7 +62,7 @@ def test_an_update(before: str, variables: dict[str, str | None], after: str) ->
 
 def test_the_names() -> None:
     """Those that are set, each once; a name alone, a comment and the text inside a value set nothing."""
-    assert ["B", "A", "C"] == list(values("\ufeffB=1\nexport A = 2\nB=3\nX\n# D=4\n 'C'='\nE=5\n'"))
+    assert ["B", "A", "C"] == list(dict(assignments("\ufeffB=1\nexport A = 2\nB=3\nX\n# D=4\n 'C'='\nE=5\n'")))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_names() -> None:
 )
 def test_a_value_loses_its_quotes(text: str, value: str) -> None:
     """One pair of them, and none that is a part of it."""
-    assert {"A": value} == values(text) == python_dotenv(text)
+    assert {"A": value} == dict(assignments(text)) == python_dotenv(text)
 
 
 @pytest.mark.parametrize(
@@ -212,13 +212,13 @@ def test_python_dotenv_decides_what_a_line_is(text: str) -> None:
 
     if is_parsable(text):
         expected = dict.fromkeys(key for key, value, *_ in bindings if key and value is not None)
-        assert list(expected) == list(values(text))
+        assert list(expected) == list(dict(assignments(text)))
 
 
 def is_parsable(text: str) -> bool:
     """Whether a text can be updated."""
     try:
-        values(text)
+        assignments(text)
     except DotenvError:
         return False
     return True

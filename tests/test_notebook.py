@@ -17,7 +17,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from tests.code_programs import add_program, with_oathtool
-from tests.home import BASE, DERIVED, Home
+from tests.home import BASE, DERIVED, Home, add_temporary_keys
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.processes import PATIENCE
 from tests.test_python import let_end
@@ -161,9 +161,9 @@ def test_what_goes_wrong_is_a_line_and_hints(kernel: Kernel, aws: LocalAWS) -> N
     assert [] == aws.requests
 
 
-def test_keys_are_used_as_they_are(kernel: Kernel, base: Home, aws: LocalAWS) -> None:
+def test_temporary_keys_are_used_as_they_are(kernel: Kernel, base: Home) -> None:
     """With a warning that says why, and hints on lines of their own."""
-    base.add_base(aws.create_user("robot"))
+    add_temporary_keys(base)
 
     cell = kernel.run(f"%load_ext mfa_profiles\n%mfa {BASE}")
 

@@ -22,7 +22,7 @@ from mfa_profiles import errors, shared_files
 from mfa_profiles.aws.credentials import resolve
 from mfa_profiles.profiles import SharedPaths
 from mfa_profiles.sessions import format_time
-from tests.home import BASE, DERIVED, Home, base_section, session_section
+from tests.home import BASE, DERIVED, Home, add_temporary_keys, base_section, session_section
 from tests.local_aws import LocalAWS, MFADevice, User
 from tests.processes import PATIENCE, wait_until
 
@@ -349,12 +349,25 @@ def test_a_profile_that_needs_no_mfa(home: Home, aws: LocalAWS, monkeypatch: pyt
     assert ["GetCallerIdentity"] == aws.actions
 
 
-def test_a_user_without_a_device(home: Home, aws: LocalAWS, caplog: pytest.LogCaptureFixture) -> None:
-    """Its keys are used as they are, with a warning that says why, and what to do about it."""
-    robot = aws.create_user("robot")
-    home.add_base(robot)
+def test_a_user_without_a_device(home: Home, aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The long-term keys are not a session, whether there is somebody to ask or not."""
+    home.add_base(aws.create_user("robot"))
 
-    assert robot.arn == who(mfa_profiles.session(BASE))
+    with pytest.raises(mfa_profiles.MfaProfilesError, match="has no MFA device") as alone:
+        mfa_profiles.session(BASE)
+    type_in(monkeypatch)
+    with pytest.raises(mfa_profiles.MfaProfilesError, match="has no MFA device") as attended:
+        mfa_profiles.session(BASE)
+
+    assert alone.value.hints == attended.value.hints
+    assert any("register an authenticator app" in hint for hint in attended.value.hints)
+
+
+def test_temporary_keys_are_used_as_they_are(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """With a warning that says why, and what to do about it."""
+    add_temporary_keys(home)
+
+    mfa_profiles.session(BASE)
 
     why, *hints = (record.getMessage() for record in caplog.records if record.name == "mfa_profiles")
     assert why.startswith(f"{BASE} is used as it is, without an MFA session: ")

@@ -105,7 +105,7 @@ def test_no_secret_in_repr(tmp_path: Path) -> None:
     content = storage._read(str(path))
     assert content is not None
     assert any("hunter2" in part.text for part in section.parts)
-    change = storage._Change(str(path), str(path), text.encode(), content)
+    change = storage._Change(str(path), str(path), text.encode(), content, is_removal=False)
     context = Context({"AWS_SECRET_ACCESS_KEY": "hunter2"}, now=lambda: datetime.now(UTC), ask=None, warn=print)
     options, put = RefreshOptions(token_code="hunter2"), Put({"aws_secret_access_key": "hunter2"})
 

@@ -53,7 +53,7 @@ def test_the_first_source_there_is(
     waits: bool,
 ) -> None:
     """The option, the environment, the command, the terminal; the command's code is right, so waiting helps it."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("555555\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"555555\n")))
 
     source: CodeSource = CodeSources(option, environment, Person("444444")).for_profile(process)
 
@@ -123,17 +123,16 @@ def test_one_code_is_not_enough_for_two(option: str | None, environment: dict[st
 
 
 def test_a_stdin_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """There is no code on it, either."""
     with open(os.open(tmp_path / "written", os.O_WRONLY | os.O_CREAT)) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
 
-        with pytest.raises(UsageError, match="there is no token code left on stdin"):
+        with pytest.raises(UsageError, match="--token-code - reads stdin, which cannot be read: bad file descriptor"):
             CodeSources("-", {}, None).for_profile().code(DEVICE)
 
 
 def test_each_identity_reads_a_line_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other, until there are no more."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("111111\n222 222\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"111111\n222 222\n")))
     sources = CodeSources("-", {}, None)
 
     codes = [sources.for_profile().code(DEVICE), sources.for_profile(PROCESS).code(OTHER_DEVICE)]

@@ -8,7 +8,6 @@ from mfa_profiles.errors import (
     AccessKeyUnknownError,
     ClockError,
     KeysRefusedError,
-    MFADeviceUnknownError,
     PermissionDeniedError,
     SessionExpiredError,
     SessionUnknownError,
@@ -105,7 +104,7 @@ ROWS: tuple[Refusal, ...] = (
             "add to [{section}] in {config}: mfa_serial = ARN",
             "the IAM console shows the ARN: your name at the top right, Security credentials, MFA",
         ),
-        error=MFADeviceUnknownError,
+        error=PermissionDeniedError,
     ),
     Refusal(
         name="denied by the role",

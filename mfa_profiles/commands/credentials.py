@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mfa_profiles import environment, log, sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.status import SessionStatus, session_status
-from mfa_profiles.errors import MFADeviceUnknownError, MfaProfilesError, NoMFASessionError, SessionEndedError
+from mfa_profiles.errors import MfaProfilesError, NoMFASessionError, SessionEndedError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles, masked
 from mfa_profiles.sessions import State
 
@@ -73,8 +73,6 @@ class ProfileCredentials(ReadyProfile):
 def credentials(name: str, options: CredentialsOptions, context: Context) -> ProfileCredentials:
     """The keys of a profile, refreshed first when needed. Raises MfaProfilesError if there are none."""
     ready, profiles = _ready_profile(name, options, context)
-    if isinstance(ready.not_refreshed, MFADeviceUnknownError) and ready.expiration is None:
-        raise ready.not_refreshed  # there may well be a device: long-term keys are not what was asked for
     keys, expiration = _keys(profiles, ready)
     log.step(f"hands out {masked(keys.access_key_id)} of profile {ready.profile}{_end(expiration)}")
     settings = environment.settings_of(profiles, ready.profile)
@@ -121,7 +119,7 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
         return _of_another_tool(before), profiles
     if before.state is State.VALID:
         return _with_session(profiles, pair, before), profiles
-    if before.state is State.MISSING and _needs_no_session(profiles, pair):
+    if before.state is State.MISSING and needs_no_session(profiles, pair):
         return _as_it_is(profiles, pair, context.now()), profiles
     ask = context.ask if options.ask_while_valid or not before.is_usable else None
     after, refreshed, error = _refresh(name, options, context._replace(ask=ask))
@@ -129,7 +127,8 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     if error is None or after.is_usable:
         ready = _with_session(profiles, pair, after)
         return replace(ready, refreshed=refreshed, not_refreshed=error), profiles
-    if isinstance(error, (NoMFASessionError, MFADeviceUnknownError)):
+    # Temporary keys are as good as a session. Long-term keys are not what was asked for.
+    if isinstance(error, NoMFASessionError):
         return replace(_as_it_is(profiles, pair, context.now()), not_refreshed=error), profiles
     raise error
 
@@ -173,7 +172,7 @@ def _refuse_expired(profile: str, state: State, tool: str | None) -> None:
         )
 
 
-def _needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
+def needs_no_session(profiles: Profiles, pair: ProfilePair) -> bool:
     """True if neither long-term keys nor an MFA device are behind a profile: the SDKs get along by themselves."""
     from mfa_profiles import roles
 

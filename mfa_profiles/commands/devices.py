@@ -13,7 +13,7 @@ from mfa_profiles.commands.keys import KeyRing, no_mfa_session
 from mfa_profiles.commands.known_device import PASSKEY, REGISTER, KnownDevice, find_known_device
 from mfa_profiles.errors import (
     AWSError,
-    NoMFASessionError,
+    NoMFADeviceError,
     OnlyPasskeysError,
     PermissionDeniedError,
 )
@@ -91,13 +91,13 @@ def discover_serial_number(caller: Caller, context: Context) -> str:
 def usable_serial_numbers(caller: Caller, context: Context) -> list[str]:
     """Those of the caller's devices that give codes.
 
-    Raises NoMFASessionError if there is no device, OnlyPasskeysError if none of them gives codes, or AWSError.
+    Raises NoMFADeviceError (OnlyPasskeysError) if there is none, or AWSError.
     """
     found = parallel.run(lambda: iam.list_mfa_devices(caller))
     usable = [device.serial_number for device in found if device.gives_codes]
     passkeys = len(found) - len(usable)
     if not found:
-        raise NoMFASessionError(f"the user of profile {caller.profile} has no MFA device", *REGISTER)
+        raise NoMFADeviceError(f"the user of profile {caller.profile} has no MFA device", *REGISTER)
     if not usable:
         raise OnlyPasskeysError(
             f"the user of profile {caller.profile} has no MFA device for codes: only passkeys, and AWS STS takes "

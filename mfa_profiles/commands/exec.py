@@ -1,7 +1,9 @@
 """Run a command with the credentials of a profile in its environment."""
 
 import contextlib
+import errno
 import os
+import re
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -57,9 +59,60 @@ def refuse_what_cannot_run(name: str, command: str, context: Context) -> None:
     if not (os.path.exists(command) if is_path else shutil.which(command, mode=os.F_OK)):
         raise CommandError(127, f"there is no command {shown(command)}")
     if os.path.isdir(command) and is_path:
-        raise CommandError(126, f"{shown(command)} could not be run: it is a directory")
-    if not (os.access(command, os.X_OK) if is_path else shutil.which(command)):
-        raise CommandError(126, f"{shown(command)} could not be run: permission denied")
+        raise _cannot_run(shown(command), "it is a directory")
+    path = shutil.which(command)
+    if path is None:
+        raise _cannot_run(shown(command), "permission denied")
+    head = _head(path)
+    interpreter = re.match(rb"#![ \t]*([^ \t\n\0]+)", head)
+    if interpreter and not os.path.exists(interpreter[1]):
+        raise _cannot_run(shown(command), _NO_INTERPRETER)
+    if sys.platform == "linux" and _is_for_another_machine(head) and not _has_other_loaders():
+        raise _cannot_run(shown(command), _NO_PROGRAM)
+
+
+_NO_INTERPRETER = "its interpreter (see its first line) is missing"
+_NO_PROGRAM = "it is neither a program for this machine nor a script"
+
+
+def _cannot_run(command: str, reason: str) -> CommandError:
+    return CommandError(126, f"{command} could not be run: {reason}")
+
+
+def _head(path: str) -> bytes:
+    """The beginning of a program, as long as the kernel looks for its kind; nothing if it may only be run."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a FIFO would be waited for
+            return file.read(256)
+    except OSError:
+        return b""
+
+
+def _is_binary(head: bytes) -> bool:
+    """True for what no shell takes for a script. The rule is bash's: a NUL in the first line."""
+    return b"\0" in head.partition(b"\n")[0]
+
+
+_ELF = b"\x7fELF"
+_ALSO_RUN = {62: 3, 183: 40}
+"""The 32-bit machines whose programs a 64-bit one may run as well: those of x86 and of ARM."""
+
+
+def _is_for_another_machine(head: bytes) -> bool:
+    """True for a binary that Linux cannot run by itself."""
+    if not head.startswith(_ELF):
+        return not head.startswith(b"#!") and _is_binary(head)
+    python = _head(sys.executable)
+    machine, ours = (int.from_bytes(each[18:20], sys.byteorder) for each in (head, python))
+    return python.startswith(_ELF) and machine not in (ours, _ALSO_RUN.get(ours))
+
+
+def _has_other_loaders() -> bool:
+    """True if Linux was told of programs for other kinds, such as an emulator (binfmt_misc)."""
+    try:
+        return bool(set(os.listdir("/proc/sys/fs/binfmt_misc")) - {"register", "status"})
+    except OSError:
+        return False
 
 
 def replace_process(command: list[str], execution: Execution) -> NoReturn:
@@ -71,12 +124,28 @@ def replace_process(command: list[str], execution: Execution) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
+    script = _script_after_failure(command, execution)
+    # As shells, env and nohup do with a script without #!.
+    shell = ["/bin/sh", "--", script, *command[1:]]
+    try:
+        os.execve(shell[0], shell, execution.environment)  # noqa: S606 - it is what the person asked for
+    except OSError as error:
+        raise _cannot_run(command[0], (error.strerror or "its shell is missing").lower()) from None
+
+
+def _script_after_failure(command: list[str], execution: Execution) -> str:
+    """Become the command, or return the path of a script that does not say what runs it. Raises CommandError."""
     try:
         os.execvpe(command[0], command, execution.environment)  # noqa: S606 - it is what the person asked for
     except FileNotFoundError:  # although it is there
-        raise CommandError(
-            126, f"{command[0]} could not be run: its interpreter (see its first line) is missing"
-        ) from None
+        raise _cannot_run(command[0], _NO_INTERPRETER) from None
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or "it cannot be").lower()
-        raise CommandError(126, f"{command[0]} could not be run: {reason}") from None
+        number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or "it cannot be"
+    if number != errno.ENOEXEC:
+        raise _cannot_run(command[0], reason.lower())
+    import shutil
+
+    path = shutil.which(command[0], path=execution.environment.get("PATH"))
+    if path is None or _is_binary(_head(path)):
+        raise _cannot_run(command[0], _NO_PROGRAM)
+    return path

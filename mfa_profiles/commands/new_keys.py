@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from mfa_profiles import access_keys_csv, log
+from mfa_profiles import access_keys_csv, log, stdin
 from mfa_profiles.access_keys import fault_of_id, fault_of_secret
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import StorageError, UsageError
@@ -38,7 +38,7 @@ def given_keys(csv: str | None, access_key_id: str | None, secret_access_key_fil
         given = replace(given, access_key_id=_sound(access_key_id, fault_of_id, "--access-key-id"))
     if secret_access_key_file is not None:
         option = "--secret-access-key-file"
-        text = _read(secret_access_key_file, option).decode(errors="replace")
+        text = _read(secret_access_key_file, option).decode("utf-8-sig", errors="replace")
         given = replace(given, secret_access_key=_sound(text, fault_of_secret, option))
     return given
 
@@ -92,12 +92,12 @@ def _read(path: str, option: str) -> bytes:
         raise UsageError(f"{option} takes the name of a file, and this one is empty")
     log.step(f"reading {option} {path}")
     if path == "-":
-        if sys.stdin is None or sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():
             raise UsageError(
                 f"{option} - reads a pipe or a file from stdin, and there is none",
                 f"leave {option} out, and you are asked for the keys",
             )
-        return sys.stdin.buffer.read(limit)
+        return stdin.read(option, limit)
     try:
         with open(path, "rb") as file:
             return file.read(limit)

@@ -21,7 +21,7 @@ from mfa_profiles.aws.caller import Caller, region_of
 from mfa_profiles.aws.clients import Clients
 from mfa_profiles.aws.iam import AccessKey
 from mfa_profiles.commands import Context
-from mfa_profiles.commands.credentials import CredentialsOptions, ProfileCredentials, credentials
+from mfa_profiles.commands.credentials import CredentialsOptions, credentials
 from mfa_profiles.commands.keys import no_mfa_session
 from mfa_profiles.errors import (
     NOTHING_CHANGED,
@@ -29,6 +29,8 @@ from mfa_profiles.errors import (
     AWSError,
     KeysRefusedError,
     MfaProfilesError,
+    NoMFADeviceError,
+    OnlyPasskeysError,
     PermissionDeniedError,
     ProfileError,
     StorageError,
@@ -85,16 +87,20 @@ def rotate(name: str, options: RotateOptions, context: Context) -> Rotated:
     def waiting(_: str) -> None:
         context.note("waiting for another mfa-profiles that is rotating an access key")
 
-    signing = _signing_credentials(base, options, context)  # Others do not wait while a person is asked for a code.
+    holder, keys = _signing_keys(base, options, context)  # Others do not wait while a person is asked for a code.
     with shared_files.single_flight(context.paths, [shared_files.lock_of_rotation(base)], waiting):
         profiles = shared_files.load(context.paths)  # The process that had the lock before may have done it.
         now = _long_term_keys(profiles, base)
         if now.access_key_id != seen.access_key_id and base not in profiles.rotations:
             return Rotated(base, now.access_key_id)
-        return _Rotation(profiles, base, signing.profile, signing.keys, options, context).run()
+        return _Rotation(profiles, base, holder, now if holder == base else keys, options, context).run()
 
 
-def _signing_credentials(base: str, options: RotateOptions, context: Context) -> ProfileCredentials:
+def _signing_keys(base: str, options: RotateOptions, context: Context) -> tuple[str, Keys]:
+    """Return the keys of the session that signs the calls, and the profile that has it.
+
+    It is the base profile for a user without an MFA device: nobody can ask this user for MFA.
+    """
     try:
         signing = credentials(base, CredentialsOptions(token_code=options.token_code), context)
     except KeysRefusedError as error:
@@ -102,13 +108,17 @@ def _signing_credentials(base: str, options: RotateOptions, context: Context) ->
             again = tool_command("rotate", base)
             error.add_hint(f"it may be too new for AWS to know it: in a minute {again} goes on")
         raise
+    except OnlyPasskeysError:
+        raise
+    except NoMFADeviceError:
+        return base, _long_term_keys(shared_files.load(context.paths), base)
     try:
         context.after_writing()  # a refresh puts Ctrl-C off from its writing on
     except KeyboardInterrupt:
         if signing.refreshed:
             context.note(f"{signing.profile} is refreshed; the access key of {base} is as it was")
         raise
-    return signing
+    return signing.profile, signing.keys
 
 
 def _long_term_keys(profiles: Profiles, base: str) -> Keys:

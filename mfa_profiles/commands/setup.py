@@ -21,8 +21,7 @@ from mfa_profiles.errors import (
     AWSError,
     KeysRefusedError,
     MfaProfilesError,
-    NoMFASessionError,
-    OnlyPasskeysError,
+    NoMFADeviceError,
     PermissionDeniedError,
     ProfileError,
     UsageError,
@@ -262,7 +261,7 @@ def _device(caller: Caller, context: Context) -> str | None:
         usable = usable_serial_numbers(caller, context)
     except PermissionDeniedError as error:
         return configured or _ask_device(caller, error, context)
-    except (NoMFASessionError, OnlyPasskeysError) as error:
+    except NoMFADeviceError as error:
         _tell(error, context)
         usable = []
     if configured in usable:

@@ -18,6 +18,7 @@ from mfa_profiles.errors import (
 from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
 from mfa_profiles.shared_files import locking, storage
 from mfa_profiles.shared_files.base_edits import NewBase, with_base
+from mfa_profiles.shared_files.editing import is_left_over
 from mfa_profiles.shared_files.key_edits import (
     with_new_key,
     with_new_key_elsewhere,
@@ -26,7 +27,7 @@ from mfa_profiles.shared_files.key_edits import (
     without_rotation,
 )
 from mfa_profiles.shared_files.locking import DIRECTORY, Order, lock_directory, locked_beside
-from mfa_profiles.shared_files.paths import is_null_device, kind, may_write, same_file
+from mfa_profiles.shared_files.paths import has_access_list, is_null_device, kind, may_write, same_file
 from mfa_profiles.shared_files.repairs import (
     copies_of_other_tools,
     with_profile_header,
@@ -46,7 +47,6 @@ from mfa_profiles.shared_files.session_edits import (
 )
 from mfa_profiles.shared_files.storage import (
     Stored,
-    close_to_writers,
     leftovers,
     make_private,
     others_can_read,
@@ -64,9 +64,9 @@ __all__ = [
     "StoredBoth",
     "change",
     "change_env_file",
-    "close_to_writers",
     "copies_of_other_tools",
     "empty_copies",
+    "has_access_list",
     "has_session_of_ours",
     "is_null_device",
     "leftovers",
@@ -320,11 +320,10 @@ def _edit_of_bytes(paths: SharedPaths, edit: EditOfBoth) -> storage.Edit:
             raise StorageError(
                 f"no credentials can be kept in {paths.credentials}", "see AWS_SHARED_CREDENTIALS_FILE"
             )
+        pairs = ((before.config, after.config), (before.credentials, after.credentials))
         return [
-            old if file is as_read else file.encode(file.text)
-            for old, as_read, file in zip(
-                contents, (before.config, before.credentials), (after.config, after.credentials), strict=True
-            )
+            old if file is as_read else None if is_left_over(as_read, file) else file.encode(file.text)
+            for old, (as_read, file) in zip(contents, pairs, strict=True)
         ]
 
     return edit_bytes

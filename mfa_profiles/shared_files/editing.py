@@ -47,8 +47,9 @@ def put_sections(file: IniFile, puts: Mapping[str, Put]) -> IniFile:
         index = document.find(name)
         if index is None:
             _refuse_unreadable_header(file, name)
-            # After a blank line, which goes with the section when it is removed.
-            texts.append((newline if texts else "") + _new_section(name, put, newline))
+            # After a blank line, which goes with the section when it is removed. In a file that was empty as well: by
+            # that line, a file that a person had made is told from one that begins with a section of ours.
+            texts.append((newline if texts or file.is_there else "") + _new_section(name, put, newline))
         else:
             texts[index] = _edited_section(document.section(index), put)
         others = {key: value for key, value in sections.get(name, {}).items() if key not in put.drop}
@@ -81,6 +82,14 @@ def take_keys(file: IniFile, keys: Mapping[str, Collection[str]]) -> IniFile:
             gone.add(index)
     _take_blank_lines_above(gone, texts)
     return _verified(document, texts, sections)
+
+
+def is_left_over(before: IniFile, after: IniFile) -> bool:
+    """Return True for a file of which an edit leaves nothing, and that was made for what the edit has removed.
+
+    A file that was there before, if empty, begins with a blank line: see put_sections.
+    """
+    return before.text.startswith("[") and not after.encode(after.text)
 
 
 def _take_blank_lines_above(gone: Collection[int], texts: list[str]) -> None:

@@ -1,9 +1,14 @@
 """Compare paths by the files that they lead to, not by their text, and name what is at a path."""
 
+import contextlib
 import os
 import stat
+import sys
 
 from mfa_profiles.profiles import SharedPaths
+
+_LISTS = {"system.posix_acl_access", "system.posix_acl_default"}
+"""The extended attributes of access control lists on Linux: of a file or directory, and for new files in it."""
 
 _KINDS = {
     stat.S_IFDIR: "a directory",
@@ -63,3 +68,14 @@ def may_write(directory: str) -> bool:
     """Return whether this process may put files into a directory."""
     effective = os.access in os.supports_effective_ids
     return os.access(directory, os.W_OK | os.X_OK, effective_ids=effective)
+
+
+def has_access_list(path: str) -> bool:
+    """Return whether a file or directory has an access control list, which a change of its mode would disable.
+
+    On macOS, lists do not depend on modes.
+    """
+    if sys.platform != "darwin":
+        with contextlib.suppress(OSError):  # a file system without lists
+            return not _LISTS.isdisjoint(os.listxattr(path))
+    return False

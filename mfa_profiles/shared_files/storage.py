@@ -185,8 +185,9 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock: 
     """Replace files by what ``edit`` makes of them, each in one step that every reader sees whole.
 
     ``edit`` gets the bytes of each file (None if there is no file) and returns the new ones; what comes back as it
-    was is left alone. It is called again if someone else writes meanwhile; what it raises leaves all files as they
-    were. Links are followed; mode, owner and extended attributes are kept; a new file is 0600 in a 0700 directory.
+    was is left alone. None removes a file that is as this tool makes them, and empties any other. It is called again
+    if someone else writes meanwhile; what it raises leaves all files as they were. Links are followed; mode, owner
+    and extended attributes are kept; a new file is 0600 in a 0700 directory.
 
     A ``rehearsal`` ends before the first file is replaced. ``lock`` takes the lock of a file. Raises StorageError if
     the system does not allow it; no file is touched before all new ones are safely on disk.
@@ -207,9 +208,9 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock: 
                 continue
             after = edit([None if content is None else content.data for content in before])
             changes = [
-                _Change(path, target, new, old)
+                _Change(path, target, new or b"", old, is_removal=new is None and _is_as_we_make_it(path, old))
                 for path, target, old, new in zip(paths, targets, before, after, strict=True)
-                if new is not None and target in files and (old is None or new != old.data)
+                if target in files and new != (old.data if old else None)
             ]
             for change in changes:
                 if len(change.new) > _MAX_BYTES:  # the next run would not read it
@@ -227,6 +228,17 @@ def rewrite(paths: Sequence[str], edit: Edit, *, rehearsal: bool = False, lock: 
         raise StorageError(f"another program keeps changing {' or '.join(paths)}", "try again when it has finished")
 
 
+def _is_as_we_make_it(path: str, content: _Content | None) -> bool:
+    """Return True for a private file of this user with one name, and no link to it: nobody has made more of it."""
+    status = content.status if content else None
+    return (
+        status is not None
+        and not os.path.islink(path)
+        and (status.st_mode, status.st_nlink) == (stat.S_IFREG | _NEW_FILE_MODE, 1)
+        and status.st_uid == os.geteuid()
+    )
+
+
 def _refuse_places(paths: Sequence[str]) -> None:
     """Raise StorageError for a path at which no file should be made, before a directory is made for it."""
     for path in paths:
@@ -239,12 +251,12 @@ def _refuse_places(paths: Sequence[str]) -> None:
 
 
 def _tell(targets: Sequence[str], changes: "Sequence[_Change]", *, rehearsal: bool) -> None:
-    changed = [change.target for change in changes]
+    done = {change.target: "removes" if change.is_removal else "writes" for change in changes}
     for target in targets:
-        if target not in changed:
+        if target not in done:
             log.step(f"leaves {target} as it is")
         else:
-            log.step(f"makes sure that {target} can be written" if rehearsal else f"writes {target}")
+            log.step(f"makes sure that {target} can be written" if rehearsal else f"{done[target]} {target}")
 
 
 def _replace_all(copies: "Sequence[_Copy]", replaced: list[str], warnings: list[str]) -> bool:
@@ -296,12 +308,16 @@ def _lock_all(targets: Sequence[str], locks: contextlib.ExitStack, lock: Lock = 
 
 
 class _Change(NamedTuple):
-    """A file that gets new bytes: by the name it was given, and by the name that links lead to."""
+    """A file that gets new bytes: by the name it was given, and by the name that links lead to.
+
+    A file that is removed has none; where it cannot be, as a mount point, it is emptied.
+    """
 
     path: str
     target: str
     new: bytes
     old: _Content | None
+    is_removal: bool
 
     def __repr__(self) -> str:
         return object.__repr__(self)  # without what it holds
@@ -475,19 +491,10 @@ def make_private(path: str) -> None:
 
     Raises StorageError if the system does not allow it.
     """
-    _take_from_others(path, 0o077, "made private")
-
-
-def close_to_writers(path: str) -> None:
-    """The same for what lets others write it, and no more."""
-    _take_from_others(path, 0o022, "closed to others")
-
-
-def _take_from_others(path: str, bits: int, done: str) -> None:
-    with _explained(path, done):
+    with _explained(path, "made private"):
         status = os.stat(path)
         if status.st_uid == os.geteuid():
-            os.chmod(os.path.realpath(path), stat.S_IMODE(status.st_mode) & ~bits)
+            os.chmod(os.path.realpath(path), stat.S_IMODE(status.st_mode) & ~0o077)
 
 
 def _unlink(path: str) -> None:
@@ -512,7 +519,7 @@ def _replace(copy: _Copy, warnings: list[str]) -> bool:
         if not _same(copy.change.old, latest) or not is_undisturbed():
             return False
         with _explained(target, "replaced"):
-            is_replaced = _rename(copy.path, target)
+            is_replaced = _remove(target) if copy.change.is_removal else _rename(copy.path, target)
     if is_replaced:
         warnings += copy.warnings
     else:  # only now: we would hold off ourselves, too
@@ -527,8 +534,18 @@ def _replace(copy: _Copy, warnings: list[str]) -> bool:
 
 
 def _rename(source: str, target: str) -> bool:
+    """Replace a file by another one, or return False for a mount point."""
+    return _unless_busy(lambda: os.replace(source, target))
+
+
+def _remove(target: str) -> bool:
+    """Remove a file, or return False for a mount point."""
+    return _unless_busy(lambda: os.unlink(target))
+
+
+def _unless_busy(change: Callable[[], None]) -> bool:
     try:
-        os.replace(source, target)
+        change()
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise

@@ -1,5 +1,7 @@
 """clear: derived profiles go from both files, and nothing else does."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,93 @@ def test_refresh_and_clear_give_back_both_files(
 
     assert (0, f"{DERIVED} is cleared\n") == (result.code, result.stderr)
     assert before == home.files()
+
+
+@pytest.fixture
+def elsewhere(home: Home, user: User) -> Home:
+    """A home whose keys come from a program that the config file names. Only refresh makes a credentials file."""
+    home.secrets.append(user.secret_access_key)
+    keys = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
+    (home.path / "keys").write_text(json.dumps(keys))
+    home.write("", f"[profile {BASE}]\ncredential_process = cat {home.path / 'keys'}\nregion = us-west-2\n")
+    home.credentials.unlink()
+    return home
+
+
+def refresh_and_clear(home: Home, device: MFADevice) -> None:
+    """A session that comes and goes."""
+    assert home.run_warm("refresh", BASE, "--token-code", home.code(device)).code == 0
+    assert DERIVED in home.text(home.credentials)
+    assert home.run_warm("clear", BASE).code == 0
+
+
+def test_files_that_refresh_has_made_go(elsewhere: Home, device: MFADevice) -> None:
+    before = elsewhere.files()
+
+    refresh_and_clear(elsewhere, device)
+
+    assert elsewhere.files() == before
+    assert sorted(path.name for path in elsewhere.config.parent.iterdir()) == [".mfa-profiles", "config"]
+
+
+def test_a_config_file_that_refresh_has_made_goes(home: Home, user: User, device: MFADevice) -> None:
+    """Its settings are those that stand beside the keys."""
+    home.write(f"{base_section(user)}region = us-west-2\n")
+    before = home.files()
+
+    refresh_and_clear(home, device)
+
+    assert home.files() == before
+    assert not home.config.exists()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\n\n", "# mine\n", "# mine", "\r\n"])
+def test_a_file_that_was_there_stays(elsewhere: Home, device: MFADevice, text: str) -> None:
+    """Byte for byte, if it had none, too."""
+    elsewhere.write(text)
+    before = elsewhere.files()
+
+    refresh_and_clear(elsewhere, device)
+
+    assert elsewhere.files() == before
+
+
+Change = Callable[[Path], object]
+CHANGES: dict[str, Change] = {
+    "another mode": lambda path: path.chmod(0o640),
+    "a link": lambda path: path.symlink_to(path.rename(path.with_name("real"))),
+    "another name": lambda path: path.with_name("other").hardlink_to(path),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_of_which_somebody_has_made_more_stays(elsewhere: Home, device: MFADevice, change: str) -> None:
+    """It is empty then, as it is where it cannot be removed."""
+    assert elsewhere.run_warm("refresh", BASE, "--token-code", elsewhere.code(device)).code == 0
+    CHANGES[change](elsewhere.credentials)
+
+    assert elsewhere.run_warm("clear", BASE).code == 0
+
+    assert elsewhere.credentials.read_bytes() == b""
+
+
+def test_what_was_written_to_it_meanwhile_is_not_removed(elsewhere: Home, device: MFADevice) -> None:
+    """Another program writes at the last moment before the file would go: it is read again."""
+    assert elsewhere.run_warm("refresh", BASE, "--token-code", elsewhere.code(device)).code == 0
+    late = f"""
+import os
+sync = os.fsync
+def synced(descriptor):
+    sync(descriptor)
+    os.fsync = sync
+    with open({str(elsewhere.credentials)!r}, "a") as file:
+        file.write("[theirs]\\nregion = x\\n")
+os.fsync = synced
+"""
+
+    assert elsewhere.run_warm("clear", BASE, before=late).code == 0
+
+    assert elsewhere.credentials.read_text() == "[theirs]\nregion = x\n"
 
 
 def test_clear_without_a_name_takes_aws_profile(home: Home, user: User, device: MFADevice) -> None:
@@ -116,7 +205,7 @@ def test_clear_works_without_the_base(home: Home, user: User, device: MFADevice)
 
     result = home.run_warm("clear", DERIVED)
 
-    assert (0, {"config": "", "credentials": ""}) == (result.code, home.files())
+    assert (0, {}) == (result.code, home.files())
 
 
 def test_the_session_of_aws_mfa_is_not_ours_to_clear(home: Home, user: User) -> None:

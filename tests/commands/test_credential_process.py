@@ -257,41 +257,6 @@ def test_botocore_asks_nobody(home: Home, user: User) -> None:
     assert "getpass" not in result.stderr.lower()
 
 
-def test_a_user_without_a_device_has_no_session(home: Home, user: User) -> None:
-    """The long-term keys are what there is, and a person is told."""
-    home.add_base(user)
-    child = in_a_terminal(home)
-
-    child.expect(f"{BASE} is used without an MFA session: the user of profile {BASE} has no MFA device")
-    child.expect("exit 0")
-
-    section = home.section(BASE)
-    keys = {"AccessKeyId": section["aws_access_key_id"], "SecretAccessKey": section["aws_secret_access_key"]}
-    assert {"Version": 1, **keys} == json.loads(home.text(home.path / "out"))
-
-
-def exported_by_profile(home: Home) -> str:
-    """What aws_env evaluates in a terminal."""
-    command = f"{TOOL} export --by-profile {BASE} 2>/dev/null"
-    child = pexpect.spawn("/bin/sh", ["-c", command], env=home.environment(), encoding="utf-8", timeout=120)
-    child.expect(pexpect.EOF)
-    return str(child.before)
-
-
-@pytest.mark.usefixtures("device")
-def test_a_user_who_may_not_list_devices(home: Home, user: User) -> None:
-    """There may well be a device: the long-term keys are not given away, and it says what to write for a session."""
-    user.deny("iam:ListMFADevices")
-    home.add_base(user)
-    child = in_a_terminal(home)
-
-    child.expect("the MFA device is not known")
-    child.expect("mfa_serial = ARN")
-    child.expect("exit 1")
-    assert "" == (home.path / "out").read_text()
-    assert f"export AWS_PROFILE={BASE}" in exported_by_profile(home)
-
-
 def test_a_profile_that_gets_its_keys_elsewhere(home: Home) -> None:
     """What its own credential_process prints is handed on, with its expiration."""
     expires = ends_in(hours=1)

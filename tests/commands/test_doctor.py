@@ -16,8 +16,10 @@ import pytest
 from tests import shells
 from tests.home import BASE, DERIVED, TOOL, Home, session_section
 from tests.local_aws import User
+from tests.programs import missing
 from tests.screens import Screen
 from tests.shared_files.faulty_places import AS_NOBODY, NOBODY, directory_of_nobody
+from tests.shared_files.test_permissions import STRANGER, TEAM, requires_root, set_list
 
 KEYS = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret/of/john\n"
 SESSION = (
@@ -25,11 +27,13 @@ SESSION = (
     "aws_session_token = token/of/a/session==\n"
 )
 BASE_KEYS = f"[{BASE}]\n{KEYS}"
+MAYBE = ", if nobody else is meant to use it"
 CONFIG = f"[profile {BASE}]\nregion = us-west-2\n\n[profile {DERIVED}]\nregion = us-west-2\n"
 PASSED_OVER = f"the SDKs pass over [{BASE}] in ~/.aws/config: the header has to be"
 
 
 COPIED = f"# Settings copied by mfa-profiles from profile {BASE}\n"
+OUR_CONFIG = CONFIG.replace(f"{DERIVED}]\n", f"{DERIVED}]\n{COPIED}")
 
 
 class Case(NamedTuple):
@@ -221,6 +225,13 @@ CASES = {
         BASE_KEYS + ours(settings="region = us-west-2\n"),
         CONFIG,
     ),
+    "security-token: which of two is old is not known where another tool wrote them": Case(
+        session_section("a", "aws_security_token = token/of/today\n", expires="2099-01-01T00:00:00Z"),
+        "[profile a]\nregion = us-west-2\n",
+        "problem security-token profile a has two tokens: boto3 and the AWS CLI use aws_security_token, other SDKs "
+        "aws_session_token\n"
+        "  delete the line of the one that has ended, or get a new session the way you got this one\n",
+    ),
     "security-token: alone": Case(
         f"[a]\n{KEYS}aws_security_token = token/of/last/year\n",
         "[profile a]\nregion = us-west-2\n",
@@ -237,11 +248,17 @@ CASES = {
     ),
     "outranked: what leads away from the session goes": Case(
         BASE_KEYS + ours(),
-        f"{CONFIG}# why\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = {BASE}\noutput = json\n",
+        f"{OUR_CONFIG}# why\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = {BASE}\noutput = json\n",
         f"problem outranked profile {DERIVED} has role_arn and source_profile, which the SDKs follow before they "
         "look at the session\n  take them out of the profile\n",
         BASE_KEYS + ours(),
-        f"{CONFIG}# why\noutput = json\n",
+        f"{OUR_CONFIG}# why\noutput = json\n",
+    ),
+    "outranked: what a person wrote is left alone": Case(
+        BASE_KEYS + ours(),
+        f"{CONFIG}role_arn = arn:aws:iam::1:role/r\nsource_profile = {BASE}\n",
+        f"problem outranked profile {DERIVED} has role_arn and source_profile, which the SDKs follow before they "
+        "look at the session\n  take them out of the profile\n",
     ),
     "outranked: another tool's is left alone": Case(
         session_section("a", "credential_process = true\n", expires="2099-01-01T00:00:00Z"),
@@ -509,7 +526,7 @@ def test_the_line_of_an_empty_setting_is_named(home: Home) -> None:
 
 
 def test_permissions(home: Home) -> None:
-    """Who else could read keys, or replace a file; --fix takes it from them, of the file behind a link too."""
+    """Who else could read keys, or replace a file; in ~/.aws --fix takes it from them."""
     home.write(BASE_KEYS, "")
     dotfiles = home.path / "dotfiles"
     dotfiles.mkdir(mode=0o755)
@@ -525,33 +542,106 @@ def test_permissions(home: Home) -> None:
     modes = [
         stat.S_IMODE(path.stat().st_mode) for path in (home.credentials, home.config, home.config.parent, dotfiles)
     ]
-    dotfiles.chmod(0o775)
-    by_a_group = told(home, "--fix")
     dotfiles.chmod(0o755)
+    (dotfiles / "config").chmod(0o600)
     clean = told(home)
 
-    repaired = (
-        "problem permissions others may read ~/.aws/credentials (mode 640)\n  chmod 600 ~/.aws/credentials\n"
-        "warning permissions others may read ~/.aws/config (mode 644)\n  chmod 600 ~/.aws/config\n"
-        "warning permissions others may read ~/.aws (mode 755)\n  chmod 700 ~/.aws\n"
+    of_dotfiles = (
+        f"warning permissions others may read ~/.aws/config (mode 644)\n  chmod 600 ~/.aws/config{MAYBE}\n",
         "problem permissions others may write ~/dotfiles (mode 777): a file in it can be replaced\n"
-        "  chmod go-w ~/dotfiles\n"
+        f"  chmod go-w ~/dotfiles{MAYBE}\n",
     )
-    by_hand = (
-        "problem permissions others may write ~/dotfiles (mode 775): a file in it can be replaced\n"
-        "  chmod go-w ~/dotfiles\n"
+    assert (exit_code, said) == (
+        1,
+        "problem permissions others may read ~/.aws/credentials (mode 640)\n  chmod 600 ~/.aws/credentials\n"
+        f"{of_dotfiles[0]}"
+        "warning permissions others may read ~/.aws (mode 755)\n  chmod 700 ~/.aws\n"
+        f"{of_dotfiles[1]}",
     )
-    assert (1, repaired) == (exit_code, said)
-    assert (
+    assert fixed == (
         "fixed permissions ~/.aws/credentials was readable by others, and is 600 now\n"
         "  chmod 600 ~/.aws/credentials\n"
-        "fixed permissions ~/.aws/config was readable by others, and is 600 now\n  chmod 600 ~/.aws/config\n"
         "fixed permissions ~/.aws was readable by others, and is 700 now\n  chmod 700 ~/.aws\n"
-        "fixed permissions ~/dotfiles was writable by others, and is 755 now\n  chmod go-w ~/dotfiles\n"
-    ) == fixed
-    assert [0o600, 0o600, 0o700, 0o755] == modes
-    assert (1, by_hand) == by_a_group
-    assert (0, "") == clean
+        f"{''.join(of_dotfiles)}"
+    )
+    assert modes == [0o600, 0o644, 0o700, 0o777]
+    assert clean == (0, "")
+
+
+def _give(home: Home, group: int, *modes: int) -> None:
+    for path, mode in zip((home.credentials.parent, home.credentials), modes, strict=True):
+        os.chown(path, -1, group)
+        path.chmod(mode)
+
+
+SHARED: dict[str, Callable[[Home], object]] = {
+    "a group that may write": lambda home: _give(home, TEAM, 0o770, 0o660),
+    "a group that may read": lambda home: _give(home, TEAM, 0o711, 0o640),
+    "a group that may enter": lambda home: _give(home, TEAM, 0o750, 0o644),
+    "setgid": lambda home: _give(home, 0, 0o2700, 0o640),
+    "a list": lambda home: set_list(home.credentials, "-m", f"u:{STRANGER}:r"),
+    "a list for new files": lambda home: set_list(home.credentials.parent, "-m", f"d:u:{STRANGER}:r,u:{STRANGER}:x"),
+}
+
+
+@requires_root
+@pytest.mark.parametrize("how", SHARED)
+@pytest.mark.parametrize("place", [".aws", "srv"])
+def test_what_is_shared_on_purpose_stays_shared(home: Home, how: str, place: str) -> None:
+    """A warning, and the command for a person who did not mean it."""
+    if "list" in how and not shutil.which("setfacl"):
+        pytest.skip(missing("setfacl"))
+    home.write(BASE_KEYS, "")
+    SHARED[how](home)
+    env = {}
+    if place != ".aws":
+        home.credentials.parent.rename(home.path / place)
+        env = {
+            "AWS_SHARED_CREDENTIALS_FILE": f"{home.path}/srv/credentials",
+            "AWS_CONFIG_FILE": f"{home.path}/srv/config",
+        }
+    before = listing(home.path)
+
+    said = told(home, env=env)
+    fixed = told(home, "--fix", env=env)
+
+    assert listing(home.path) == before
+    assert fixed == said
+    lines = said[1].splitlines()
+    if how != "a group that may enter":  # where all others may read the file, too
+        assert (said[0], "problem" in said[1]) == (0, False)
+    assert lines[1::2] == [line for line in lines if line.startswith("  chmod") and line.endswith(MAYBE)]
+
+
+def test_a_config_file_for_everybody_stays_so(home: Home) -> None:
+    """It has no keys, and is not in ~/.aws."""
+    home.write(BASE_KEYS, "")
+    config = home.path / "etc" / "config"
+    config.parent.mkdir()
+    config.write_text(f"[profile {BASE}]\nregion = us-west-2\n")
+    config.chmod(0o644)
+    env = {"AWS_CONFIG_FILE": str(config)}
+
+    said, fixed = told(home, env=env), told(home, "--fix", env=env)
+
+    expected = f"warning permissions others may read ~/etc/config (mode 644)\n  chmod 600 ~/etc/config{MAYBE}\n"
+    assert said == fixed == (0, expected)
+    assert stat.S_IMODE(config.stat().st_mode) == 0o644
+
+
+@requires_root
+def test_the_group_that_a_user_has_alone_is_nobody_else(home: Home) -> None:
+    """A umask of 002 gives it to all new files; root's group has root's name."""
+    home.write(BASE_KEYS, "")
+    for path, mode in ((home.credentials, 0o664), (home.credentials.parent, 0o775)):
+        path.chmod(mode)
+
+    told(home, "--fix")
+
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (home.credentials, home.credentials.parent)] == [
+        0o600,
+        0o700,
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -1,5 +1,6 @@
 """exec: a command with the credentials of a profile in its environment."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -205,17 +206,75 @@ def test_the_code_is_asked_for_on_the_terminal_and_the_command_has_it_after(
     [
         ("nosuch", 127, "there is no command nosuch"),
         ("/", 126, "/ could not be run: it is a directory"),
-        ("./data", 126, "./data could not be run: exec format error"),
+        ("./data", 126, "./data could not be run: it is neither a program for this machine nor a script"),
     ],
 )
 def test_a_command_that_cannot_be_run(refreshed: Home, command: str, code: int, sentence: str) -> None:
     """With the exit codes that shells have for that."""
-    (refreshed.path / "data").write_text("")
-    (refreshed.path / "data").chmod(0o700)
+    add_program(refreshed, "data", b"MZ\0\n")
 
     result = refreshed.run("exec", BASE, "--", command)
 
     assert (code, [f"mfa-profiles: error: {sentence}"]) == (result.code, result.errors)
+
+
+def add_program(home: Home, name: str, content: bytes) -> Path:
+    """A file in the home that may be run."""
+    path = home.path / name
+    path.write_bytes(content)
+    path.chmod(0o700)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "printed", "code"),
+    [
+        (b'echo "$0" "$#" "$1"; exit 3\n', "PATH 1 a b\n", 3),
+        (b"# \xe9\necho x\n", "x\n", 0),
+        (b"#!\necho x\n", "x\n", 0),
+        (b"", "", 0),
+        (b"exit 0\n\0\0\0 an archive behind a script", "", 0),
+    ],
+)
+@pytest.mark.parametrize("found_by", ["its path", "PATH"])
+def test_a_script_that_does_not_say_what_runs_it(
+    refreshed: Home, content: bytes, printed: str, code: int, found_by: str
+) -> None:
+    """sh does, as for a shell, env and nohup; its first argument is the path by which it was found."""
+    path = add_program(refreshed, "deploy", content)
+    name = "./deploy" if found_by == "its path" else "deploy"
+    env = {"PATH": f"{path.parent}:{refreshed.environment()['PATH']}"}
+
+    result = refreshed.run("exec", BASE, "--", name, "a b", env=env)
+
+    shown = printed.replace("PATH", name if found_by == "its path" else str(path))
+    assert (result.code, result.stdout, result.stderr) == (code, shown, "")
+
+
+def foreign() -> bytes:
+    """The beginning of a program for a machine that nobody has: as this one's, but for its number."""
+    with open(os.path.realpath(sys.executable), "rb") as program:
+        return program.read(18) + b"\xfe\xfe" + program.read(4096)[2:]
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has programs in this form, and says what else it runs"
+)
+@pytest.mark.parametrize(
+    "content",
+    [foreign(), b"MZ\x90\0\x03\0\0\0", b"#!/nowhere/interpreter\n", b"#! /bin/sh\r\necho x\r\n"],
+    ids=["another machine", "Windows", "no interpreter", "a carriage return"],
+)
+def test_a_program_that_cannot_run_costs_no_code(
+    base: Home, aws: LocalAWS, device: MFADevice, content: bytes
+) -> None:
+    """Nor is it given to a shell, which would try to make sense of it."""
+    add_program(base, "program", content)
+
+    result = base.run("exec", BASE, "--", "./program", env={"MFA_PROFILES_TOKEN_CODE": base.code(device)})
+
+    assert (result.code, result.stdout, aws.actions) == (126, "", [])
+    assert result.errors[0].startswith("mfa-profiles: error: ./program could not be run: it")
 
 
 def test_without_a_command_it_is_a_shell(refreshed: Home, tmp_path: Path) -> None:

@@ -245,6 +245,85 @@ def test_an_env_file_that_is_there(stored: Home) -> None:
     assert [real.name] == [entry.name for entry in real.parent.iterdir()]
 
 
+AKIA, ASIA = "AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"
+SECRET = "only/copy/of/a/secret"
+NAMED = "the long-term key ****MPLE"
+LONG_TERM = {
+    "a pair": (f"AWS_ACCESS_KEY_ID={AKIA}\nAWS_SECRET_ACCESS_KEY={SECRET}\n", NAMED),
+    "quotes and export": (f"export AWS_SECRET_ACCESS_KEY='{SECRET}'\nexport AWS_ACCESS_KEY_ID=\"{AKIA}\"\n", NAMED),
+    "a token of an earlier session": (
+        f"AWS_ACCESS_KEY_ID={AKIA}\nAWS_SECRET_ACCESS_KEY={SECRET}\nAWS_SESSION_TOKEN=t/x\n",
+        NAMED,
+    ),
+    "overridden by a session": (
+        f"AWS_ACCESS_KEY_ID={AKIA}\nAWS_SECRET_ACCESS_KEY={SECRET}\n"
+        f"AWS_ACCESS_KEY_ID={ASIA}\nAWS_SECRET_ACCESS_KEY=s/x\nAWS_SESSION_TOKEN=t/x\n",
+        NAMED,
+    ),
+    "Go's names": (f"AWS_ACCESS_KEY={AKIA}\nAWS_SECRET_KEY={SECRET}\n", NAMED),
+    "Ruby's names": (f"AMAZON_ACCESS_KEY_ID={AKIA}\nAMAZON_SECRET_ACCESS_KEY={SECRET}\n", NAMED),
+    "a secret alone": (f"AWS_SECRET_ACCESS_KEY={SECRET}\n", "a secret access key"),
+    "in the place of the ID": (f"AWS_ACCESS_KEY_ID={SECRET}\nAWS_SECRET_ACCESS_KEY={AKIA}\n", "a secret access key"),
+    "another service's": (f"AWS_ACCESS_KEY_ID=minio\nAWS_SECRET_ACCESS_KEY={SECRET}\n", "a secret access key"),
+}
+
+
+@pytest.mark.parametrize("options", [[], ["--by-profile"]])
+@pytest.mark.parametrize("case", LONG_TERM)
+def test_long_term_keys_of_an_env_file_stay(
+    base: Home, aws: LocalAWS, device: MFADevice, case: str, options: list[str]
+) -> None:
+    """They may be the only copy. That is found out before a code is spent, and again when the session is there."""
+    text, words = LONG_TERM[case]
+    base.secrets.append(SECRET)
+    path = base.path / ".env"
+    path.write_text(text)
+    command = ["export", BASE, "--format", "dotenv", "--output", ".env", *options]
+    env = {"MFA_PROFILES_TOKEN_CODE": base.code(device)}
+
+    before = base.run_warm(*command, env=env)
+    assert (before.code, aws.actions, path.read_text()) == (1, [], text)
+    assert base.run_warm("refresh", BASE, env=env).code == 0
+    after = base.run_warm(*command)
+    assert (after.code, after.errors, path.read_text()) == (1, before.errors, text)
+    forced = base.run_warm(*command, "--force")
+
+    assert before.errors[0].startswith(f"mfa-profiles: error: .env has {words}, and no profile has it")
+    assert (forced.code, SECRET in path.read_text()) == (0, False)
+    assert f"mfa-profiles: warning: .env had {words}, which --force replaced" in forced.errors
+
+
+@pytest.mark.parametrize("options", [[], ["--by-profile"]])
+def test_keys_of_an_env_file_that_are_not_lost_are_replaced(refreshed: Home, user: User, options: list[str]) -> None:
+    """Those of a session, of a profile, or none at all."""
+    command = ["export", BASE, "--format", "dotenv", "--output", ".env", *options]
+    texts = [
+        f"AWS_ACCESS_KEY_ID={user.access_key_id}\nAWS_SECRET_ACCESS_KEY='{user.secret_access_key}'\n",
+        f"AWS_ACCESS_KEY_ID={ASIA}\nAWS_SECRET_ACCESS_KEY={SECRET}\nAWS_SESSION_TOKEN=t/x\n",
+        f"AWS_ACCESS_KEY_ID={AKIA}\nAWS_SECRET_ACCESS_KEY=\n",
+        f"# AWS_SECRET_ACCESS_KEY={SECRET}\n",
+    ]
+    path = refreshed.path / ".env"
+    for text in texts:
+        path.write_text(text)
+
+        result = refreshed.run_warm(*command)
+
+        assert (result.code, SECRET in path.read_text(), "had" in result.stderr) == (0, text.startswith("#"), False)
+
+
+def test_keys_without_a_session_can_be_exported_again(home: Home) -> None:
+    home.secrets.append("its/secret")
+    keys = '{"Version": 1, "AccessKeyId": "AKIAELSEWHERE", "SecretAccessKey": "its/secret"}'
+    (home.path / "keys").write_text(keys)
+    home.write("", f"[profile elsewhere]\ncredential_process = cat {home.path / 'keys'}\n")
+
+    command = ["export", "elsewhere", "--format", "dotenv", "--output", ".env"]
+    results = [home.run_warm(*command) for _ in range(2)]
+
+    assert [result.code for result in results] == [0, 0]
+
+
 def test_python_dotenv_reads_it_back(refreshed: Home, user: User) -> None:
     """And boto3 works with it, as in a notebook."""
     script = (

@@ -93,7 +93,7 @@ def test_only_a_passkey_is_explained(home: Home, user: User) -> None:
 
     result = home.run_warm("refresh", BASE, "--token-code", "123456")
 
-    assert 1 == result.code
+    assert 5 == result.code
     assert "has no MFA device for codes: only passkeys" in result.errors[0]
     assert "hint: register an authenticator app" in result.stderr
 
@@ -114,7 +114,7 @@ def test_no_device_is_explained(home: Home, user: User) -> None:
 
     result = home.run_warm("refresh", BASE, "--token-code", "123456")
 
-    assert 1 == result.code
+    assert 5 == result.code
     assert f"mfa-profiles: error: the user of profile {BASE} has no MFA device" == result.errors[0]
 
 
@@ -709,10 +709,10 @@ def test_json_that_is_not_taken_hides_nothing(home: Home, user: User, device: MF
     done = home.run("-c", f"{command} {home.code(device)} >/dev/full", program="/bin/sh")
 
     full = "mfa-profiles: error: the output could not be written: no space left on device"
-    assert (1, full) == (wrong.code, wrong.errors[-1])
+    assert (1, full) == (wrong.code, wrong.errors[-2])
     assert "mfa-profiles: error: AWS did not accept the token code" in wrong.errors[0]
     assert (1, "mfa-profiles: error: / ") == (broken.code, broken.errors[0][:23])
-    assert (1, full) == (done.code, done.errors[-1])
+    assert (1, full) == (done.code, done.errors[-2])
     assert done.errors[0].startswith(f"{DERIVED} is valid until ")
 
 

@@ -14,7 +14,7 @@ OLD_COMMENT = "# Expires 2020-01-01T00:00:00Z (mfa-profiles: source_profile a)"
 
 def put(text: str, values: dict[str, str], *, comment: str | None = COMMENT, drop: tuple[str, ...] = ()) -> str:
     """The text with the values in [x]."""
-    file = ini.parse(text.encode(), "credentials")
+    file = ini.parse(text.encode() or None, "credentials")  # An empty text stands for no file.
     return put_sections(file, {"x": Put(values, comment, drop)}).text
 
 
@@ -27,7 +27,7 @@ DOUBT = (
 
 # name: (before, after putting k = new into [x])
 PUT = {
-    "an empty file gets the section alone": ("", f"[x]\n{COMMENT}\nk = new\n"),
+    "a new file gets the section alone": ("", f"[x]\n{COMMENT}\nk = new\n"),
     "a new section goes to the end, after a blank line": ("[a]\nb = c\n", f"[a]\nb = c\n\n[x]\n{COMMENT}\nk = new\n"),
     "a missing final newline is mended, and left out again": ("[a]\nb = c", f"[a]\nb = c\n\n[x]\n{COMMENT}\nk = new"),
     "a new section has the file's line ending": (
@@ -142,7 +142,7 @@ def test_put_drops_a_key_and_keeps_its_comments() -> None:
 
 def test_put_writes_a_nested_block() -> None:
     """A value that begins with a line break is a block, as botocore gives it."""
-    edited = put_sections(ini.parse(b"", "config"), {"x": Put({"s3": "\na = b\nc = d"}, may_have_blocks=True)})
+    edited = put_sections(ini.parse(None, "config"), {"x": Put({"s3": "\na = b\nc = d"}, may_have_blocks=True)})
 
     assert "[x]\ns3 =\n    a = b\n    c = d\n" == edited.text
 
@@ -253,7 +253,7 @@ def test_values_that_would_break_out_are_refused(value: str) -> None:
 
 def test_any_other_character_is_written() -> None:
     """In names, keys, comments and values, each for itself."""
-    file = ini.parse(b"", "config")
+    file = ini.parse(None, "config")
     put = Put({"xx": "X X", "y": "\nX = X"}, "# X", may_have_blocks=True)
 
     edited = put_sections(file, {"X": put, "Y": Put({"x": "X"})})

@@ -35,7 +35,8 @@ NEW_SESSION = SessionCredentials("ASIA1", "s", "t", MOMENT)
 
 def profiles(texts: Texts) -> Profiles:
     """Both files."""
-    return Profiles(ini.parse(texts[0].encode(), "credentials"), ini.parse(texts[1].encode(), "config"))
+    credentials, config = (text.encode() or None for text in texts)  # An empty text stands for no file.
+    return Profiles(ini.parse(credentials, "credentials"), ini.parse(config, "config"))
 
 
 def put_base(region: str = "r", mfa_serial: str | None = None, name: str = "a") -> Edit:
@@ -92,7 +93,7 @@ def put_region(pair: ProfilePair = A) -> Edit:
 
 # name: (edit, both files before, both files after)
 EDITS: dict[str, tuple[Edit, Texts, Texts]] = {
-    "setup: two empty files": (
+    "setup: two new files": (
         put_base(mfa_serial="GAHT12345678"),
         ("", ""),
         (f"[a]\n{NEW_KEYS}", "[profile a]\nregion = r\nmfa_serial = GAHT12345678\n"),

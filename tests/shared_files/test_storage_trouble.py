@@ -67,6 +67,17 @@ def test_a_file_that_stays_where_it_is_is_written_there(
     assert -(-max(len(new), len(b"a longer old text")) // 3) == len(lengths)
 
 
+def test_a_file_that_cannot_be_removed_is_emptied(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.unlink
+    mounted.chmod(0o600)
+    monkeypatch.setattr(os, "unlink", lambda path: refuse(errno.EBUSY)() if path == str(mounted) else real(path))
+
+    stored = storage.rewrite([str(mounted)], lambda _: [None])
+
+    assert (mounted.read_bytes(), names(mounted.parent)) == (b"", [".mfa-profiles", "credentials"])
+    assert "is a mount point and was written in place" in stored.warnings[0]
+
+
 def test_a_file_that_stays_where_it_is_gets_its_old_text_back(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If there is no room for the new one."""
     real, room = os.pwrite, iter([5])

@@ -4,6 +4,7 @@ import functools
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from mfa_profiles import git, ini, sessions, shared_files
 from mfa_profiles.commands.doctor.findings import Check, Finding, Scope, Where, ok, problem, warning
@@ -107,10 +108,10 @@ def permissions(scope: Scope) -> Iterator[Finding]:
     """Who else could read keys, or put something in their place."""
     paths = scope.context.paths
     config_holds_keys = any(values.get("aws_secret_access_key") for values in scope.profiles.config.sections.values())
-    yield from _permissions(paths.credentials, 0o066)
-    yield from _permissions(paths.config, 0o066 if config_holds_keys else 0o022)
+    yield from _permissions(paths.credentials, 0o066, paths)
+    yield from _permissions(paths.config, 0o066 if config_holds_keys else 0o022, paths)
     for directory in _directories(paths):
-        yield from _permissions_of_directory(directory)
+        yield from _permissions_of_directory(directory, paths)
     yield from _closed_to_owner(paths)
 
 
@@ -152,7 +153,7 @@ def _is_one_of(directories: Iterable[str], directory: str) -> bool:
     return any(shared_files.same_file(directory, other) for other in directories)
 
 
-def _permissions(path: str, worst: int) -> Iterator[Finding]:
+def _permissions(path: str, worst: int, paths: SharedPaths) -> Iterator[Finding]:
     """What others may do with a file; it is a problem if that is among the ``worst``, as bits of a mode."""
     if not os.path.isfile(path):
         return
@@ -160,27 +161,83 @@ def _permissions(path: str, worst: int) -> Iterator[Finding]:
     yield from _owner(path, status)
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
-        found = problem if mode & worst else warning
-        yield found(_who_may(path, mode), shell_command("chmod", "600", path), **_with_fix(path, status, 0o077))
+        directory = os.path.dirname(os.path.realpath(path))
+        access = _Access.of(directory, paths)
+        found = problem if mode & worst & access.by_chance else warning
+        yield found(_who_may(path, mode), access.advice("chmod", "600", path), **_with_fix(path, status, access))
 
 
-def _permissions_of_directory(path: str) -> Iterator[Finding]:
+def _permissions_of_directory(path: str, paths: SharedPaths) -> Iterator[Finding]:
     status = os.stat(path)
     mode = stat.S_IMODE(status.st_mode)
+    access = _Access.of(path, paths)
     others_write = mode & 0o022 and not mode & stat.S_ISVTX
-    # Nobody else has a use for ~/.aws; any other directory may be there for more than these files.
+    found = problem if others_write and mode & 0o022 & access.by_chance else warning
     if _is_usual_place(path):
         yield from _owner(path, status)
         if mode & 0o077:
-            found = problem if others_write else warning
-            yield found(_who_may(path, mode), shell_command("chmod", "700", path), **_with_fix(path, status, 0o077))
+            yield found(
+                _who_may(path, mode),
+                access.advice("chmod", "700", path),
+                **_with_fix(path, status, access),
+            )
     elif others_write:
-        yield problem(
+        yield found(
             f"others may write {path} (mode {mode:o}): a file in it can be replaced",
-            shell_command("chmod", "go-w", path),
-            # What anyone may write is no file's place; what a group may, somebody may have meant so.
-            **(_with_fix(path, status, 0o022) if mode & stat.S_IWOTH else {"path": path}),
+            access.advice("chmod", "go-w", path),
+            path=path,
         )
+
+
+class _Access(NamedTuple):
+    """For whom a directory and the files in it are."""
+
+    is_usual_place: bool
+    is_shared: bool
+
+    @classmethod
+    def of(cls, directory: str, paths: SharedPaths) -> "_Access":
+        files = [path for path in (paths.credentials, paths.config) if os.path.isfile(path)]
+        inside = [
+            path for path in files if shared_files.same_file(os.path.dirname(os.path.realpath(path)), directory)
+        ]
+        return cls(_is_usual_place(directory), any(map(_is_shared_on_purpose, [directory, *inside])))
+
+    @property
+    def is_private(self) -> bool:
+        """True if nobody else has a use for it: --fix takes away nothing that somebody was given."""
+        return self.is_usual_place and not self.is_shared
+
+    @property
+    def by_chance(self) -> int:
+        """The bits of a mode that a umask has left there, and nobody has set on purpose."""
+        return 0o007 if self.is_shared else 0o077
+
+    def advice(self, *command: str) -> str:
+        return shell_command(*command) + ("" if self.is_private else ", if nobody else is meant to use it")
+
+
+def _is_shared_on_purpose(path: str) -> bool:
+    """True if somebody gave a file or a directory to a group, or has set an access control list for it.
+
+    A umask does not do that, apart from giving it to the group that a user has for themselves.
+    """
+    status = os.stat(path)
+    if shared_files.has_access_list(path) or (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISGID):
+        return True
+    more_than_others = status.st_mode >> 3 & ~status.st_mode & 0o7
+    return bool(more_than_others) and not _is_group_of_one(status)
+
+
+def _is_group_of_one(status: os.stat_result) -> bool:
+    """True if the group of a file is for its owner alone. It has their name then, as useradd makes it."""
+    import grp
+
+    try:
+        group = grp.getgrgid(status.st_gid)
+    except KeyError:
+        return False
+    return group.gr_name == _user(status.st_uid) and not set(group.gr_mem) - {group.gr_name}
 
 
 def _is_usual_place(path: str) -> bool:
@@ -190,14 +247,13 @@ def _is_usual_place(path: str) -> bool:
         return False
 
 
-def _with_fix(path: str, status: os.stat_result, bits: int) -> Where:
-    """A path that is this user's, and how others are kept from what these bits of its mode let them do."""
-    if status.st_uid != os.geteuid():
+def _with_fix(path: str, status: os.stat_result, access: _Access) -> Where:
+    """A path and, if it is private and this user's, how others are kept from it."""
+    if not access.is_private or status.st_uid != os.geteuid():
         return {"path": path}
-    fix = shared_files.make_private if bits & 0o044 else shared_files.close_to_writers
     mode = stat.S_IMODE(status.st_mode)
-    mended = f"{path} was {' and '.join(_what(mode & bits, _STATES))} by others, and is {mode & ~bits:o} now"
-    return {"path": path, "fix": functools.partial(fix, path), "mended": mended}
+    mended = f"{path} was {' and '.join(_what(mode, _STATES))} by others, and is {mode & ~0o077:o} now"
+    return {"path": path, "fix": functools.partial(shared_files.make_private, path), "mended": mended}
 
 
 _ACTS = ("read", "write", "enter")

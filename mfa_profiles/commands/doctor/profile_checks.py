@@ -159,9 +159,9 @@ def security_tokens(scope: Scope) -> Iterator[Finding]:
     """Tokens under the name that boto 2 knew, which botocore prefers to the one that every SDK reads."""
     for name in scope.names:
         section = scope.profiles.credentials.sections.get(name, {})
-        stale, token = section.get("aws_security_token"), section.get("aws_session_token")
+        old, token = section.get("aws_security_token"), section.get("aws_session_token")
         where = scope.where(name, "aws_security_token")
-        if stale and token and stale != token:
+        if old and token and old != token and name in scope.profiles.origins:
             yield problem(
                 f"profile {name} has an old aws_security_token, which boto3 and the AWS CLI prefer to "
                 "aws_session_token",
@@ -171,7 +171,15 @@ def security_tokens(scope: Scope) -> Iterator[Finding]:
                     functools.partial(shared_files.without_settings, name=name, keys=["aws_security_token"])
                 ),
             )
-        elif stale and not token:
+        elif old and token and old != token:
+            # Which of the two is the old one is not in the file, and they may be nowhere else.
+            yield problem(
+                f"profile {name} has two tokens: boto3 and the AWS CLI use aws_security_token, other SDKs "
+                "aws_session_token",
+                "delete the line of the one that has ended, or get a new session the way you got this one",
+                **where,
+            )
+        elif old and not token:
             yield warning(
                 f"profile {name} has its token in aws_security_token, where only boto3 and the AWS CLI look",
                 "move its value to aws_session_token, and delete the line"
@@ -184,19 +192,22 @@ def security_tokens(scope: Scope) -> Iterator[Finding]:
 def outranked(scope: Scope) -> Iterator[Finding]:
     """Settings of a derived profile that lead the SDKs away from the session in it."""
     for pair, session in _sessions(scope):
-        values = scope.profiles.settings(pair.derived)
+        profiles = scope.profiles
+        values = profiles.settings(pair.derived)
         found = [key for key in settings.PROVIDER_KEYS if values.get(key)]
         if not found:
             continue
         level = problem if set(found) & set(settings.OUTRANKING_KEYS) else warning
         who = "the SDKs follow" if level is problem else "some SDKs follow"
         names = " and ".join(found)
+        header = profiles.config_header(pair.derived)
+        are_in_ours = header in profiles.copied or not set(found) & set(profiles.config.sections.get(header, {}))
         yield level(
             f"profile {pair.derived} has {names}, which {who} before they look at the session",
             f"take {'it' if len(found) == 1 else 'them'} out of the profile",
             **scope.where(pair.derived, found[0]),
             fix=scope.change(functools.partial(shared_files.without_settings, name=pair.derived, keys=found))
-            if session.origin
+            if session.origin and are_in_ours
             else None,
         )
 
