@@ -46,6 +46,7 @@ def _write(text: str) -> str:
     import tempfile
 
     from mfa_profiles.profiles import SharedPaths
+    from mfa_profiles.shared_files import permissions
     from mfa_profiles.shared_files.locking import lock_directory
     from mfa_profiles.shared_files.paths import is_null_device
 
@@ -56,6 +57,7 @@ def _write(text: str) -> str:
     descriptor, temporary = tempfile.mkstemp(dir=directory)  # new, not a link, and private
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
+            permissions.give_to_owner_of_directory(temporary, descriptor)
             file.write(text)
         path = os.path.join(directory, REPORT)
         os.replace(temporary, path)

@@ -52,7 +52,10 @@ def credential_process(arguments: "Sequence[str]") -> str | None:
 
 def _read(path: str) -> str | None:
     """The text of a file of ordinary line endings, empty if there is none. Raises OSError or ValueError."""
-    path = os.path.expanduser(os.path.expandvars(path))
+    named = os.path.expandvars(path)
+    path = os.path.expanduser(named)
+    if named.startswith(("~", "$")) and (not os.path.isabs(path) or os.environ.get("HOME") == ""):
+        return None  # no home directory or no such variable, which is an error
     try:
         status = os.stat(path)
     except FileNotFoundError:

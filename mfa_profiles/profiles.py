@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mfa_profiles import ini, log, rotations, sessions, settings
 from mfa_profiles.access_keys import looks_like_secret
-from mfa_profiles.errors import ProfileError, StorageError, tool_command
+from mfa_profiles.errors import ProfileError, StorageError, UsageError, tool_command
 from mfa_profiles.ini import IniFile
 from mfa_profiles.rotations import Rotation
 from mfa_profiles.sessions import Origin, StoredSession
@@ -38,22 +38,50 @@ class SharedPaths(NamedTuple):
         """The paths that ``AWS_SHARED_CREDENTIALS_FILE`` and ``AWS_CONFIG_FILE`` name, else those in ``~/.aws``.
 
         ``~`` and ``$VARIABLES`` in them are this process's, as they are for botocore. Raises StorageError for a path
-        that means nothing, as the working directory is gone.
+        that means nothing, as the working directory is gone, and for one in a home directory that is not known.
         """
         return cls(
-            _expand(environment.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"),
-            _expand(environment.get("AWS_CONFIG_FILE") or "~/.aws/config"),
+            _named(environment, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+            _named(environment, "AWS_CONFIG_FILE", "~/.aws/config"),
         )
 
 
-def _expand(path: str) -> str:
-    path = os.path.expanduser(os.path.expandvars(path))
+def _named(environment: Mapping[str, str], variable: str, usual: str) -> str:
+    path = os.path.expandvars(environment.get(variable) or usual)
+    if path.startswith("$"):
+        raise StorageError(
+            f"{path} begins with a variable that is not set", f"set it, or write the whole path in {variable}"
+        )
+    if path.startswith("~") and not _is_known(path.partition(os.sep)[0]):
+        raise StorageError(
+            f"{path} is in a home directory that is not known",
+            f"set HOME to the absolute path of yours, or write the whole path of the file in {variable}",
+        )
+    path = os.path.expanduser(path)
     if not os.path.isabs(path):
         try:
             os.getcwd()
         except OSError:
             raise StorageError(f"{path} is in a directory that is not there any more", "cd to one that is") from None
     return path
+
+
+def _is_known(home: str) -> bool:
+    """Return whether ``~`` or ``~user`` stands for a directory.
+
+    To botocore it stands for itself where there is no such user, and for the root directory where HOME is empty.
+    """
+    return os.path.isabs(os.path.expanduser(home)) and not (home == "~" and os.environ.get("HOME") == "")
+
+
+def refuse_tilde(path: str, option: str) -> None:
+    """Raise UsageError for the name of a file that a shell should have changed: it does so without quotes only."""
+    if path.startswith("~"):
+        raise UsageError(
+            f"{option} {path} begins with ~, which the shell has not replaced by a home directory",
+            f"write {option} and the name as two words, without quotes",
+            f"or, if a file has that name: {option} {shlex.quote(f'./{path}')}",
+        )
 
 
 class ProfilePair(NamedTuple):

@@ -11,7 +11,6 @@ import contextlib
 import io
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -215,84 +214,33 @@ def ask(question: str, meanwhile: Callable[[], object] = lambda: None) -> str:
     ``meanwhile`` is called once it is there to be read. The end of input (Ctrl-D) means the same as Ctrl-C:
     KeyboardInterrupt. Raises TokenCodeNeededError if the terminal has gone away: the answer is a code in most cases.
     """
-    try:
-        return _ask(question, meanwhile)
-    except OSError:
-        raise _gone() from None
-
-
-def _gone() -> TokenCodeNeededError:
-    return TokenCodeNeededError("the terminal to ask on has gone away", "run it in one that stays open")
-
-
-def _ask(question: str, meanwhile: Callable[[], object]) -> str:
-    with (
-        open(TERMINAL, "w", errors="backslashreplace") as writer,
-        open(TERMINAL, errors="replace") as reader,
-        log.held(),
-    ):
-        writer.write(_printable_lines(question) + " ")
-        writer.flush()
-        meanwhile()
-        try:
-            answer = _line(reader)
-        except KeyboardInterrupt:
-            writer.write("\n")
-            raise
-        if not answer:
-            writer.write("\n")
-            raise KeyboardInterrupt
-        return answer.rstrip("\n")
-
-
-def _line(terminal: TextIO) -> str:
-    import select
-
-    # A signal that comes between Python's last look for one and the wait is heard after that: so none is long.
-    while not select.select([terminal], [], [], 0.1)[0]:
-        pass
-    return terminal.readline()
+    return _ask(question, meanwhile, hidden=False)
 
 
 def ask_secret(question: str) -> str:
     """Ask a person on the terminal for something that is not shown while they type it. Otherwise as ``ask``."""
-    import getpass
-    import warnings
-
-    with log.held(), warnings.catch_warnings(), _ended_in_order():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # its other way would show what is typed
-        try:
-            return getpass.getpass(_printable_lines(question) + " ")
-        except (KeyboardInterrupt, EOFError):
-            _end_line()
-            raise KeyboardInterrupt from None
-        except UnicodeDecodeError:  # whose text quotes the answer
-            return "\ufffd"
-        except (OSError, getpass.GetPassWarning):
-            raise _gone() from None
+    return _ask(question, lambda: None, hidden=True)
 
 
-@contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let a process that is told to end put the terminal back first, which would go on hiding what is typed."""
+def _ask(question: str, meanwhile: Callable[[], object], *, hidden: bool) -> str:
+    import locale
 
-    def end(number: int, _: object) -> None:
-        _end_line()
-        raise SystemExit(128 + number)
+    from mfa_profiles import prompt  # most commands ask nothing
 
-    ending = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ending:
-        signal.signal(number, end)
+    encoding = locale.getpreferredencoding(do_setlocale=False)
+    text = f"{_printable_lines(question)} ".encode(encoding, "backslashreplace")
     try:
-        yield
-    finally:
-        for number in ending:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _end_line() -> None:
-    with contextlib.suppress(OSError), open(TERMINAL, "w") as writer:
-        writer.write("\n")
+        terminal = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY)
+        try:
+            with log.held():
+                answer = prompt.read_line(terminal, text, hidden=hidden, meanwhile=meanwhile)
+        finally:
+            os.close(terminal)
+    except EOFError:
+        raise KeyboardInterrupt from None
+    except OSError:
+        raise TokenCodeNeededError("the terminal to ask on has gone away", "run it in one that stays open") from None
+    return answer.decode(encoding, "replace")
 
 
 def wait(seconds: int, reason: str) -> None:

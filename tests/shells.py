@@ -11,11 +11,12 @@ from tests.home import TOOL, Home, Result
 from tests.programs import skip_without
 
 SHELLS = ("bash", "zsh", "fish")
-WITHOUT_START_UP_FILES = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}
+WITHOUT_START_UP_FILES = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"], "dash": []}
 INIT = {
     "bash": f'eval "$({TOOL} shell-init bash)"',
     "zsh": f'eval "$({TOOL} shell-init zsh)"',
     "fish": f"{TOOL} shell-init fish | source",
+    "dash": ":",
 }
 
 

@@ -9,7 +9,7 @@ from mfa_profiles import access_keys_csv, log, stdin
 from mfa_profiles.access_keys import fault_of_id, fault_of_secret
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import StorageError, UsageError
-from mfa_profiles.profiles import Keys
+from mfa_profiles.profiles import Keys, refuse_tilde
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ def _read(path: str, option: str) -> bytes:
     limit = access_keys_csv.MAX_BYTES + 1
     if not path:
         raise UsageError(f"{option} takes the name of a file, and this one is empty")
+    refuse_tilde(path, option)
     log.step(f"reading {option} {path}")
     if path == "-":
         if sys.stdin is not None and sys.stdin.isatty():

@@ -15,7 +15,7 @@ from mfa_profiles.errors import (
     StorageError,
     UsageError,
 )
-from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths
+from mfa_profiles.profiles import ProfilePair, Profiles, SharedPaths, refuse_tilde
 from mfa_profiles.shared_files import locking, storage
 from mfa_profiles.shared_files.base_edits import NewBase, with_base
 from mfa_profiles.shared_files.editing import is_left_over
@@ -248,10 +248,11 @@ def _change_env_file(paths: SharedPaths, path: str, edit: Callable[[str], str], 
 def refuse_env_file(paths: SharedPaths, path: str) -> None:
     """Raise StorageError for a path at which no ``.env`` file can be: the shared files would be ruined by it.
 
-    For no path at all, as of a variable that is not set, it is UsageError.
+    For no path at all, as of a variable that is not set, and for one that begins with ~, it is UsageError.
     """
     if not path:
         raise UsageError("--output takes the name of a file, and this one is empty")
+    refuse_tilde(path, "--output")
     try:
         target = os.path.realpath(path)
     except OSError:

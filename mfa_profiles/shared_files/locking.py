@@ -276,12 +276,14 @@ def lock_directory(target: str) -> str:
     Makes it, and the directory that the file is named in, if they are missing. Everyone who may put files beside the
     file may put them there. Git ignores it. Raises OSError, also for something else in its place.
     """
-    os.makedirs(os.path.dirname(target) or os.curdir, _DIRECTORY_MODE, exist_ok=True)
+    from mfa_profiles.shared_files import permissions  # hot commands write nothing
+
+    permissions.make_directories(os.path.dirname(target) or os.curdir)
     parent = os.path.dirname(os.path.realpath(target))
     path = os.path.join(parent, DIRECTORY)
     if not os.path.lexists(path):
         with contextlib.suppress(FileExistsError):  # another process was faster
-            os.mkdir(path, _DIRECTORY_MODE)
+            permissions.make_directory(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         like, made = os.stat(parent), os.fstat(descriptor)
@@ -289,7 +291,8 @@ def lock_directory(target: str) -> str:
         if like.st_mode & stat.S_IWOTH and made.st_uid not in (os.geteuid(), like.st_uid, 0):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         # A directory of root's that holds something already was not made here, and is not given away.
-        if made.st_uid == os.geteuid() and (made.st_uid == like.st_uid or not os.listdir(descriptor)):
+        is_of_the_owner = made.st_uid == like.st_uid and os.geteuid() in (0, made.st_uid)
+        if is_of_the_owner or (made.st_uid == os.geteuid() and not os.listdir(descriptor)):
             shared = like.st_mode & (0o070 | stat.S_ISGID) if like.st_mode & stat.S_IWGRP else 0
             _share(descriptor, parent, like, _DIRECTORY_MODE | shared)
             _have_git_ignore(descriptor)
@@ -301,6 +304,7 @@ def lock_directory(target: str) -> str:
 def _have_git_ignore(descriptor: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with contextlib.suppress(OSError), open(os.open(".gitignore", flags, _MODE, dir_fd=descriptor), "w") as file:
+        _share(file.fileno(), os.fstat(descriptor), _MODE)
         file.write("*\n")
 
 
@@ -311,7 +315,7 @@ def _share(descriptor: int, source: str, like: os.stat_result, mode: int) -> Non
     """
     from mfa_profiles.shared_files import permissions
 
-    if os.fstat(descriptor).st_uid != like.st_uid:
+    if not permissions.is_shared(like) and os.fstat(descriptor).st_uid != like.st_uid:
         with contextlib.suppress(OSError):
             os.fchown(descriptor, like.st_uid, -1)
     if os.fstat(descriptor).st_gid != like.st_gid:

@@ -13,22 +13,24 @@ _USER = 0x02
 """The tag of the entries for named users in such a list, see linux/posix_acl.h."""
 
 _NEW_FILE_MODE = 0o600
+_NEW_DIRECTORY_MODE = 0o700
 
 _NOT_HERE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """The errors of file systems without extended attributes."""
 
 
-def copy(source: str, status: os.stat_result | None, descriptor: int) -> tuple[str, ...]:
-    """Give an open file the owner, group, attributes and mode of another, and return warnings about the rest.
+def copy(source: str, status: os.stat_result | None, path: str, descriptor: int) -> tuple[str, ...]:
+    """Give a new file the owner, group, attributes and mode of another, and return warnings about the rest.
 
-    ``status`` is what the source was when it was read, or None if there is no such file. What the system denies is
-    a warning, and takes permissions away.
+    ``path`` and ``descriptor`` are those of the new file. ``status`` is what the source was when it was read, or None
+    if there is no such file. What the system denies is a warning, and takes permissions away.
 
     The order matters. A mode is meant for an owner and a group, so these come first. With an access control list, the
     group bits of a mode are the mask of that list, and no permissions of the group: the list comes before the mode.
     """
     if status is None:
         _remove_inherited_list(descriptor)
+        give_to_owner_of_directory(path, descriptor)
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, _NEW_FILE_MODE)  # An odd umask takes rights from the owner, too.
         return ()
@@ -62,6 +64,59 @@ def copy(source: str, status: os.stat_result | None, descriptor: int) -> tuple[s
     return tuple(warnings)
 
 
+def make_directories(path: str) -> None:
+    """Make a directory, and those that it is in, as far as they are missing. Nobody else may enter any of them."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    if parent not in ("", path):
+        make_directories(parent)
+    try:
+        make_directory(path)
+    except FileExistsError:  # another process may have been faster
+        if not os.path.isdir(path):
+            raise
+
+
+def make_directory(path: str) -> None:
+    """Make a directory that nobody else may enter. Raises FileExistsError, or another OSError."""
+    os.mkdir(path, _NEW_DIRECTORY_MODE)
+    if stat.S_IMODE(os.lstat(path).st_mode) & _NEW_DIRECTORY_MODE != _NEW_DIRECTORY_MODE:
+        os.chmod(path, _NEW_DIRECTORY_MODE)  # An odd umask takes rights from the owner, too.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        # Whoever may write the directory above may have put another one there. An empty one is no loss.
+        if not os.listdir(descriptor):
+            give_to_owner_of_directory(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def give_to_owner_of_directory(path: str, descriptor: int) -> None:
+    """Give a file or directory that root has just made to the owner and the group of the directory that it is in.
+
+    With ``sudo -E``, root works in the home directory of a user, whose tools have to read the file. The owner of a
+    directory that others may use as well, such as /tmp, is given nothing.
+    """
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(OSError):
+        directory = os.open(os.path.dirname(path) or os.curdir, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            owner = os.fstat(directory)
+            found = os.stat(os.path.basename(path), dir_fd=directory, follow_symlinks=False)
+            # A link on the way to it may lead elsewhere by now: only what is in a user's directory is for that user.
+            if os.path.samestat(found, os.fstat(descriptor)) and owner.st_uid != 0 and not is_shared(owner):
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        finally:
+            os.close(directory)
+
+
+def is_shared(directory: os.stat_result) -> bool:
+    """Return whether others than the owner and the group may put files into a directory, or it is sticky."""
+    return bool(directory.st_mode & (stat.S_IWOTH | stat.S_ISVTX))
+
+
 def _give(descriptor: int, status: os.stat_result) -> None:
     """Change the owner and the group, or else the group alone: a user may choose among their own groups."""
     now = os.fstat(descriptor)
@@ -76,12 +131,15 @@ def _give(descriptor: int, status: os.stat_result) -> None:
 
 
 def _remove_inherited_list(descriptor: int) -> None:
-    # Linux makes a list that a directory hands down ineffective for a file that is created 0600. macOS does not.
-    if sys.platform == "darwin":
-        from mfa_profiles.shared_files import macos
+    # Linux makes a list that a directory hands down ineffective for a file that is created 0600, until somebody
+    # changes the mode. macOS does not.
+    with contextlib.suppress(OSError):
+        if sys.platform == "darwin":
+            from mfa_profiles.shared_files import macos
 
-        with contextlib.suppress(OSError):
             macos.copy_access_list(None, descriptor)
+        elif _has_list(descriptor):
+            os.removexattr(descriptor, _ACCESS_LIST)
 
 
 def _copy_attributes(source: str, descriptor: int) -> bool:

@@ -343,7 +343,7 @@ def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _NEW_FILE_MODE)
             with open(descriptor, "wb") as file:
                 _refuse_open_directories(change, descriptor)
-                warnings = _copy_permissions(change, descriptor)
+                warnings = _copy_permissions(change, path, descriptor)
                 file.write(change.new)
                 file.flush()
                 _sync(descriptor)
@@ -502,12 +502,12 @@ def _unlink(path: str) -> None:
         os.unlink(path)
 
 
-def _copy_permissions(change: _Change, descriptor: int) -> tuple[str, ...]:
-    """Give an open file what its file had besides its bytes, and return warnings about what could not be kept."""
+def _copy_permissions(change: _Change, path: str, descriptor: int) -> tuple[str, ...]:
+    """Give a copy what its file had besides its bytes, and return warnings about what could not be kept."""
     from mfa_profiles.shared_files import permissions  # hot commands write nothing
 
     status = change.old.status if change.old else None
-    warnings = permissions.copy(change.target, status, descriptor)
+    warnings = permissions.copy(change.target, status, path, descriptor)
     if status is not None and status.st_nlink > 1:
         warnings += (f"{change.target} had another name (a hard link), under which the old text stays",)
     return warnings
