@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles import parallel
-from mfa_profiles.aws import crashes
+from mfa_profiles.aws import botocore_session, crashes
 from mfa_profiles.aws.attempts import credentials_explained
 from mfa_profiles.aws.values import is_plain
 from mfa_profiles.errors import ProfileError, TokenCodeNeededError, aws_command
@@ -40,6 +40,7 @@ def resolve(profiles: Profiles, profile: str) -> Resolved:
     with credentials_explained(profiles, profile), _marked(profile), parallel.signals_for_children():
         session = botocore.session.Session(profile=profile)
         crashes.watch(session)
+        session.register("creating-client-class", lambda **_: botocore_session.refuse_empty_ca_bundle(session))
         resolver = session.get_component("credential_provider")
         resolver.insert_before("custom-process", _process_provider(session, profile))
         # Botocore would ask for a code itself: in a thread, on stdin, and without our ways to one.
