@@ -37,6 +37,20 @@ def session_of(profiles: Profiles, profile: str, region: str) -> "Session":
     return session
 
 
+def refuse_empty_ca_bundle(session: "Session") -> None:
+    """Raise InvalidConfigError for an empty CA bundle, as botocore does since 1.43.54.
+
+    Before, it checked no certificate then.
+    """
+    from botocore.exceptions import InvalidConfigError
+
+    bundle = session.get_config_variable("ca_bundle")
+    if bundle is None:
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    if isinstance(bundle, str) and not bundle.strip():
+        raise InvalidConfigError(error_msg="ca_bundle is empty")
+
+
 def is_variant(region: str) -> bool:
     """Whether a region is more than that: to botocore ``aws-global-fips`` is a region and a setting."""
     return "fips" in region

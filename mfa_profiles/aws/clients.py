@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mfa_profiles import log
 from mfa_profiles.aws import botocore_session, crashes, sdk_settings
@@ -83,6 +83,7 @@ class Clients:
 def _client(session: "botocore.session.Session", service: Any, keys: Keys, region: str) -> Any:
     from mfa_profiles.aws.bounded import Bounded
 
+    botocore_session.refuse_empty_ca_bundle(session)
     client: Any = session.create_client(
         service,
         region_name=region,
@@ -96,7 +97,7 @@ def _client(session: "botocore.session.Session", service: Any, keys: Keys, regio
     crashes.watch(client.meta.events)
     client.meta.events.register_first("before-call", _note_start)
     client.meta.events.register_first("needs-retry", _give_up_in_time)
-    # Handlers of an action come before those of its service, and the first that does not say None counts.
+    # Handlers of an action come before those of its service, which decide whether a call is made again.
     client.meta.events.register("needs-retry.iam.CreateAccessKey", _ask_once)
     if log.is_on():
         from mfa_profiles.aws import told_calls
@@ -140,14 +141,17 @@ def _give_up_in_time(request_dict: dict[str, Any], caught_exception: Exception |
         raise caught_exception
 
 
-def _ask_once(
-    response: tuple[Any, Any] | None, caught_exception: Exception | None, **_: object
-) -> Literal[False] | None:
-    """Keep botocore from trying again what may have been done: another access key would be one too many."""
-    from botocore.exceptions import HTTPClientError
+def _ask_once(response: tuple[Any, Any] | None, caught_exception: Exception | None, **_: object) -> None:
+    """Raise what may have been done, so that botocore does not try again: another access key would be one too many.
 
-    is_unclear = response is not None and response[0].status_code >= 500
-    return False if is_unclear or isinstance(caught_exception, HTTPClientError) else None
+    Botocore before 1.43.3 tries again even if a handler returns False.
+    """
+    from botocore.exceptions import ClientError, HTTPClientError  # the latter as above
+
+    if isinstance(caught_exception, HTTPClientError):
+        raise caught_exception
+    if response is not None and response[0].status_code >= 500:
+        raise ClientError(response[1], "CreateAccessKey")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mfa_profiles import ancestors, parallel
-from mfa_profiles.aws import crashes
+from mfa_profiles.aws import botocore_session, crashes
 from mfa_profiles.aws.attempts import credentials_explained
 from mfa_profiles.aws.values import is_plain
 from mfa_profiles.errors import ProfileError, TokenCodeNeededError, aws_command
@@ -39,6 +39,7 @@ def resolve(profiles: Profiles, profile: str, *waiting: str) -> Resolved:
     with credentials_explained(profiles, profile), parallel.signals_for_children():
         session = _session(profile, variables)
         crashes.watch(session)
+        session.register("creating-client-class", lambda **_: botocore_session.refuse_empty_ca_bundle(session))
         resolver = session.get_component("credential_provider")
         resolver.insert_before("custom-process", _process_provider(session, profile, variables))
         # Botocore would ask for a code itself: in a thread, on stdin, and without our ways to one.

@@ -295,16 +295,16 @@ def lock_directory(target: str) -> str:
         if is_of_the_owner or (made.st_uid == os.geteuid() and not os.listdir(descriptor)):
             shared = like.st_mode & (0o070 | stat.S_ISGID) if like.st_mode & stat.S_IWGRP else 0
             _share(descriptor, parent, like, _DIRECTORY_MODE | shared)
-            _have_git_ignore(descriptor)
+            _have_git_ignore(path, descriptor)
     finally:
         os.close(descriptor)
     return path
 
 
-def _have_git_ignore(descriptor: int) -> None:
+def _have_git_ignore(path: str, descriptor: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with contextlib.suppress(OSError), open(os.open(".gitignore", flags, _MODE, dir_fd=descriptor), "w") as file:
-        _share(file.fileno(), os.fstat(descriptor), _MODE)
+        _share(file.fileno(), path, os.fstat(descriptor), _MODE)
         file.write("*\n")
 
 

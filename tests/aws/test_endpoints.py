@@ -139,6 +139,33 @@ def test_a_private_ca(world: World, tls_aws: LocalAWS, where: str) -> None:
         assert str(world.ca_bundle) == world.home.section(f"profile {DERIVED}", world.home.config)["ca_bundle"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "environment"),
+    [("", {"AWS_CA_BUNDLE": ""}), ("", {"REQUESTS_CA_BUNDLE": ""}), ("ca_bundle =\n", {})],
+    ids=["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "ca_bundle"],
+)
+@pytest.mark.parametrize("name", [BASE, "web"])
+def test_an_empty_ca_bundle_does_not_make_all_certificates_trusted(
+    tmp_path: Path, tls_aws: LocalAWS, name: str, settings: str, environment: dict[str, str]
+) -> None:
+    """Neither in a call of this tool nor in one that botocore makes to get credentials."""
+    user = tls_aws.create_user("john.doe")
+    device = user.add_virtual_device()
+    home = Home(tmp_path, tls_aws)
+    home.add_base(user, config=f"region = us-west-2\nmfa_serial = {device.serial_number}\n{settings}")
+    token = tmp_path / "token"
+    token.write_text("a token that others must not get")
+    with home.config.open("a") as config:
+        role = "arn:aws:iam::123456789012:role/web"
+        config.write(f"\n[profile web]\nrole_arn = {role}\nweb_identity_token_file = {token}\n")
+        config.write(f"region = us-west-2\n{settings}")
+
+    env = {"MFA_PROFILES_TOKEN_CODE": home.code(device), **environment}
+    result = home.run_warm("exec", name, "--", "true", env=env)
+
+    assert (1, []) == (result.code, tls_aws.requests), result.stderr
+
+
 ENDPOINTS = {
     "endpoint_url": ("endpoint_url = {url}\n", {}),
     "services": ("services = local\n\n[services local]\nsts =\n    endpoint_url = {url}\n", {}),

@@ -152,6 +152,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_an_error_names_the_variable(base: Home, aws: LocalAWS, device: MFADevice, name: str) -> None:
+    if name.startswith("AWS_S3_") and name not in _variables():
+        pytest.skip("this botocore does not read it")
     base.secrets.append("hunter2")
     (fault,) = sdk_settings.faults({name: BROKEN[name]})
 
