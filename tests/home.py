@@ -10,6 +10,8 @@ from configparser import RawConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests import warm
 from tests.local_aws import LocalAWS, MFADevice, User
 
@@ -85,6 +87,14 @@ class Home:
             "TZ": "America/Los_Angeles",
             **(extra or {}),
         }
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have everything in this process happen in this home."""
+        for name in os.environ:
+            if name.startswith(("AWS_", "MFA_PROFILES_")):
+                monkeypatch.delenv(name)
+        for name, value in self.environment().items():
+            monkeypatch.setenv(name, value)
 
     def run(
         self,

@@ -33,11 +33,7 @@ PROMPT = "MFA code for arn:aws:iam::123456789012:mfa/john.doe: "
 @pytest.fixture(autouse=True)
 def _in_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything in this process happens in the home of the test."""
-    for name in os.environ:
-        if name.startswith(("AWS_", "MFA_PROFILES_")):
-            monkeypatch.delenv(name)
-    for name, value in home.environment().items():
-        monkeypatch.setenv(name, value)
+    home.enter(monkeypatch)
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> list[str]:

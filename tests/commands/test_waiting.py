@@ -46,6 +46,17 @@ def vault(home: Home, user: User, device: MFADevice, command: str = ":") -> None
     home.write("", f"[profile vault]\ncredential_process = {program}\nmfa_serial = {device.serial_number}\n")
 
 
+def add_jane(home: Home) -> MFADevice:
+    """Add a base profile of another user, and return the device of that user."""
+    jane = home.aws.create_user("jane.roe")
+    home.secrets.append(jane.secret_access_key)
+    home.credentials.write_text(home.credentials.read_text() + base_section(jane, "jane"))
+    device = jane.add_virtual_device()
+    with home.config.open("a") as config:
+        config.write(f"\n[profile jane]\nmfa_serial = {device.serial_number}\n")
+    return device
+
+
 @pytest.mark.parametrize("names", [(BASE, "production"), ("production", BASE), ("--all",), ("production",)])
 def test_a_role_whose_source_runs_the_tool_for_a_profile_of_the_same_run(
     base: Home, aws: LocalAWS, device: MFADevice, names: tuple[str, ...]
@@ -127,15 +138,10 @@ def test_the_prompt_for_one_profile_keeps_no_role_of_another_waiting(
     base: Home, aws: LocalAWS, device: MFADevice
 ) -> None:
     """Although their locks are one."""
-    jane = aws.create_user("jane.roe")
-    base.credentials.write_text(base.credentials.read_text() + base_section(jane, "jane"))
-    base.secrets.append(jane.secret_access_key)
-    serial_number = jane.add_virtual_device()
-    with base.config.open("a") as config:
-        config.write(f"\n[profile jane]\nmfa_serial = {serial_number.serial_number}\n")
+    of_jane = add_jane(base)
     base.add_role(DEPLOY, aws.create_role(DEPLOY).arn)
     base.add_role(NETWORK, aws.create_role(NETWORK).arn, source="jane")
-    assert base.run_warm("refresh", "jane", "--token-code", base.code(serial_number)).code == 0
+    assert base.run_warm("refresh", "jane", "--token-code", base.code(of_jane)).code == 0
     asking = Terminal(base, "refresh", DEPLOY)
     asking.expect(PROMPT)
 
@@ -146,15 +152,8 @@ def test_the_prompt_for_one_profile_keeps_no_role_of_another_waiting(
     assert asking.end() == 0
 
 
-def test_a_rotation_that_waits_for_a_code_keeps_no_other_waiting(
-    base: Home, aws: LocalAWS, device: MFADevice
-) -> None:
-    jane = aws.create_user("jane.roe")
-    base.credentials.write_text(base.credentials.read_text() + base_section(jane, "jane"))
-    base.secrets.append(jane.secret_access_key)
-    of_jane = jane.add_virtual_device()
-    with base.config.open("a") as config:
-        config.write(f"\n[profile jane]\nmfa_serial = {of_jane.serial_number}\n")
+def test_a_rotation_that_waits_for_a_code_keeps_no_other_waiting(base: Home, device: MFADevice) -> None:
+    of_jane = add_jane(base)
     asking = Terminal(base, "rotate", BASE)
     asking.expect(PROMPT)
 
@@ -220,28 +219,20 @@ def test_nor_in_that_of_the_program_of_a_source_profile(home: Home, aws: LocalAW
 SLOW = "echo >{home}/started; while [ ! -e {home}/go ]; do sleep 0.05; done"
 
 
-@pytest.fixture
-def library(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home that the tests of this process use themselves."""
-    for name in os.environ:
-        if name.startswith(("AWS_", "MFA_PROFILES_")):
-            monkeypatch.delenv(name)
-    for name, value in home.environment().items():
-        monkeypatch.setenv(name, value)
-    return home
-
-
-def test_the_environment_of_the_program_itself_is_not_changed(library: Home, user: User, device: MFADevice) -> None:
+def test_the_environment_of_the_program_itself_is_not_changed(
+    home: Home, user: User, device: MFADevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What other threads start meanwhile would inherit it."""
+    home.enter(monkeypatch)
     import mfa_profiles
 
-    vault(library, user, device, SLOW.format(home=library.path))
+    vault(home, user, device, SLOW.format(home=home.path))
     before = dict(os.environ)
-    getting = threading.Thread(target=lambda: mfa_profiles.session("vault", token_code=library.code(device)))
+    getting = threading.Thread(target=lambda: mfa_profiles.session("vault", token_code=home.code(device)))
     getting.start()
-    wait_for(library.path / "started")
+    wait_for(home.path / "started")
     during = dict(os.environ)
-    (library.path / "go").touch()
+    (home.path / "go").touch()
     getting.join()
 
     assert before == during
