@@ -316,8 +316,13 @@ def _rotating(before: str) -> list[str]:
     comment = "# Rotating access key <old id> since <time> (mfa-profiles: rotate again to finish)\n"
     begun = before.replace(f"[{BASE}]\n", f"[{BASE}]\n{comment}")
     recorded = begun.replace("<old id> since", "<old id> to <new id> since")
-    keys = ("aws_access_key_id = <old id>\naws_secret_access_key = <old secret>\n", "<old ", "<new ")
-    return [begun, recorded, recorded.replace(keys[0], keys[0].replace(*keys[1:]))]
+    stored = recorded
+    for line in (
+        "aws_access_key_id = <old id>\naws_secret_access_key = <old secret>\n",
+        f"source_profile {BASE}, access_key_id <old id>,",  # of the session, which goes on
+    ):
+        stored = stored.replace(line, line.replace("<old ", "<new "))
+    return [begun, recorded, stored]
 
 
 COMMANDS = {
