@@ -9,6 +9,12 @@ import sys
 _ACCESS_LIST = "system.posix_acl_access"
 """The extended attribute that holds an access control list on Linux."""
 
+_HEADER, _ENTRY, _MASK = 4, 8, 0x10
+"""Of linux/posix_acl_xattr.h: the sizes in such an attribute, and the tag of the entry that is the mask.
+
+An entry has two bytes for its tag, two for its permissions, and four for a user or a group.
+"""
+
 _NEW_FILE_MODE = 0o600
 _NEW_DIRECTORY_MODE = 0o700
 
@@ -171,12 +177,25 @@ def _copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool) -
         else:
             is_to_go = _has_list(source) and not is_for_the_group
             if _has_list(source) and not is_to_go:
-                os.setxattr(descriptor, _ACCESS_LIST, os.getxattr(source, _ACCESS_LIST))
+                access_list = os.getxattr(source, _ACCESS_LIST)
+                # Some file systems set the mode first, whose group bits are the mask of the list. Until they have set
+                # the list too, these would be permissions of the group.
+                for step in (_with_closed_mask(access_list), access_list):
+                    os.setxattr(descriptor, _ACCESS_LIST, step)
             elif _has_list(descriptor):
                 os.removexattr(descriptor, _ACCESS_LIST)
     except OSError:
         return False
     return not is_to_go
+
+
+def _with_closed_mask(access_list: bytes) -> bytes:
+    """Return an access control list, in the form of Linux, that lets nobody in but the owner and all others."""
+    closed = bytearray(access_list)
+    for start in range(_HEADER, len(closed), _ENTRY):
+        if int.from_bytes(closed[start : start + 2], "little") == _MASK:
+            closed[start + 2 : start + 4] = bytes(2)
+    return bytes(closed)
 
 
 if sys.platform != "darwin":
