@@ -9,8 +9,8 @@ import sys
 _ACCESS_LIST = "system.posix_acl_access"
 """The extended attribute that holds an access control list on Linux."""
 
-_USER = 0x02
-"""The tag of the entries for named users in such a list, see linux/posix_acl.h."""
+_USER, _MASK, _NO_NAME = 0x02, 0x10, 0xFFFFFFFF
+"""Of linux/posix_acl.h: the tags of the entries for a named user and for the mask, and the name that the latter has."""
 
 _NEW_FILE_MODE = 0o600
 _NEW_DIRECTORY_MODE = 0o700
@@ -175,8 +175,13 @@ def copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool, al
         else:
             is_to_go = _has_list(source) and not is_for_the_group
             if _has_list(source) and not is_to_go:
-                entries = os.getxattr(source, _ACCESS_LIST)
-                os.setxattr(descriptor, _ACCESS_LIST, entries if also_for is None else _with_user(entries, also_for))
+                access_list = os.getxattr(source, _ACCESS_LIST)
+                if also_for is not None:
+                    access_list = _with_entry(access_list, _USER, also_for, 0o7)
+                # Some file systems set the mode first, whose group bits are the mask of the list. Until they have set
+                # the list too, these would be permissions of the group.
+                for step in (_with_entry(access_list, _MASK, _NO_NAME, 0), access_list):
+                    os.setxattr(descriptor, _ACCESS_LIST, step)
             elif _has_list(descriptor):
                 os.removexattr(descriptor, _ACCESS_LIST)
     except OSError:
@@ -186,16 +191,18 @@ def copy_access_list(source: str, descriptor: int, *, is_for_the_group: bool, al
 
 if sys.platform != "darwin":
 
-    def _with_user(entries: bytes, user: int) -> bytes:
-        """Return an access control list with an entry for a user. The form is that of linux/posix_acl_xattr.h."""
+    def _with_entry(access_list: bytes, tag: int, name: int, rights: int) -> bytes:
+        """Return an access control list with an entry, in the place of one with the same tag and name.
+
+        The form is that of linux/posix_acl_xattr.h.
+        """
         import struct
 
         version, entry = struct.Struct("<I"), struct.Struct("<HHI")
-        found = {(tag, name): rights for tag, rights, name in entry.iter_unpack(entries[version.size :])}
-        found[_USER, user] = 0o7
-        return entries[: version.size] + b"".join(
-            entry.pack(tag, rights, name) for (tag, name), rights in sorted(found.items())
-        )
+        found = {(tag, name): rights for tag, rights, name in entry.iter_unpack(access_list[version.size :])}
+        found[tag, name] = rights
+        entries = (entry.pack(tag, rights, name) for (tag, name), rights in sorted(found.items()))
+        return access_list[: version.size] + b"".join(entries)
 
     def _has_list(file: str | int) -> bool:
         try:

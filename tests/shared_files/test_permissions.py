@@ -6,6 +6,7 @@ import errno
 import fcntl
 import importlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,8 +15,11 @@ from pathlib import Path
 import filelock
 import pytest
 
+from mfa_profiles import crash
 from mfa_profiles.errors import StorageError
+from mfa_profiles.shared_files.storage import rewrite
 from tests.programs import needs
+from tests.shared_files.readers import reading
 from tests.shared_files.test_storage import mode, write
 from tests.shared_files.test_storage_trouble import refuse
 
@@ -23,6 +27,9 @@ requires_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can beco
 needs_setfacl = needs("setfacl")
 
 ALICE, BOB, STRANGER, USERS, TEAM = 4001, 4002, 4003, 4100, 4200
+
+MEMORY = "/dev/shm"
+"""A directory on Linux whose file system is fast."""
 
 
 @contextlib.contextmanager
@@ -44,7 +51,7 @@ def path() -> Iterator[Path]:
     """A file in a directory of Alice's that others may enter."""
     codecs.lookup("ascii")  # a user who may not read Python's own files cannot import them either
     importlib.import_module("mfa_profiles.shared_files.permissions")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.path.isdir(MEMORY) else None) as name:
         with filelock.FileLock(f"{name}/lock"):
             pass
         os.chown(name, ALICE, USERS)
@@ -261,6 +268,121 @@ def test_a_list_of_the_directory_that_cannot_be_removed_is_ineffective(
     write(path, b"new")
 
     assert not can_read(path, STRANGER, USERS)
+
+
+# --- Another user who races with the writer.
+
+WRITES = 10
+
+
+def copies(*paths: Path) -> list[Path]:
+    """The temporary copies that are to replace files."""
+    return [path.with_name(f"{path.name}.mfa-profiles.tmp") for path in paths]
+
+
+def with_a_list(path: Path) -> None:
+    """Its mode is 0660, which is the mask of the list: the group may do nothing."""
+    give(path, ALICE, TEAM, 0o600)
+    set_list(path, "-m", f"u:{STRANGER}:rw")
+
+
+def without_the_list_of_its_directory(path: Path) -> None:
+    give(path, ALICE, USERS, 0o640)
+    set_list(path.parent, "-m", f"d:u:{BOB}:rw,d:g:{TEAM}:rw")
+
+
+def of_a_group(path: Path) -> None:
+    give(path, ALICE, USERS, 0o660)
+
+
+def of_another_user(path: Path) -> None:
+    give(path, STRANGER, USERS, 0o640)
+
+
+def not_for_its_group(path: Path) -> None:
+    give(path, ALICE, TEAM, 0o604)
+
+
+def new_below_a_list(path: Path) -> None:
+    path.unlink()
+    set_list(path.parent, "-m", f"d:u:{BOB}:rw,d:g:{TEAM}:rw")
+
+
+@requires_root
+@needs_setfacl
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        with_a_list,
+        without_the_list_of_its_directory,
+        of_a_group,
+        of_another_user,
+        not_for_its_group,
+        new_below_a_list,
+    ],
+)
+def test_nobody_else_can_open_a_copy(path: Path, prepare: Callable[[Path], None]) -> None:
+    """The reader is in the group that the copy of a user has at first, and not in that of root's."""
+    paths = [path, path.with_name(".env")]
+    paths[1].touch()
+    with reading(copies(*paths), BOB, TEAM) as reader:
+        for number in range(WRITES):
+            for each in paths:
+                prepare(each)
+            with contextlib.nullcontext() if number % 2 else user(ALICE, TEAM, USERS):
+                replace(paths, b"%d" % number)
+            shutil.rmtree(path.with_name(".mfa-profiles"))
+
+    assert reader.opened == ""
+
+
+def replace(paths: list[Path], text: bytes) -> None:
+    """Replace files, as they are for a ``.env`` file: with the lock of the first."""
+    rewrite([str(path) for path in paths], lambda old: [text] * len(old), lock_of=str(paths[0]))
+
+
+@requires_root
+def test_others_can_open_the_copy_of_a_file_that_is_for_them(path: Path) -> None:
+    """Otherwise it would not prove anything that nobody else can."""
+    path.chmod(0o644)
+    with reading(copies(path), BOB, TEAM) as reader:
+        write(path, b"new")
+
+    assert reader.opened == str(copies(path)[0])
+
+
+@requires_root
+def test_nobody_else_can_open_our_own_files(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The locks and their directory, the report of a crash, and what is kept of a file that was damaged."""
+    directory, rescued = path.with_name(".mfa-profiles"), path.with_name("credentials.mfa-profiles.rescued")
+    names = (".gitignore", "credentials.lock", "crash-report.txt")
+    files = [*copies(path), rescued, directory, *(directory / name for name in names)]
+    new = path.parent / "one"
+    give(path, ALICE, TEAM, 0o600)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    before = os.umask(0)
+    try:
+        with reading([*files, new, new / "two"], BOB, TEAM) as reader:
+            for number in range(WRITES):
+                write(path, b"%d" % number)
+                write(new / "two" / "credentials", b"new")
+                with monkeypatch.context() as faults:
+                    faults.setattr(os, "replace", refuse(errno.EBUSY))
+                    faults.setattr(os, "pwrite", refuse(errno.EIO))
+                    with pytest.raises(StorageError, match="is damaged"):
+                        write(path, b"lost")
+                crash.report(ValueError(), [])
+                assert f"{directory}/crash-report.txt" in capsys.readouterr().err
+                assert {rescued, directory} < {each for each in files if each.exists()}
+                rescued.unlink()
+                shutil.rmtree(directory)
+                shutil.rmtree(new)
+    finally:
+        os.umask(before)
+
+    assert reader.opened == ""
 
 
 # --- What is written where, and when.
