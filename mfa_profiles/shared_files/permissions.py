@@ -10,7 +10,7 @@ _ACCESS_LIST = "system.posix_acl_access"
 """The extended attribute that holds an access control list on Linux."""
 
 _USER, _MASK, _NO_NAME = 0x02, 0x10, 0xFFFFFFFF
-"""Of linux/posix_acl.h: the tags of the entries for a named user and for the mask, and the name that the latter has."""
+"""Of linux/posix_acl.h: the tags of the entries for a named user and for the mask, and the name of the latter."""
 
 _NEW_FILE_MODE = 0o600
 _NEW_DIRECTORY_MODE = 0o700

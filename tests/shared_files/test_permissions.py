@@ -337,8 +337,7 @@ def test_nobody_else_can_open_a_copy(path: Path, prepare: Callable[[Path], None]
 
 
 def replace(paths: list[Path], text: bytes) -> None:
-    """Replace files, as they are for a ``.env`` file: with the lock of the first."""
-    rewrite([str(path) for path in paths], lambda old: [text] * len(old), lock_of=str(paths[0]))
+    rewrite([str(path) for path in paths], lambda old: [text] * len(old))
 
 
 @requires_root
