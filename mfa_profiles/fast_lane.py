@@ -28,6 +28,7 @@ _COMMENT = re.compile(
     rf"(?:, access_key_id (?P<key>{_PLAIN.pattern}))?(?:, mfa_serial (?P<device>{_PLAIN.pattern}))?"
     rf"(?:, role_arn (?P<role>{_PLAIN.pattern}))?(?:, duration_seconds (?P<seconds>9\d\d|[1-4]\d\d\d|5[0-3]\d\d))?\)"
 )
+_OTHER_SIGN_IN = re.compile("sso_|login_|web_identity_")
 _TIME_OF_DAY = re.compile(r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
 
 
@@ -111,11 +112,13 @@ def _chain(
 
 def _is_of_chain(comment: "re.Match[str]", chain: "Sequence[Mapping[str, str]]") -> bool:
     """Whether a session is still one of its base profile: commands.status.mismatch_of."""
-    key = chain[-1].get("aws_access_key_id")
+    last = chain[-1]
+    key = last.get("aws_access_key_id")
+    is_elsewhere = not key and last.get("credential_process") and not any(map(_OTHER_SIGN_IN.match, last))
     devices = [each.get("mfa_serial") or each.get("aws_mfa_device") or "" for each in chain]
     return (
         comment["role"] == (chain[0].get("role_arn") or None)
-        and (not comment["key"] or not key or comment["key"] == key)
+        and (not comment["key"] or comment["key"] == key or bool(is_elsewhere))
         and (not comment["device"] or not any(devices) or comment["device"] in devices)
     )
 

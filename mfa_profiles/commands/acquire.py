@@ -86,6 +86,14 @@ class Acquisition:
         self._shortened: dict[ProfilePair, Step] = {}
         self._traded: list[str] = []  # base profiles for which a code was accepted
 
+    def use(self, profiles: Profiles) -> None:
+        """Go on with the files as they are now: keys and endpoints may have changed together."""
+        self.profiles = self._clients.profiles = profiles
+
+    def drop(self, pair: ProfilePair) -> None:
+        """Forget a session that could not be stored: no role is assumed with it."""
+        del self._got[pair]
+
     def refuse_one_code_for_several(self) -> None:
         """Raise UsageError if one code, or one device, is given for the keys of several users in the files."""
         steps = [step for step in self._plan.steps.values() if step.needs_code]

@@ -26,6 +26,8 @@ def clear_all(context: Context) -> list[str]:
 
 def _clear(find_pairs: Callable[[Profiles], list[ProfilePair]], context: Context) -> list[str]:
     if not _cleared(shared_files.load(context.paths), find_pairs)[1]:
+        if shared_files.leftovers(context.paths):  # of a run that was killed, with all that the files held
+            shared_files.remove_leftovers(context.paths)
         return []  # without locks, or directories for them
     names: list[str] = []
 

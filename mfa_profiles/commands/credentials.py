@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mfa_profiles import environment, log, sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.commands.status import SessionStatus, session_status
-from mfa_profiles.errors import MfaProfilesError, NoMFASessionError, SessionEndedError
+from mfa_profiles.errors import MfaProfilesError, NoMFASessionError, ProfileError, SessionEndedError
 from mfa_profiles.profiles import Keys, ProfilePair, Profiles, masked
 from mfa_profiles.sessions import State
 
@@ -122,15 +122,18 @@ def _ready_profile(name: str, options: CredentialsOptions, context: Context) -> 
     if before.state is State.MISSING and needs_no_session(profiles, pair):
         return _as_it_is(profiles, pair, context.now()), profiles
     ask = context.ask if options.ask_while_valid or not before.is_usable else None
-    after, refreshed, error = _refresh(name, options, context._replace(ask=ask))
+    refreshed, error = _refresh(name, options, context._replace(ask=ask))
     profiles = shared_files.load(context.paths)  # another process may have refreshed it just as well
-    if error is None or after.is_usable:
+    after = session_status(profiles, pair, now=context.now())
+    if after.is_usable:
         ready = _with_session(profiles, pair, after)
         return replace(ready, refreshed=refreshed, not_refreshed=error), profiles
     # Temporary keys are as good as a session. Long-term keys are not what was asked for.
     if isinstance(error, NoMFASessionError):
         return replace(_as_it_is(profiles, pair, context.now()), not_refreshed=error), profiles
-    raise error
+    raise error or ProfileError(
+        f"another program changed profile {pair.base} or {pair.derived} while a session was requested", "try again"
+    )
 
 
 def _with_session(profiles: Profiles, pair: ProfilePair, status: SessionStatus) -> ReadyProfile:
@@ -138,10 +141,9 @@ def _with_session(profiles: Profiles, pair: ProfilePair, status: SessionStatus) 
     return ReadyProfile(profile=status.profile, expiration=status.expiration, region=region)
 
 
-def _refresh(
-    name: str, options: CredentialsOptions, context: Context
-) -> tuple[SessionStatus, bool, MfaProfilesError | None]:
-    from mfa_profiles.commands.refresh import RefreshOptions, refresh, status_after_failure
+def _refresh(name: str, options: CredentialsOptions, context: Context) -> tuple[bool, MfaProfilesError | None]:
+    """Refresh a profile; return whether that was done, and why not."""
+    from mfa_profiles.commands.refresh import RefreshOptions, refresh
 
     refresh_options = RefreshOptions(
         token_code=options.token_code, min_remaining=options.min_remaining, allows_direct=False
@@ -152,9 +154,9 @@ def _refresh(
     try:
         outcomes = refresh([name], refresh_options, context._replace(environment=kept))
     except MfaProfilesError as error:
-        return status_after_failure(name, refresh_options, context), False, error
+        return False, error
     outcome = next(outcome for outcome in outcomes if outcome.requested)
-    return outcome.status, outcome.refreshed, outcome.error
+    return outcome.refreshed, outcome.error
 
 
 def _of_another_tool(status: SessionStatus) -> ReadyProfile:

@@ -1,6 +1,6 @@
 """Get session credentials for token codes, and of the roles behind them, and write them into derived profiles."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from mfa_profiles.commands import Context
 from mfa_profiles.commands import plan as planning
 from mfa_profiles.commands.keys import no_mfa_session
 from mfa_profiles.commands.plan import Plan, Step, Wanted
-from mfa_profiles.commands.status import Mismatch, SessionStatus, session_status
+from mfa_profiles.commands.status import Mismatch, SessionStatus, mismatch_of, session_status
 from mfa_profiles.errors import MfaProfilesError, ProfileError, TokenCodeNeededError, UsageError, tool_command
 from mfa_profiles.profiles import ProfilePair, Profiles, refuse_illegal_name, shown
 from mfa_profiles.sessions import Origin, SessionCredentials, State
@@ -96,7 +96,7 @@ def _refresh(
     codes = _code_sources(options, context)
     wanted = _wanted(options, codes, context)
     plan = planning.plan(profiles, pairs, wanted)
-    _guarded(profiles, plan, [*plan.targets, *plan.steps], options)
+    _guarded(profiles, plan, options)
     _tell(profiles, plan, wanted)
     _note_mismatches(profiles, plan, context)
     profiles = _with_missing_settings(profiles, plan, context)
@@ -138,6 +138,7 @@ class _Run:
         self.stored: list[ProfilePair] = []
         """The pairs whose sessions were written."""
         self._plan = plan
+        self._replaced: dict[ProfilePair, str | None] = {}  # what --force replaces, in words
         self._wanted = wanted
         self._options = options
         self._context = context
@@ -191,7 +192,7 @@ class _Run:
     def _read_again(self) -> None:
         self.profiles = shared_files.load(self._context.paths)
         self._wanted = self._wanted._replace(now=self._context.now())
-        self._acquisition.profiles = self.profiles
+        self._acquisition.use(self.profiles)
 
     def _is_left(self, step: Step) -> bool:
         """Return True if a step is to be done; else it is taken out of the plan.
@@ -201,8 +202,20 @@ class _Run:
         if planning.is_done(self.profiles, self._plan, step, self._wanted):
             self._plan.done(step.pair)
         elif step.pair in self._plan.steps:
-            _guarded(self.profiles, self._plan, [step.pair], self._options, self._context.warn)
+            options = self._options if step.pair in self._plan.targets else RefreshOptions()
+            try:
+                self._replaced[step.pair] = _guard(self.profiles, step.pair, options, self._context.warn)
+                self._refuse_changed_source(step)
+            except (ProfileError, UsageError) as error:
+                self._plan.fail(step.pair, error)
         return step.pair in self._plan.steps
+
+    def _refuse_changed_source(self, step: Step) -> None:
+        """Raise ProfileError if the session that is to assume a role does not belong to its base profile any more."""
+        is_there = step.source in self.stored or step.source not in self._plan.steps
+        mismatch = mismatch_of(self.profiles, step.source) if step.source and is_there else None
+        if step.source and mismatch:
+            raise _changed(step.source, mismatch)
 
     def _rehearse(self) -> None:
         """Raise what would keep sessions from being stored, before a code is spent on them."""
@@ -210,6 +223,15 @@ class _Run:
             ini.refuse_byte_order_marks(self.profiles.credentials, self.profiles.config)
             new = {pair: (sessions.STAND_IN, Origin(pair.base)) for pair in self._plan.steps}
             shared_files.rehearse(self._context.paths, lambda latest: shared_files.with_sessions(latest, new))
+
+    def _refuse_to_store(self, latest: Profiles, pair: ProfilePair, origin: Origin) -> None:
+        """Raise ProfileError if the files have changed since the session was asked for, so that it has no place."""
+        force = self._options.force and pair in self._plan.targets
+        replaced = _refuse_to_overwrite(latest, pair, force=force)
+        if replaced != self._replaced.get(pair):  # --force is for what the person was warned of
+            _refuse_to_overwrite(latest, pair, force=False)
+        if mismatch := mismatch_of(latest, pair, origin):
+            raise _changed(pair, mismatch)
 
     def _store(self, got: shared_files.NewSessions) -> None:
         """Write sessions into both files; what has turned up in the place of one since stays."""
@@ -223,8 +245,7 @@ class _Run:
             refused.clear()
             for pair, session in got.items():
                 try:
-                    force = self._options.force and pair in self._plan.targets
-                    _refuse_to_overwrite(latest, pair, force=force)
+                    self._refuse_to_store(latest, pair, session[1])
                     stored[pair] = session
                 except ProfileError as error:
                     refused[pair] = error
@@ -237,7 +258,9 @@ class _Run:
         self.stored += stored
         for warning in written.warnings:
             self._context.warn(warning)
-        self._plan.failed.update(refused)
+        for pair, error in refused.items():
+            self._acquisition.drop(pair)
+            self._plan.fail(pair, error)
 
 
 def _wanted(options: RefreshOptions, codes: CodeSources, context: Context) -> Wanted:
@@ -300,24 +323,21 @@ def _with_missing_settings(profiles: Profiles, plan: Plan, context: Context) -> 
     return written.profiles
 
 
-def _guarded(
-    profiles: Profiles,
-    plan: Plan,
-    pairs: Iterable[ProfilePair],
-    options: RefreshOptions,
-    warn: Callable[[str], None] = lambda _: None,
-) -> Plan:
-    """The plan without the steps that would overwrite what is not ours; ``warn`` is told of what --force replaces."""
-    for pair in dict.fromkeys(pairs):
+def _guarded(profiles: Profiles, plan: Plan, options: RefreshOptions) -> None:
+    """Take the steps out of a plan that would overwrite what is not ours."""
+    for pair in dict.fromkeys([*plan.targets, *plan.steps]):
         if pair not in plan.failed:
             try:
-                _guard(profiles, pair, options if pair in plan.targets else RefreshOptions(), warn)
+                _guard(profiles, pair, options if pair in plan.targets else RefreshOptions(), lambda _: None)
             except (ProfileError, UsageError) as error:
                 plan.fail(pair, error)
-    return plan
 
 
-def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, warn: Callable[[str], None]) -> None:
+def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, warn: Callable[[str], None]) -> str | None:
+    """Raise ProfileError or UsageError if a session would overwrite what is not ours.
+
+    Returns what --force replaces, in words, after a warning, or None.
+    """
     if options.to is not None:
         _refuse_to_overwrite_a_source(profiles, pair)
     if pair.base == pair.derived:
@@ -328,6 +348,15 @@ def _guard(profiles: Profiles, pair: ProfilePair, options: RefreshOptions, warn:
     replaced = _refuse_to_overwrite(profiles, pair, force=options.force)
     if replaced is not None:
         warn(f"[{pair.derived}] in {profiles.credentials.path} holds {replaced}, which --force replaces")
+    return replaced
+
+
+def _changed(pair: ProfilePair, mismatch: Mismatch) -> ProfileError:
+    return ProfileError(
+        f"profile {pair.base} was changed while a session was requested: the session is {mismatch.in_words}, and is "
+        "not stored",
+        tool_command("refresh", pair.base),
+    )
 
 
 def _refuse_to_overwrite_a_source(profiles: Profiles, pair: ProfilePair) -> None:

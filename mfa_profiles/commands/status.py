@@ -13,7 +13,7 @@ from mfa_profiles import sessions, shared_files
 from mfa_profiles.commands import Context
 from mfa_profiles.errors import MfaProfilesError, ProfileError
 from mfa_profiles.profiles import ProfilePair, Profiles
-from mfa_profiles.sessions import State, StoredSession
+from mfa_profiles.sessions import Origin, State, StoredSession
 
 EXIT_NOT_VERIFIED = 1
 EXIT_EXPIRED_OR_MISSING = 3
@@ -201,13 +201,15 @@ def session_status(
     )
 
 
-def mismatch_of(profiles: Profiles, pair: ProfilePair) -> Mismatch | None:
-    """What keeps a stored session of ours from being one of its base profile as that is now, or None.
+def mismatch_of(profiles: Profiles, pair: ProfilePair, origin: Origin | None = None) -> Mismatch | None:
+    """What keeps a session of ours from being one of its base profile as that is now, or None.
+
+    It is the stored session, or one with an ``origin`` that is about to be stored.
 
     Only what is in the files can be compared: not the key that ``credential_process`` gives, and not what comments of
     earlier versions do not record.
     """
-    origin = profiles.origins.get(pair.derived)
+    origin = origin or profiles.origins.get(pair.derived)
     if origin is None:
         return None
     if origin.source_profile != pair.base:
@@ -217,6 +219,10 @@ def mismatch_of(profiles: Profiles, pair: ProfilePair) -> Mismatch | None:
     chain = _chain(profiles, pair.base)
     access_key_id = profiles.setting(chain[-1], "aws_access_key_id") if chain else None
     if origin.access_key_id and access_key_id and not _is_same_key(profiles, origin.access_key_id, access_key_id):
+        return Mismatch.ACCESS_KEY
+    # Keys that were taken out may have been moved to where credential_process finds them.
+    others = profiles.provider(chain[-1]) if chain and not access_key_id else None
+    if origin.access_key_id and others not in (None, "credential_process"):
         return Mismatch.ACCESS_KEY
     devices = _devices_of(profiles, chain)
     if origin.mfa_serial and devices and not {origin.mfa_serial, origin.overridden_mfa_serial} & set(devices):

@@ -396,3 +396,22 @@ def test_a_short_session_that_aws_chose(home: Home, aws: LocalAWS) -> None:
     assert home.run_warm("refresh", BASE, "--token-code", home.code(device)).code == 0
 
     assert "duration_seconds 3600)" in home.credentials.read_text()
+
+
+@pytest.mark.parametrize("setting", ["sso_session = corp", "login_session = arn:aws:iam::222222222222:user/eve"])
+def test_a_session_of_keys_that_gave_way_to_another_sign_in_is_not_used(
+    refreshed: Home, user: User, setting: str
+) -> None:
+    keys = f"aws_access_key_id = {user.access_key_id}\naws_secret_access_key = {user.secret_access_key}\n"
+    refreshed.credentials.write_text(refreshed.credentials.read_text().replace(keys, ""))
+    refreshed.config.write_text(
+        refreshed.config.read_text().replace(f"[profile {BASE}]\n", f"[profile {BASE}]\n{setting}\n")
+    )
+
+    status = refreshed.run_warm("status", BASE)
+    doctor = refreshed.run_warm("doctor", "--offline")
+    printed = refreshed.run("credential-process", BASE, prints_secrets=True)
+
+    assert (status.code, "of another access key" in status.stderr) == (3, True)
+    assert f"is what {setting.split()[0]} gives now" in doctor.stdout
+    assert (printed.code != 0, printed.stdout) == (True, "")

@@ -326,8 +326,10 @@ def _then_and_now(profiles: Profiles, pair: ProfilePair, mismatch: Mismatch) -> 
         return origin.role_arn or "not set", profiles.setting(pair.base, "role_arn") or "not set"
     chain = roles.sources(profiles, pair.base)
     if mismatch is Mismatch.ACCESS_KEY:
-        now = profiles.setting(chain[-1], "aws_access_key_id") or ""
-        return masked(origin.access_key_id or ""), masked(now)
+        now = profiles.setting(chain[-1], "aws_access_key_id")
+        return masked(origin.access_key_id or ""), masked(
+            now
+        ) if now else f"what {profiles.provider(chain[-1])} gives"
     return origin.mfa_serial or "", " or ".join(filter(None, map(profiles.mfa_serial, chain)))
 
 
