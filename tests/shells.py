@@ -16,7 +16,6 @@ INIT = {
     "bash": f'eval "$({TOOL} shell-init bash)"',
     "zsh": f'eval "$({TOOL} shell-init zsh)"',
     "fish": f"{TOOL} shell-init fish | source",
-    "dash": ":",
 }
 
 
@@ -39,7 +38,10 @@ def run(
 
 
 class Shell:
-    """A person's shell in a terminal, with ``aws_env``; ``before`` are the lines above the one that brings it."""
+    """A person's shell in a terminal, with ``aws_env`` if it is for that shell.
+
+    ``before`` are the lines above the one that brings it.
+    """
 
     def __init__(
         self, name: str, home: Home, before: Sequence[str] = (), env: Mapping[str, str] | None = None
@@ -59,7 +61,7 @@ class Shell:
         self.child.delaybeforesend = None
         self.child.delayafterclose = self.child.delayafterterminate = 0.02
         self.child.logfile_read = self._seen
-        for line in (*before, INIT[name]):
+        for line in (*before, *([INIT[name]] if name in INIT else [])):
             assert 0 == self.run(line)
 
     def keys(self, keys: str) -> None:
