@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mfa_profiles import environment, terminal
+from mfa_profiles import environment, shared_files, terminal
 from mfa_profiles.aws.credentials import Resolved
 from mfa_profiles.aws.refreshing import plain_session, refreshing_session
 from mfa_profiles.commands import Context
@@ -45,7 +45,26 @@ def session(
         os.environ, now=now, ask=ask_person, warn=logger.warning, note=logger.warning, wait=_wait, hint=_hint
     )
     options = CredentialsOptions(min_remaining=min_remaining, token_code=token_code)
-    return open_session(context.named(profile), options, region_name, context)[0]
+    name = context.named(profile)
+    _refuse_settings_of_another(name, context)
+    return open_session(name, options, region_name, context)[0]
+
+
+def _refuse_settings_of_another(name: str, context: Context) -> None:
+    """Raise UsageError if variables were set beside the keys of another profile, such as the endpoint of that one.
+
+    This program may use those keys as well, so the variables cannot be unset here; and boto3 has no way around them.
+    """
+    profiles = shared_files.load(context.paths)
+    own = environment.settings_of(profiles, profiles.pair(name).base).own
+    given = environment.given_settings(context.environment)
+    others = [each for each in given if context.environment.get(each) not in (None, own.get(each))]
+    if others:
+        raise UsageError(
+            f"{', '.join(others)} in the environment {'is' if len(others) == 1 else 'are'} set for the keys of another "
+            f"profile, and boto3 would use {'it' if len(others) == 1 else 'them'} for profile {name} as well",
+            f"start this program without `mfa-profiles exec` and `aws_env --keys`, or unset {' '.join(others)}",
+        )
 
 
 def _hint(text: str) -> None:

@@ -63,7 +63,14 @@ def _mfa(line: str, context: Context) -> None:
     name, *more = arg_split(line, posix=True, strict=False) or [context.default_profile]
     if more:
         raise UsageError("%mfa takes one profile", "the token code is asked for")
-    session, ready = boto3_session.open_session(name, CredentialsOptions(), None, context)
+    # What is set beside the keys of another profile would lead calls to its endpoint.
+    before = {name: os.environ[name] for name in environment.given_settings(os.environ) if name in os.environ}
+    environment.forget_given_settings(os.environ)
+    try:
+        session, ready = boto3_session.open_session(name, CredentialsOptions(), None, context)
+    except BaseException:
+        os.environ.update(before)
+        raise
     make_default(session)
     _point_at(ready)
     terminal.show(_told(ready, context))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 """The signals whose default action would leave the terminal as it is now."""
 
 _KEYS = {
@@ -37,7 +37,7 @@ def read_line(terminal: int, question: bytes, *, hidden: bool, meanwhile: Callab
     """Show a question and return the line that a person types, without its end. Call ``meanwhile`` in between.
 
     Where input ends before anything is typed (Ctrl-D), this raises EOFError. Raises OSError if the terminal has gone
-    away. If SIGTERM, SIGHUP or SIGQUIT would end the process, they raise SystemExit.
+    away. Signals such as SIGTERM and SIGHUP that would end the process raise SystemExit.
     """
     prompt = _Prompt(terminal, question, hidden=hidden)
     with prompt.heeding_signals():

@@ -224,6 +224,7 @@ def _acquire(path: str, timeout: float, waiting: Callable[[], None]) -> "BaseFil
     """Take a lock; ``waiting`` is called if another process holds it. Raises filelock's Timeout, or OSError."""
     from filelock import FileLock
 
+    _make(path)
     try:
         # filelock's own fallback takes the lock file of an earlier day, which stays, for a lock that is held.
         return _wait_for(FileLock(path, mode=_MODE, fallback_to_soft=False), timeout, waiting)
@@ -234,6 +235,23 @@ def _acquire(path: str, timeout: float, waiting: Callable[[], None]) -> "BaseFil
 
     log.step(f"{path} cannot be locked on this file system: takes a file that is there while the lock is held")
     return _wait_for(SoftFileLock(path + _SOFT_SUFFIX, mode=_MODE), timeout, waiting)
+
+
+def _make(path: str) -> None:
+    """Make a lock file, if it is missing, for all who may use it: another user may come before it is shared.
+
+    Where the system cannot make a file that gets its name afterwards, filelock makes it, and it is shared then.
+    """
+    unnamed = getattr(os, "O_TMPFILE", 0)
+    if not unnamed or os.path.lexists(path):
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(os.path.dirname(path), unnamed | os.O_RDWR, _MODE)
+        try:
+            _share_as_lock(descriptor, os.path.dirname(path))
+            os.link(f"/proc/self/fd/{descriptor}", path, follow_symlinks=True)
+        finally:
+            os.close(descriptor)
 
 
 def _wait_for(lock: "BaseFileLock", timeout: float, waiting: Callable[[], None]) -> "BaseFileLock":
@@ -259,15 +277,19 @@ def _share_lock(path: str) -> None:
 
     Only they can replace the file that it is for. The mode of that file does not matter: it may be shared later.
     """
-    like = os.stat(os.path.dirname(path))
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             # Something else that was put here is not to be given away.
             if _is_empty_file(os.fstat(descriptor)):
-                _share(descriptor, os.path.dirname(path), like, _MODE | (0o060 if like.st_mode & stat.S_IWGRP else 0))
+                _share_as_lock(descriptor, os.path.dirname(path))
         finally:
             os.close(descriptor)
+
+
+def _share_as_lock(descriptor: int, directory: str) -> None:
+    like = os.stat(directory)
+    _share(descriptor, directory, like, _MODE | (0o060 if like.st_mode & stat.S_IWGRP else 0))
 
 
 def lock_directory(target: str) -> str:

@@ -67,9 +67,10 @@ def without_sessions(profiles: Profiles, pairs: Collection[ProfilePair]) -> Prof
             section = set(profiles.config.sections[header])
             of_base = set(profiles.copied_before(pair.base)) | empty_copies(profiles, pair)
             copied[header] = section & of_base if pair.base in profiles else section
+    # A file with nothing to take out may not even be there.
     return Profiles(
-        editing.take_keys(profiles.credentials, ours),
-        editing.take_keys(profiles.config, copied),
+        editing.take_keys(profiles.credentials, ours) if any(ours.values()) else profiles.credentials,
+        editing.take_keys(profiles.config, copied) if copied else profiles.config,
     )
 
 

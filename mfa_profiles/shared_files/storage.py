@@ -335,12 +335,14 @@ class _Copy(NamedTuple):
 def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[_Copy]:
     """Write the new bytes beside a file."""
     path = _temporary_path(change.target)
+    is_ours = False
     try:
         with _explained(change.target, "written"):
             if change.target in denied:
                 raise denied[change.target]
             # Nobody else may read it at any time, and a link planted at its name is not followed.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _NEW_FILE_MODE)
+            is_ours = True
             with open(descriptor, "wb") as file:
                 _refuse_open_directories(change, descriptor)
                 warnings = _copy_permissions(change, path, descriptor)
@@ -349,8 +351,9 @@ def _temporary_copy(change: _Change, denied: Mapping[str, OSError]) -> Iterator[
                 _sync(descriptor)
         yield _Copy(path, change, warnings)
     finally:
-        with contextlib.suppress(OSError):
-            _unlink(path)
+        if is_ours:  # and not the copy of a process that has the lock
+            with contextlib.suppress(OSError):
+                _unlink(path)
 
 
 def _refuse_open_directories(change: _Change, descriptor: int) -> None:
@@ -376,11 +379,16 @@ def _refuse_open_directories(change: _Change, descriptor: int) -> None:
 def _refuse_what_cannot_be_replaced(change: _Change) -> None:
     """Raise StorageError for a file that is mounted read-only, as into containers, or that is immutable.
 
-    That shows only when it is replaced, which may be after another file was; or when it is opened to be written.
+    That shows only when it is replaced, which may be after another file was; or when it is opened to be written. The
+    same for a file of another user in a sticky directory.
     """
     if change.old is None:
         return
     with _explained(change.target, "replaced"):
+        directory = os.path.dirname(change.target)
+        status = os.stat(directory)
+        if status.st_mode & stat.S_ISVTX and os.geteuid() not in (0, status.st_uid, change.old.status.st_uid):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), directory)
         try:
             os.close(os.open(change.target, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
         except OSError as error:
@@ -643,6 +651,8 @@ def _failure(path: str, done: str, error: OSError) -> StorageError:
     hints = [NOTHING_CHANGED]
     if place is not None and DIRECTORY in place.split(os.sep)[-2:]:
         hints.append(f"see what is in the way of the lock: {shell_command('ls', '-la', place)}")
+    if place is not None and place.endswith(".lock") and error.errno == errno.EACCES:
+        hints.append(f"if its owner runs no mfa-profiles, remove it: {shell_command('rm', place)}")
     kind_of_error = NotWritableError if is_denied else StorageError
     return kind_of_error(f"{path} could not be {done}: {_reason(error)}{where}", *hints)
 

@@ -69,8 +69,9 @@ function _mfa_profiles_aws_env {
 
 # Fails if the person made a variable readonly: half a switch would leave keys of one profile with the token of another.
 function _mfa_profiles_can_switch {
-    local fixed
-    fixed=$(_mfa_profiles_readonly "${_mfa_profiles_switched[@]}")
+    local fixed settings
+    _mfa_profiles_settings
+    fixed=$(_mfa_profiles_readonly "${_mfa_profiles_switched[@]}" ${settings[@]+"${settings[@]}"})
     [[ -n $fixed ]] || return 0
     \printf '%s\n' "aws_env: nothing is changed, as this shell has made readonly: ${fixed# }" \
         'hint: open a terminal in which it is not; a startup file may have the line that says readonly or declare -r' >&2
@@ -124,17 +125,23 @@ function _mfa_profiles_switch {
 }
 
 function _mfa_profiles_clear {
-    local settings="${_MFA_PROFILES_SETTINGS-}" name
+    local settings
+    _mfa_profiles_settings
     _mfa_profiles_restore_regions
-    # The names of those variables that were set beside keys, for settings of the profile.
-    while [[ -n $settings ]]; do
-        name=${settings%%,*}
-        [[ $name != AWS_* || $name == *[!ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_]* ]] || \unset -v "$name"
-        settings=${settings#"$name"}
-        settings=${settings#,}
-    done
-    \unset -v "${_mfa_profiles_cleared[@]}" _mfa_profiles_name _mfa_profiles_profile \
+    \unset -v "${_mfa_profiles_cleared[@]}" ${settings[@]+"${settings[@]}"} _mfa_profiles_name _mfa_profiles_profile \
         _mfa_profiles_regions _mfa_profiles_region _mfa_profiles_default_region
+}
+
+# Sets the caller's `settings` to the names of those variables that were set beside keys, for settings of the profile.
+function _mfa_profiles_settings {
+    local left="${_MFA_PROFILES_SETTINGS-}" name
+    settings=()
+    while [[ -n $left ]]; do
+        name=${left%%,*}
+        [[ $name != AWS_* || $name == *[!ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_]* ]] || settings+=("$name")
+        left=${left#"$name"}
+        left=${left#,}
+    done
 }
 
 function _mfa_profiles_restore_regions {

@@ -2,6 +2,7 @@
 
 import codecs
 import importlib
+import errno
 import os
 import stat
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mfa_profiles.errors import StorageError
+from mfa_profiles.errors import NOTHING_CHANGED, StorageError
 from mfa_profiles.shared_files import lock_directory
 from mfa_profiles.shared_files.storage import Stored, read, rewrite
 
@@ -269,8 +270,9 @@ def test_a_second_attempt_that_finds_all_done_has_changed_something(
     assert Stored(changed=True) == rewrite([str(path) for path in paths], lambda _: [b"new", b"new"])
 
 
-def test_a_failure_halfway_says_what_was_written(nobodys_directory: Path) -> None:
-    """It does not claim that nothing was. In a sticky directory nobody can replace the file of somebody else."""
+def test_a_file_of_another_user_in_a_sticky_directory_is_refused_before_anything_is_written(
+    nobodys_directory: Path,
+) -> None:
     first, second = nobodys_directory / "credentials", nobodys_directory / "sticky" / "config"
     second.parent.mkdir()
     first.write_bytes(b"old")
@@ -282,6 +284,28 @@ def test_a_failure_halfway_says_what_was_written(nobodys_directory: Path) -> Non
     os.seteuid(NOBODY)
 
     with pytest.raises(StorageError, match="config could not be replaced: operation not permitted") as error:
+        rewrite([str(first), str(second)], lambda _: [b"new", b"new"], rehearsal=True)
+
+    assert (b"old", b"old") == (first.read_bytes(), second.read_bytes())
+    assert error.value.hints == (NOTHING_CHANGED,)
+
+
+def test_a_failure_halfway_says_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not claim that nothing was."""
+    first, second = tmp_path / "credentials", tmp_path / "etc" / "config"
+    second.parent.mkdir()
+    first.write_bytes(b"old")
+    second.write_bytes(b"old")
+    real_replace = os.replace
+
+    def replace(source: str, target: str) -> None:
+        if target == str(second):
+            raise OSError(errno.EIO, "")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+    with pytest.raises(StorageError, match="config could not be replaced: input/output error") as error:
         rewrite([str(first), str(second)], lambda _: [b"new", b"new"])
 
     assert (b"new", b"old") == (first.read_bytes(), second.read_bytes())
