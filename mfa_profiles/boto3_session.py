@@ -60,9 +60,10 @@ def _refuse_settings_of_another(name: str, context: Context) -> None:
     given = environment.given_settings(context.environment)
     others = [each for each in given if context.environment.get(each) not in (None, own.get(each))]
     if others:
+        are, them = ("is", "it") if len(others) == 1 else ("are", "them")
         raise UsageError(
-            f"{', '.join(others)} in the environment {'is' if len(others) == 1 else 'are'} set for the keys of another "
-            f"profile, and boto3 would use {'it' if len(others) == 1 else 'them'} for profile {name} as well",
+            f"{', '.join(others)} in the environment {are} set for the keys of another profile, and boto3 would use "
+            f"{them} for profile {name} as well",
             f"start this program without `mfa-profiles exec` and `aws_env --keys`, or unset {' '.join(others)}",
         )
 

@@ -161,6 +161,7 @@ def test_setup_hides_the_secret_access_key_after_fg(home: Home) -> None:
         (CTRL_BACKSLASH, 131),
         (signal.SIGTERM, 143),
         (signal.SIGHUP, 129),
+        (signal.SIGUSR1, 138),
         ("typed\r", 0),
     ],
 )

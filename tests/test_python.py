@@ -520,6 +520,24 @@ def test_errors_survive_a_pool_of_processes() -> None:
         assert (kind, vars(error), str(error)) == (type(found), vars(found), str(found))
 
 
+def test_settings_of_another_profile_in_the_environment_are_refused(
+    refreshed: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``exec`` and ``aws_env --keys`` set them beside keys: boto3 would send the session to that endpoint."""
+    refreshed.aws.requests.clear()
+    monkeypatch.setenv("_MFA_PROFILES_SETTINGS", "AWS_ENDPOINT_URL,AWS_RETRY_MODE")
+    monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+
+    with pytest.raises(errors.UsageError, match="AWS_ENDPOINT_URL, AWS_RETRY_MODE in the environment are set for"):
+        mfa_profiles.session(BASE)
+
+    assert refreshed.aws.requests == []
+    own = f"retry_mode = adaptive\nendpoint_url = {refreshed.aws.endpoint_url}\n"
+    header = f"[profile {BASE}]\n"
+    refreshed.config.write_text(refreshed.config.read_text().replace(header, header + own))
+    who(mfa_profiles.session(BASE))
+
+
 def test_no_thread_is_left(base: Home, device: MFADevice) -> None:
     """Each later fork of the program would be unsafe, and Python would warn of it."""
     before = threading.enumerate()

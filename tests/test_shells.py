@@ -465,6 +465,27 @@ def test_a_readonly_variable_is_found_before_anything_changes(
     assert (home.path / "before").read_text() == (home.path / "after").read_text()
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("arguments", ["other --keys", "--clear"])
+def test_a_readonly_setting_of_the_profile_before_is_found_as_well(shell: str, arguments: str, valid: Home) -> None:
+    """Those of a person are never changed, so they may be readonly."""
+    with valid.config.open("a") as config:
+        config.write(f"[profile {DERIVED}]\nendpoint_url = http://127.0.0.1:9\n")
+    look = "command env | grep ^_*[AM][WF] | sort >"
+
+    result = shells.run(
+        shell,
+        valid,
+        f"readonly AWS_CA_BUNDLE=/a; aws_env {BASE} --keys 2>log; readonly AWS_ENDPOINT_URL; {look} before",
+        f"aws_env {arguments} || echo $?; {look} after",
+        env={"AWS_ENDPOINT_URL": ""},
+    )
+
+    assert result.stdout == "1\n"
+    assert "readonly: AWS_ENDPOINT_URL\n" in result.stderr
+    assert (valid.path / "before").read_text() == (valid.path / "after").read_text()
+
+
 @pytest.mark.parametrize("option", ["", " --keys"])
 def test_a_switch_unsets_all_that_overrides_it_and_is_undone(option: str, start: Start, valid: Home) -> None:
     """Settings of the profile go with the next switch too. What a person sets after a switch is not taken away."""

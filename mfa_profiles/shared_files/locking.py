@@ -245,13 +245,14 @@ def _make(path: str) -> None:
     unnamed = getattr(os, "O_TMPFILE", 0)
     if not unnamed or os.path.lexists(path):
         return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(os.path.dirname(path), unnamed | os.O_RDWR, _MODE)
-        try:
-            _share_as_lock(descriptor, os.path.dirname(path))
-            os.link(f"/proc/self/fd/{descriptor}", path, follow_symlinks=True)
-        finally:
-            os.close(descriptor)
+    directory, name = os.path.split(path)
+    with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+        place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        opened.callback(os.close, place)
+        descriptor = os.open(directory, unnamed | os.O_RDWR, _MODE)
+        opened.callback(os.close, descriptor)
+        _share_as_lock(descriptor, directory)
+        os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=place, follow_symlinks=True)
 
 
 def _wait_for(lock: "BaseFileLock", timeout: float, waiting: Callable[[], None]) -> "BaseFileLock":

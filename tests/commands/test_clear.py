@@ -247,3 +247,27 @@ def test_a_broken_file_is_refused(home: Home) -> None:
 
     assert (1, before) == (result.code, home.files())
     assert f"{home.credentials}, line 3: " in result.errors[0]
+
+
+def test_a_config_file_that_was_never_there_is_not_made(home: Home, user: User, device: MFADevice) -> None:
+    """It may not be allowed there: the session goes all the same."""
+    home.add_base(user, config=None)
+    before = home.text(home.credentials)
+    code = ["--token-code", home.code(device), "--serial-number", device.serial_number]
+    assert home.run_warm("refresh", BASE, *code).code == 0
+
+    result = home.run_warm("clear", BASE)
+
+    assert (result.code, home.text(home.credentials)) == (0, before)
+    assert not home.config.exists()
+
+
+def test_a_copy_that_a_killed_run_left_goes_even_if_there_is_nothing_else(home: Home, user: User) -> None:
+    """It has all that the file had."""
+    home.add_base(user)
+    copy = home.credentials.with_name("credentials.mfa-profiles.tmp")
+    copy.write_text(home.credentials.read_text())
+
+    assert home.run_warm("clear", "--all").code == 0
+
+    assert not copy.exists()

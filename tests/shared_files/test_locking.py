@@ -1,6 +1,7 @@
 """The directory for locks, who may use it, and the lock files that earlier versions left."""
 
 import contextlib
+import fcntl
 import itertools
 import os
 import subprocess
@@ -120,6 +121,52 @@ def test_a_lock_of_a_file_that_is_shared_later(tmp_path_of_all: Path) -> None:
     path.chmod(0o660)
 
     assert _lock_as(BEN, path) == b""
+
+
+@requires_root
+@pytest.mark.parametrize("lock", [locking.locked, locking.locked_beside])
+def test_a_lock_has_its_final_permissions_as_soon_as_it_is_there(
+    tmp_path_of_all: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lock: Callable[[str], contextlib.AbstractContextManager[None]],
+) -> None:
+    """Another user waits for it, and is not refused; a process that is killed then locks nobody out."""
+    os.chown(tmp_path_of_all, ADA, TEAM)
+    tmp_path_of_all.chmod(0o2770)
+    modes = []
+    flock = fcntl.flock
+
+    def looking(descriptor: int, operation: int) -> None:
+        status = os.fstat(descriptor)
+        modes.append((status.st_uid, status.st_gid, oct(status.st_mode & 0o777)))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", looking)
+
+    with lock(str(tmp_path_of_all / "credentials")):
+        pass
+
+    assert set(modes) == {(ADA, TEAM, "0o660")}
+
+
+@requires_root
+def test_who_may_not_lock_a_file_leaves_the_copy_of_who_does(tmp_path_of_all: Path) -> None:
+    path, copy = tmp_path_of_all / "credentials", tmp_path_of_all / "credentials.mfa-profiles.tmp"
+    path.write_bytes(b"old")
+    for owned in (path, tmp_path_of_all):
+        os.chown(owned, ADA, TEAM)
+        owned.chmod(0o770)
+    directory = Path(lock_directory(str(path)))
+    os.chown(directory, ADA, ADA)
+    directory.chmod(0o700)
+    copy.write_bytes(b"of a process that has the lock")
+    script = "import sys\nfrom mfa_profiles.shared_files import storage\n" + as_user(BEN, TEAM)
+    script += "storage.rewrite([sys.argv[1]], lambda _: [b'new'])\n"
+
+    refused = subprocess.run([sys.executable, "-c", script, path], capture_output=True, check=False)
+
+    assert b"NotWritableError" in refused.stderr
+    assert copy.read_bytes() == b"of a process that has the lock"
 
 
 @requires_root

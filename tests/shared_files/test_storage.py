@@ -1,8 +1,8 @@
 """Storing: one step that every reader sees whole, and what a file was besides its bytes stays."""
 
 import codecs
-import importlib
 import errno
+import importlib
 import os
 import stat
 import subprocess
