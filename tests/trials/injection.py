@@ -103,7 +103,8 @@ def _calls(lines: Sequence[str], home: Path, folders: Collection[str]) -> list[C
         if not (match := re.fullmatch(r"(\w+)\((.*)\)\s+= (.*)", line)):
             continue
         name, arguments, answer = match.groups()
-        if paths := tuple(dict.fromkeys(ours.findall(arguments))):
+        # A file without a name is shown by its number, which is another one in each run.
+        if paths := tuple(path for path in dict.fromkeys(ours.findall(arguments)) if "/#" not in path):
             numbers[name] = numbers.get(name, 0) + 1
             flags = "|".join(re.findall(r"O_\w+", arguments))
             calls.append(Call(name, numbers[name], paths, flags, answer))
