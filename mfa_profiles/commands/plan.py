@@ -52,7 +52,7 @@ class Plan:
 
     def done(self, pair: ProfilePair) -> None:
         """Take out the step of a session that another process has got."""
-        del self.steps[pair]
+        self.steps.pop(pair, None)
 
     def without_session(self, pair: ProfilePair, error: MfaProfilesError) -> None:
         """Let roles be assumed with the keys of their source as they are, as AWS gives no MFA session for them."""

@@ -107,7 +107,7 @@ def _refresh(
     run = _Run(profiles, plan, wanted, codes, options, context)
     try:
         run.run()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, MfaProfilesError):
         if run.stored:
             context.note(f"{', '.join(pair.derived for pair in run.stored)} was refreshed before that")
         raise
