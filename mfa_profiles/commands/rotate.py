@@ -495,22 +495,27 @@ class _Rotation:
     def _end(self, old: str, secret: str | None = None) -> Rotated:
         """Deactivate and delete the old key, whose secret only the run knows that has replaced it."""
         # Whoever has restored an old copy of the file has nothing but the old key.
+        self._refuse_restored_keys(old, secret)
         with self._unfinished():
-            latest = shared_files.load(self._context.paths)
-        self._refuse_changed_keys(latest, self._current)
-        with self._unfinished():
-            self._refuse_to_strand(f"the old access key is {masked(old)}", old, secret)
             try:
                 log.step(f"deactivates access key {masked(old)}")
                 parallel.run(lambda: iam.deactivate_access_key(self._caller, old))
                 self._old_is = "inactive"
                 if not self._keep_old:
+                    self._refuse_restored_keys(old, secret)  # Only now is it too late to go back.
                     self._delete(old)
                     self._old_is = "deleted"
             except AccessKeyUnknownError:  # a run before this one was interrupted after it
                 self._old_is = "deleted"
             self._change(lambda latest: self._finished(latest, old))
         return Rotated(self._base, self._current.access_key_id, old, self._old_is == "deleted", self._others)
+
+    def _refuse_restored_keys(self, old: str, secret: str | None) -> None:
+        with self._unfinished():
+            latest = shared_files.load(self._context.paths)
+        self._refuse_changed_keys(latest, self._current)
+        with self._unfinished():
+            self._refuse_to_strand(f"the old access key is {masked(old)}", old, secret)
 
     def _finished(self, latest: Profiles, old: str) -> Profiles:
         """The files without the comment. Sessions that the old key got after it was replaced get the new ID too."""

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from mfa_profiles import ini, parallel, settings, shared_files
@@ -92,14 +92,14 @@ def set_up(name: str, options: SetupOptions, context: Context) -> SetUp:
     _refuse_name(profiles, name)
     given = given_keys(options.csv, options.access_key_id, options.secret_access_key_file)
     refuse_missing(given, context)
-    _prepare_to_write(profiles, name, options, context)
+    replaced = _prepare_to_write(profiles, name, options, context)
     caller = _checked_caller(profiles, pair, given, options, context)
     mfa_serial = options.serial_number
     if not mfa_serial and (mfa_serial := _device(caller, context)):
         context.note(f"MFA device: {mfa_serial}")
     wants_session = _wants_session(options, context, can_have_one=mfa_serial is not None)
     new = NewBase(name, caller.keys, caller.region, mfa_serial)
-    profiles, taken_out = _write(new, options, context)
+    profiles, taken_out = _write(new, replaced, options, context)
     return _outcome(profiles, new, taken_out, options, context, wants_session=wants_session)
 
 
@@ -172,8 +172,11 @@ def _refuse_to_replace(profiles: Profiles, name: str, options: SetupOptions) -> 
     return held
 
 
-def _prepare_to_write(profiles: Profiles, name: str, options: SetupOptions, context: Context) -> None:
-    """Raise what would stand in the way of writing, so that nobody types keys in vain."""
+def _prepare_to_write(profiles: Profiles, name: str, options: SetupOptions, context: Context) -> str | None:
+    """Raise what would keep the profile from being written, before anybody types keys.
+
+    Returns what --force replaces, in words, after a warning, or None.
+    """
     replaced = _refuse_to_replace(profiles, name, options)
     ini.refuse_byte_order_marks(profiles.credentials, profiles.config)
     stand_in = NewBase(name, Keys("AKIA", "a-stand-in"), "region", "serial")
@@ -184,6 +187,7 @@ def _prepare_to_write(profiles: Profiles, name: str, options: SetupOptions, cont
         codes.for_profile(MFAProcess(process, name) if process else None)
     if replaced is not None:
         context.warn(f"profile {name} holds {replaced}, which --force replaces")
+    return replaced
 
 
 # --- What is asked for, and what AWS says to it.
@@ -316,15 +320,18 @@ def _wants_session(options: SetupOptions, context: Context, *, can_have_one: boo
 # --- Writing.
 
 
-def _write(new: NewBase, options: SetupOptions, context: Context) -> tuple[Profiles, tuple[str, ...]]:
+def _write(
+    new: NewBase, replaced: str | None, options: SetupOptions, context: Context
+) -> tuple[Profiles, tuple[str, ...]]:
     """Write the profile; return both files as they are then, and the settings that went.
 
-    Raises ProfileError if it has turned up meanwhile.
+    ``replaced`` is what the person knows that --force replaces. Raises ProfileError if something else is there now.
     """
     taken_out: list[str] = []
 
     def edit(latest: Profiles) -> Profiles:
-        _refuse_to_replace(latest, new.name, options)
+        if _refuse_to_replace(latest, new.name, options) != replaced:  # --force is for what was warned of
+            _refuse_to_replace(latest, new.name, replace(options, force=False))
         keys = {"aws_access_key_id", "aws_secret_access_key"}
         taken_out[:] = [key for key in settings.replaced_by_keys(latest.settings(new.name)) if key not in keys]
         edited = shared_files.with_base(latest, new)

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -49,6 +50,9 @@ DIRECTORY = ".mfa-profiles"
 
 _BESIDE = ".mfa-profiles.lock"
 """What the name of a lock beside a file has after the whole name of the file."""
+
+_ATTEMPTS, _PAUSE = 20, 0.05
+"""How often, and after how many seconds, a lock is opened that another user is about to share."""
 
 _MODE = 0o600
 _DIRECTORY_MODE = 0o700
@@ -224,13 +228,19 @@ def _acquire(path: str, timeout: float, waiting: Callable[[], None]) -> "BaseFil
     """Take a lock; ``waiting`` is called if another process holds it. Raises filelock's Timeout, or OSError."""
     from filelock import FileLock
 
-    _make(path)
-    try:
-        # filelock's own fallback takes the lock file of an earlier day, which stays, for a lock that is held.
-        return _wait_for(FileLock(path, mode=_MODE, fallback_to_soft=False), timeout, waiting)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS_HERE:
-            raise
+    for attempt in range(_ATTEMPTS):
+        _make(path)
+        try:
+            # filelock's own fallback takes the lock file of an earlier day, which stays, for a lock that is held.
+            return _wait_for(FileLock(path, mode=_MODE, fallback_to_soft=False), timeout, waiting)
+        except OSError as error:
+            # A lock beside a file may be one that filelock of another user has just made, to be shared in a moment.
+            is_beside = path.endswith(_BESIDE) and error.errno == errno.EACCES
+            if not is_beside or attempt == _ATTEMPTS - 1:
+                if error.errno not in _NO_LOCKS_HERE:
+                    raise
+                break
+        time.sleep(_PAUSE)
     from filelock import SoftFileLock
 
     log.step(f"{path} cannot be locked on this file system: takes a file that is there while the lock is held")

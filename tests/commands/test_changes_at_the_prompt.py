@@ -86,3 +86,35 @@ def test_keys_and_endpoint_that_change_at_the_prompt_go_together(base: Home, use
 
     assert asking.end() == 1
     assert {request.access_key_id for request in base.aws.requests} == {user.access_key_id}
+
+
+def test_rotate_keeps_a_key_that_another_tool_puts_back_while_it_is_deactivated(
+    refreshed: Home, aws: LocalAWS, user: User
+) -> None:
+    """A restored file has nothing but the old key."""
+    text = refreshed.credentials.read_text()
+    aws.before = lambda request: request.action == "UpdateAccessKey" and refreshed.credentials.write_text(text)
+
+    result = refreshed.run_warm("rotate", BASE)
+
+    assert (result.code, "DeleteAccessKey" in aws.actions) == (1, False)
+    assert f"the keys of profile {BASE} were changed meanwhile" in result.stderr
+    assert user.access_key_id in user.access_keys
+
+
+def test_setup_does_not_replace_by_force_what_nobody_was_warned_of(base: Home, aws: LocalAWS, user: User) -> None:
+    eve = _eve(base)
+    (base.path / "secret").write_text(user.secret_access_key)
+    section = base_section(eve, "work")
+
+    def before(_: object) -> None:
+        if "[work]" not in base.credentials.read_text():
+            base.credentials.write_text(base.credentials.read_text() + section)
+
+    aws.before = before
+    options = ["--access-key-id", user.access_key_id, "--secret-access-key-file", "secret", "--region", "us-west-2"]
+
+    result = base.run_warm("setup", "work", "--force", *options)
+
+    assert (result.code, section in base.credentials.read_text()) == (1, True)
+    assert "profile work is there already" in result.stderr
