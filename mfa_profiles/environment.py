@@ -77,7 +77,7 @@ CREDENTIAL_VARIABLES = (
 """Variables that select an identity, without bearer tokens. Code that sets some of them unsets the rest."""
 
 TERMINAL_VARIABLES = (*READ_BY_SOURCE["environment"], EXPIRATION, *PROFILE_VARIABLES)
-"""Variables that select the profile or hold the session of a terminal, whoever set them."""
+"""Variables that select the profile or hold the session of a terminal."""
 
 # Each service that accepts bearer tokens has a variable of its own (botocore.utils.get_token_from_environment).
 _BEARER_TOKEN = re.compile(r"AWS_BEARER_TOKEN_[A-Z0-9_]+")

@@ -289,7 +289,7 @@ def _tell(profiles: Profiles, plan: Plan, wanted: Wanted) -> None:
 
 
 def _note_mismatches(profiles: Profiles, plan: Plan, context: Context) -> None:
-    """Print why sessions that have not ended are replaced all the same."""
+    """Print why sessions that have not ended are replaced."""
     found: dict[Mismatch, list[str]] = {}
     for pair in plan.steps:
         mismatch = session_status(profiles, pair, now=context.now()).mismatch
